@@ -1,0 +1,96 @@
+# mygrpcadapter: `make` builds build/mygrpcadapter; `make help` lists the rest.
+#
+# SAN=address,undefined (or thread) builds and tests a sanitizer variant in a directory of its own; WERROR=1 makes
+# warnings errors, as .ci/run does.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+comma := ,
+SAN ?=
+BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+PROGRAM := $(BUILD)/mygrpcadapter
+PYTHON := /usr/bin/python3
+
+# ---- what it needs, all from Debian 12
+
+PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
+	libprotobuf-dev libconfig-dev libsystemd-dev libxxhash-dev
+PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps
+PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1
+LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libxxhash
+
+# ---- sources
+
+FOLDERS := common segment collector worker master commands
+SOURCES := $(wildcard $(FOLDERS:%=%/*.c))
+CXX_SOURCES := $(wildcard $(FOLDERS:%=%/*.cc))
+HEADERS := $(wildcard $(FOLDERS:%=%/*.h))
+PROTOS := metric value report extensions config
+GOOGLE_PROTOS := any duration timestamp descriptor
+PROTO_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c) $(GOOGLE_PROTOS:%=$(BUILD)/proto/google/protobuf/%.pb-c.c)
+PROTO_H := $(PROTO_C:.c=.h)
+
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(CXX_SOURCES:%.cc=$(BUILD)/%.o)
+PROTO_OBJECTS := $(PROTO_C:.c=.o)
+MAIN_OBJECT := $(BUILD)/master/main.o
+ARCHIVE := $(BUILD)/libmygrpcadapter.a
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
+
+# ---- flags
+
+VERSION := 0.1.0
+WARNINGS_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wwrite-strings \
+	-Wcast-qual -Wcast-align -Wpointer-arith -Wundef -Wvla -Wswitch-enum -Wnull-dereference -Wduplicated-cond \
+	-Wlogical-op $(if $(WERROR),-Werror)
+WARNINGS := $(WARNINGS_COMMON) -Wstrict-prototypes -Wmissing-prototypes
+HARDENING := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+CPPFLAGS += -D_GNU_SOURCE -DMYGRPCADAPTER_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/proto
+CFLAGS += -std=c17 -O2 -g $(WARNINGS) $(HARDENING) $(SANITIZE)
+CXXFLAGS += -std=c++17 -O2 -g $(WARNINGS_COMMON) $(HARDENING) $(SANITIZE) -fno-exceptions -fno-rtti
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE)
+LDLIBS = -lgrpc -lgpr -lprotobuf-c -lconfig -lsystemd -lxxhash -lstdc++ -lm -lpthread
+
+# ---- building
+
+.PHONY: all
+all: $(PROGRAM)
+
+$(PROGRAM): $(MAIN_OBJECT) $(ARCHIVE)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(ARCHIVE): $(filter-out $(MAIN_OBJECT),$(OBJECTS)) $(PROTO_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c | $(PROTO_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+# What the protobuf compiler wrote is not ours to warn about.
+$(PROTO_OBJECTS): %.o: %.c $(PROTO_H)
+	$(CC) $(CPPFLAGS) -std=c17 -O2 -g -w $(HARDENING) $(SANITIZE) -c -o $@ $<
+
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
+	@mkdir -p $(@D)
+	protoc-c -Iproto -I/usr/include --c_out=$(BUILD)/proto $<
+
+$(BUILD)/proto/google/protobuf/%.pb-c.c $(BUILD)/proto/google/protobuf/%.pb-c.h: /usr/include/google/protobuf/%.proto
+	@mkdir -p $(BUILD)/proto
+	protoc-c -I/usr/include --c_out=$(BUILD)/proto $<
+
+$(BUILD)/tests/%: tests/unit/%.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ARCHIVE) -lcmocka $(LDLIBS)
+
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d)
+
+.PHONY: clean
+clean:
+	rm -rf build build-*

@@ -1,0 +1,27 @@
+/* clock.h -- the two clocks of the project: monotonic milliseconds for deadlines, real time only in file headers.
+ * Used by every process. */
+#ifndef MYGRPCADAPTER_COMMON_CLOCK_H
+#define MYGRPCADAPTER_COMMON_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds of CLOCK_MONOTONIC: the same in every process of the machine, never set back. */
+static inline uint64_t
+clock_monotonic_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Nanoseconds since the epoch, CLOCK_REALTIME. */
+static inline uint64_t
+clock_realtime_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* settings.h -- the configuration as every process sees it.
+ *
+ * Filled once by the master (master/config.c, which also knows defaults, bounds and texts) before it forks; read-only
+ * from then on. A field is named as its setting: listen.port is settings->listen_port.
+ */
+#ifndef MYGRPCADAPTER_COMMON_SETTINGS_H
+#define MYGRPCADAPTER_COMMON_SETTINGS_H
+
+#include <stdint.h>
+
+#include "common/log.h"
+
+struct settings {
+    char *listen_address;  /* numeric IPv4, or IPv6 with or without brackets */
+    int64_t listen_port;   /* 0 = one the kernel chooses */
+    int64_t listen_backlog;
+
+    int64_t workers_count; /* as configured; 0 = one per CPU that the process may use */
+    int64_t workers_max_connections;
+    int64_t workers_max_concurrent_streams;
+    int64_t workers_max_message_bytes;
+    int64_t workers_max_text_bytes;
+    int64_t workers_start_timeout_ms;
+    int64_t workers_stall_timeout_ms;
+    int64_t workers_drain_timeout_ms;
+
+    char *segments_directory; /* never empty: the default is .mygrpcadapter beneath output_root */
+    int64_t segments_size_bytes;
+    int64_t segments_limit_bytes;
+    char *segments_durability;
+
+    char *output_root;
+    int64_t output_mode; /* permission bits of a new output file */
+    int64_t output_max_files;
+
+    enum log_level log_level;
+    enum log_format log_format;
+};
+
+#endif
