@@ -91,6 +91,76 @@ $(BUILD)/tests/%: tests/unit/%.c $(ARCHIVE)
 
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:%=%.d)
 
+# ---- what a person types
+
+.PHONY: help
+help:
+	@echo "make              builds $(PROGRAM)"
+	@echo "make demo         installs what is missing, builds, and shows one call from end to end"
+	@echo "make check        installs what is missing, builds, and runs all tests"
+	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
+	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
+	@echo "make format       lays the code out"
+	@echo "make clean        removes what was built"
+
+.PHONY: deps
+deps:
+	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_TEST)" tests/install-packages
+
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tests/demo $(PROGRAM)
+
+.PHONY: run
+run: all
+	@mkdir -p $(BUILD)/volume
+	$(PROGRAM) --config etc/mygrpcadapter.cfg --set output.root=$(CURDIR)/$(BUILD)/volume
+
+# ---- checks
+
+.PHONY: check check-unit check-system check-structure
+check: deps
+	@$(MAKE) --no-print-directory check-structure check-unit check-system
+
+check-unit: $(UNIT_TESTS)
+	@tests/run-unit $(UNIT_TESTS)
+
+check-system: all
+	MYGRPCADAPTER=$(PROGRAM) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system
+
+check-structure:
+	@tests/check-structure
+
+.PHONY: format check-format
+FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch])
+format:
+	clang-format-14 -i $(FORMATTED)
+
+check-format:
+	clang-format-14 --dry-run --Werror $(FORMATTED)
+
+# Each header compiles alone.
+.PHONY: check-headers
+check-headers: $(HEADERS:%=$(BUILD)/headers/%.ok)
+$(BUILD)/headers/%.ok: % | $(PROTO_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Werror -x c -fsyntax-only $<
+	@touch $@
+
+# One file to a run: several at once make clang-tidy 14 see ghosts.
+.PHONY: check-tidy
+check-tidy: $(SOURCES:%=$(BUILD)/tidy/%.ok)
+$(BUILD)/tidy/%.ok: % .clang-tidy $(HEADERS) | $(PROTO_H)
+	@mkdir -p $(@D)
+	clang-tidy-14 --quiet $< -- -std=c17 $(CPPFLAGS)
+	@touch $@
+
+.PHONY: check-cppcheck
+check-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inconclusive --std=c11 \
+		--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE -I. $(FOLDERS)
+
 .PHONY: clean
 clean:
 	rm -rf build build-*

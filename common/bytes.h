@@ -1,4 +1,5 @@
-/* bytes.h -- a run of bytes somebody else owns, and little-endian numbers in files. Used by every process. */
+/* bytes.h -- a run of bytes somebody else owns, and little-endian numbers in files. Used by every
+ * process. */
 #ifndef MYGRPCADAPTER_COMMON_BYTES_H
 #define MYGRPCADAPTER_COMMON_BYTES_H
 

@@ -18,14 +18,15 @@ compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Closes everything above standard error that the heritage does not name, the holes between the named ones. */
+/* Closes everything above standard error that the heritage does not name, the holes between the
+ * named ones. */
 static void
 close_strangers(const struct heritage *heritage)
 {
     int kept[7 + 256];
     size_t count = 0;
-    const int named[] = {heritage->listener_fd, heritage->segments_fd,  heritage->root_fd,
-                         heritage->ready_fd,    heritage->life_fd,      heritage->collector_fd};
+    const int named[] = {heritage->listener_fd, heritage->segments_fd, heritage->root_fd,
+                         heritage->ready_fd,    heritage->life_fd,     heritage->collector_fd};
     for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
         if (named[i] >= 0)
             kept[count++] = named[i];
@@ -50,7 +51,8 @@ child_begin(const struct heritage *heritage, const char *name, const char *role,
 {
     log_identify(role, heritage->listener_fd >= 0 ? heritage->slot : LOG_NO_SLOT);
     (void)prctl(PR_SET_NAME, name);
-    /* First ask for the signal, then look: in the other order a master that dies in between goes unnoticed. */
+    /* First ask for the signal, then look: in the other order a master that dies in between goes
+     * unnoticed. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
         return -errno;
     if (child_is_orphan(heritage))

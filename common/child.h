@@ -1,5 +1,6 @@
-/* child.h -- what every forked child does first and last: signals, orphan detection, inherited descriptors.
- * Used by workers and the collector, right after fork() in a single-threaded process. */
+/* child.h -- what every forked child does first and last: signals, orphan detection, inherited
+ * descriptors. Used by workers and the collector, right after fork() in a single-threaded process.
+ */
 #ifndef MYGRPCADAPTER_COMMON_CHILD_H
 #define MYGRPCADAPTER_COMMON_CHILD_H
 
@@ -7,10 +8,11 @@
 
 struct heritage;
 
-/* Makes the process a child that cannot outlive its master unnoticed: SIGTERM when the master dies, and exit at once if
- * it is dead already; closes every descriptor that is not in the heritage; gives the process the name `name` (at most
- * 15 characters) and its log lines `role`. SIGTERM, SIGINT and SIGQUIT stay blocked; *signal_fd_r receives a
- * non-blocking signalfd for them, owned by the caller. Returns 0 or a negative errno. */
+/* Makes the process a child that cannot outlive its master unnoticed: SIGTERM when the master dies,
+ * and exit at once if it is dead already; closes every descriptor that is not in the heritage;
+ * gives the process the name `name` (at most 15 characters) and its log lines `role`. SIGTERM,
+ * SIGINT and SIGQUIT stay blocked; *signal_fd_r receives a non-blocking signalfd for them, owned by
+ * the caller. Returns 0 or a negative errno. */
 int child_begin(const struct heritage *heritage, const char *name, const char *role,
                 int *signal_fd_r);
 
@@ -20,7 +22,8 @@ void child_ready(const struct heritage *heritage);
 /* True once the master is gone. */
 bool child_is_orphan(const struct heritage *heritage);
 
-/* What a signalfd holds. SIGQUIT ends the process at once, here. True if SIGTERM or SIGINT was there: drain. */
+/* What a signalfd holds. SIGQUIT ends the process at once, here. True if SIGTERM or SIGINT was
+ * there: drain. */
 bool child_should_drain(int signal_fd);
 
 #endif

@@ -1,5 +1,5 @@
-/* clock.h -- the two clocks of the project: monotonic milliseconds for deadlines, real time only in file headers.
- * Used by every process. */
+/* clock.h -- the two clocks of the project: monotonic milliseconds for deadlines, real time only in
+ * file headers. Used by every process. */
 #ifndef MYGRPCADAPTER_COMMON_CLOCK_H
 #define MYGRPCADAPTER_COMMON_CLOCK_H
 

@@ -1,7 +1,7 @@
 /* log.c -- formats one event as text or JSON and writes it to standard error in one piece.
  *
- * Runs in every process. Holds three settings and nothing else: no buffer survives a call, so a kill loses at most the
- * line being written.
+ * Runs in every process. Holds three settings and nothing else: no buffer survives a call, so a
+ * kill loses at most the line being written.
  */
 #include "common/log.h"
 
@@ -76,7 +76,8 @@ line_add_unsigned(struct line *line, uint64_t number)
     line_add(line, digits);
 }
 
-/* Quoted, with control characters, quotes and backslashes escaped as JSON does; valid in both formats. */
+/* Quoted, with control characters, quotes and backslashes escaped as JSON does; valid in both
+ * formats. */
 static void
 line_add_quoted(struct line *line, const char *text)
 {
@@ -195,10 +196,10 @@ line_add_json(struct line *line, enum log_level level, const char *event,
     line_add_quoted(line, event);
     for (; fields != NULL && fields->key != NULL; fields++) {
         /* A field that might not fit whole is left out, so that the object stays valid JSON. */
-        size_t need = strlen(fields->key) + 32 +
-                      (fields->kind == LOG_FIELD_STRING && fields->string != NULL
-                           ? 6 * strlen(fields->string)
-                           : 0);
+        size_t need =
+            strlen(fields->key) + 32 +
+            (fields->kind == LOG_FIELD_STRING && fields->string != NULL ? 6 * strlen(fields->string)
+                                                                        : 0);
         if (line->used + need > sizeof(line->bytes) - 2)
             continue;
         line_add_byte(line, ',');

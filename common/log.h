@@ -1,9 +1,10 @@
 /* log.h -- what every process says on standard error.
  *
- * One line per event, written with one write(2), so that lines of several processes never mix. A line holds the time
- * (UTC, milliseconds, CLOCK_REALTIME), the level, the role of the process with its slot, its pid, the event and its
- * fields as key=value; with format "json" the same as one JSON object. errno is kept. Allocates nothing, so it may be
- * used at any moment but from a signal handler. Used by every process.
+ * One line per event, written with one write(2), so that lines of several processes never mix. A
+ * line holds the time (UTC, milliseconds, CLOCK_REALTIME), the level, the role of the process with
+ * its slot, its pid, the event and its fields as key=value; with format "json" the same as one JSON
+ * object. errno is kept. Allocates nothing, so it may be used at any moment but from a signal
+ * handler. Used by every process.
  */
 #ifndef MYGRPCADAPTER_COMMON_LOG_H
 #define MYGRPCADAPTER_COMMON_LOG_H
@@ -39,16 +40,19 @@ struct log_brake {
 /* Sets what is written from now on. `level` is the most talkative level that still appears. */
 void log_configure(enum log_level level, enum log_format format);
 
-/* Names the process in each line it writes: `role` (a literal, kept by reference) and `slot`, LOG_NO_SLOT for none. */
+/* Names the process in each line it writes: `role` (a literal, kept by reference) and `slot`,
+ * LOG_NO_SLOT for none. */
 void log_identify(const char *role, uint32_t slot);
 
 /* True if lines of this level appear: for callers whose fields are dear to make. */
 bool log_enabled(enum log_level level);
 
-/* Writes one line. `fields` is LOG_FIELDS(...) or NULL. Never fails: a line that cannot be written is lost. */
+/* Writes one line. `fields` is LOG_FIELDS(...) or NULL. Never fails: a line that cannot be written
+ * is lost. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
-/* True at most once in `interval_ms` for one brake; *suppressed_r then receives how many were refused since. */
+/* True at most once in `interval_ms` for one brake; *suppressed_r then receives how many were
+ * refused since. */
 bool log_allowed(struct log_brake *brake, uint64_t now_ms, uint64_t interval_ms,
                  uint64_t *suppressed_r);
 

@@ -32,8 +32,8 @@ scoreboard_close(struct scoreboard **sp)
 {
     if (*sp == NULL)
         return;
-    (void)munmap(*sp, slots_bytes((*sp)->slot_count) +
-                          (*sp)->destination_count_max * sizeof(uint64_t));
+    (void)munmap(*sp,
+                 slots_bytes((*sp)->slot_count) + (*sp)->destination_count_max * sizeof(uint64_t));
     *sp = NULL;
 }
 

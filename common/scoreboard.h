@@ -1,9 +1,10 @@
 /* scoreboard.h -- the memory that all processes of one adapter share.
  *
- * The master maps it before it forks. Each slot is written by the process in it (and cleared by the master when that
- * process is gone), one cache line apart from the others; everybody may read. Nothing in it is needed for the promises
- * about data: it may be lost or wrong and costs speed or fairness, never a record. All fields are atomics used with the
- * ordering their comment gives, relaxed where it gives none.
+ * The master maps it before it forks. Each slot is written by the process in it (and cleared by the
+ * master when that process is gone), one cache line apart from the others; everybody may read.
+ * Nothing in it is needed for the promises about data: it may be lost or wrong and costs speed or
+ * fairness, never a record. All fields are atomics used with the ordering their comment gives,
+ * relaxed where it gives none.
  */
 #ifndef MYGRPCADAPTER_COMMON_SCOREBOARD_H
 #define MYGRPCADAPTER_COMMON_SCOREBOARD_H
@@ -18,32 +19,37 @@
 #define SCOREBOARD_WORKERS_MAX 256
 
 struct scoreboard_slot {
-    /* Raised by the main loop of the process each time round, at least four times a second: the master and the
-     * process's own acceptor see by it that the loop still turns. */
+    /* Raised by the main loop of the process each time round, at least four times a second: the
+     * master and the process's own acceptor see by it that the loop still turns. */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint64_t heartbeat;
-    _Atomic uint32_t connections;        /* that the worker serves now */
-    _Atomic uint64_t willing_until_ms;   /* the worker takes connections until then (CLOCK_MONOTONIC); 0 = not now */
-    _Atomic uint64_t calls;              /* answered, whatever the status */
+    _Atomic uint32_t connections;      /* that the worker serves now */
+    _Atomic uint64_t willing_until_ms; /* the worker takes connections until then (CLOCK_MONOTONIC);
+                                          0 = not now */
+    _Atomic uint64_t calls;            /* answered, whatever the status */
 };
 
 struct scoreboard {
     uint32_t slot_count;
 
-    /* Bumped after a segment file came, was renamed, or lost its writer: the collector then reads the directory. */
+    /* Bumped after a segment file came, was renamed, or lost its writer: the collector then reads
+     * the directory. */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint64_t segments_changed;
 
-    /* 1 while the collector sleeps and wants its eventfd written after the next append (sequentially consistent). */
+    /* 1 while the collector sleeps and wants its eventfd written after the next append
+     * (sequentially consistent). */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t collector_sleeps;
 
-    /* Hashes of the destinations accepted since the adapter started, 0 = free: see scoreboard_admit_destination(). */
+    /* Hashes of the destinations accepted since the adapter started, 0 = free: see
+     * scoreboard_admit_destination(). */
     uint32_t destination_count_max;
     _Atomic uint64_t *destinations;
 
     struct scoreboard_slot slots[];
 };
 
-/* Maps a zeroed scoreboard for `slot_count` processes and `destination_count_max` destinations, shared with every
- * child forked later. Returns 0 or a negative errno. The caller owns it; it lives until scoreboard_close(). */
+/* Maps a zeroed scoreboard for `slot_count` processes and `destination_count_max` destinations,
+ * shared with every child forked later. Returns 0 or a negative errno. The caller owns it; it lives
+ * until scoreboard_close(). */
 int scoreboard_open(struct scoreboard **out, uint32_t slot_count, uint32_t destination_count_max);
 
 /* Unmaps; NULL-safe; sets *sp to NULL. */
@@ -52,13 +58,14 @@ void scoreboard_close(struct scoreboard **sp);
 /* Forgets what a process that is gone left in its slot. For the master. */
 void scoreboard_clear_slot(struct scoreboard *scoreboard, uint32_t slot);
 
-/* The worker slot whose turn it is to take a connection: among slots 0 to `worker_count`-1 that are willing at `now_ms`,
- * the one with the fewest connections, the lowest of those; UINT32_MAX if none is willing. */
+/* The worker slot whose turn it is to take a connection: among slots 0 to `worker_count`-1 that are
+ * willing at `now_ms`, the one with the fewest connections, the lowest of those; UINT32_MAX if none
+ * is willing. */
 uint32_t scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count,
                          uint64_t now_ms);
 
-/* Counts a destination (by a hash of its name) against the limit on different ones; safe from several processes.
- * True if it is known already or there was room, false if the table is full. */
+/* Counts a destination (by a hash of its name) against the limit on different ones; safe from
+ * several processes. True if it is known already or there was room, false if the table is full. */
 bool scoreboard_admit_destination(struct scoreboard *scoreboard, uint64_t hash);
 
 #endif

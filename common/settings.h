@@ -1,7 +1,8 @@
 /* settings.h -- the configuration as every process sees it.
  *
- * Filled once by the master (master/config.c, which also knows defaults, bounds and texts) before it forks; read-only
- * from then on. A field is named as its setting: listen.port is settings->listen_port.
+ * Filled once by the master (master/config.c, which also knows defaults, bounds and texts) before
+ * it forks; read-only from then on. A field is named as its setting: listen.port is
+ * settings->listen_port.
  */
 #ifndef MYGRPCADAPTER_COMMON_SETTINGS_H
 #define MYGRPCADAPTER_COMMON_SETTINGS_H
@@ -11,8 +12,8 @@
 #include "common/log.h"
 
 struct settings {
-    char *listen_address;  /* numeric IPv4, or IPv6 with or without brackets */
-    int64_t listen_port;   /* 0 = one the kernel chooses */
+    char *listen_address; /* numeric IPv4, or IPv6 with or without brackets */
+    int64_t listen_port;  /* 0 = one the kernel chooses */
     int64_t listen_backlog;
 
     int64_t workers_count; /* as configured; 0 = one per CPU that the process may use */

@@ -1,0 +1,358 @@
+/* output_path.c -- normalises, checks and opens what a client's file_path names. Runs in workers
+ * (checks only) and in the collector. */
+#include "common/output_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* More directories than this between a file and the root is nobody's honest path. */
+#define DEPTH_MAX 64
+
+static int
+open_beneath(int root_fd, const char *name, int flags, mode_t mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = (flags & O_CREAT) != 0 ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    /* EAGAIN: something on the volume was renamed while it resolved; it is safe to look again. */
+    for (int attempt = 0; attempt < 16; attempt++) {
+        long fd = syscall(SYS_openat2, root_fd, name, &how, sizeof(how));
+        if (fd >= 0)
+            return (int)fd;
+        if (errno != EAGAIN)
+            break;
+    }
+    return -errno;
+}
+
+/* Drops the root from an absolute path. Returns what is left, or NULL if the path is not beneath
+ * the root. */
+static const char *
+strip_root(struct bytes path, const char *root, size_t *left_r)
+{
+    size_t root_bytes = strlen(root);
+    while (root_bytes > 0 && root[root_bytes - 1] == '/')
+        root_bytes--;
+    if (path.size <= root_bytes || memcmp(path.data, root, root_bytes) != 0 ||
+        path.data[root_bytes] != '/')
+        return NULL;
+    *left_r = path.size - root_bytes;
+    return path.data + root_bytes;
+}
+
+static const char *
+bytes_fault(struct bytes path)
+{
+    if (path.size == 0)
+        return "is empty";
+    if (path.size >= OUTPUT_NAME_BYTES_MAX)
+        return "is longer than 4095 bytes";
+    for (size_t i = 0; i < path.size; i++) {
+        unsigned char byte = (unsigned char)path.data[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return "holds a control character";
+    }
+    if (path.data[path.size - 1] == '/')
+        return "ends with a slash, as only a directory's does";
+    return NULL;
+}
+
+/* Appends one component to the name. Returns what is wrong with it, or NULL. */
+static const char *
+add_component(char *name, size_t *used, const char *component, size_t size)
+{
+    if (size == 0 || (size == 1 && component[0] == '.'))
+        return NULL;
+    if (size == 2 && component[0] == '.' && component[1] == '.')
+        return "has a \"..\" component";
+    if (size > NAME_MAX)
+        return "has a component longer than 255 bytes";
+    if (*used > 0)
+        name[(*used)++] = '/';
+    memcpy(name + *used, component, size);
+    *used += size;
+    return NULL;
+}
+
+int
+output_path_normalise(char name[static OUTPUT_NAME_BYTES_MAX], struct bytes path, const char *root,
+                      const char **reason_r)
+{
+    *reason_r = bytes_fault(path);
+    if (*reason_r != NULL)
+        return -EINVAL;
+    const char *at = path.data;
+    size_t left = path.size;
+    if (path.data[0] == '/') {
+        at = strip_root(path, root, &left);
+        if (at == NULL) {
+            *reason_r = "is not beneath output.root";
+            return -EINVAL;
+        }
+    }
+    size_t used = 0;
+    size_t depth = 0;
+    while (left > 0 && *reason_r == NULL) {
+        const char *slash = memchr(at, '/', left);
+        size_t size = slash == NULL ? left : (size_t)(slash - at);
+        *reason_r = ++depth > DEPTH_MAX ? "has more than 64 components"
+                                        : add_component(name, &used, at, size);
+        size += slash == NULL ? 0 : 1;
+        at += size;
+        left -= size;
+    }
+    name[used] = '\0';
+    if (*reason_r == NULL && used == 0)
+        *reason_r = "names output.root itself";
+    return *reason_r == NULL ? 0 : -EINVAL;
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Walks from an open directory up to the root. Returns 0 if the segment directory is not on the
+ * way, -EXDEV if it is, or another negative errno. Does not close `directory_fd`. */
+static int
+check_outside_segments(int root_fd, int segments_fd, int directory_fd)
+{
+    struct stat root;
+    struct stat segments;
+    struct stat here;
+    if (fstat(root_fd, &root) != 0 || fstat(segments_fd, &segments) != 0)
+        return -errno;
+    int fd = openat(directory_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -errno : -EXDEV;
+    for (int depth = 0; fd >= 0 && depth <= DEPTH_MAX * 2; depth++) {
+        if (fstat(fd, &here) != 0 || same_file(&here, &segments))
+            break;
+        if (same_file(&here, &root)) {
+            result = 0;
+            break;
+        }
+        int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (void)close(fd);
+        fd = parent;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    return result;
+}
+
+/* Cuts the last component off; the empty path becomes ".". */
+static void
+to_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    else
+        memcpy(path, ".", 2);
+}
+
+/* Opens the nearest directory above the name that exists. Returns its O_PATH descriptor or a
+ * negative errno; *complete_r says whether it is the very directory the file is to stand in. */
+static int
+open_nearest_directory(int root_fd, const char *name, bool *complete_r)
+{
+    char path[OUTPUT_NAME_BYTES_MAX];
+    memcpy(path, name, strlen(name) + 1);
+    *complete_r = true;
+    for (;;) {
+        to_parent(path);
+        int fd = open_beneath(root_fd, path, O_PATH | O_DIRECTORY, 0);
+        if (fd != -ENOENT || strcmp(path, ".") == 0)
+            return fd;
+        *complete_r = false;
+    }
+}
+
+static const char *
+resolve_fault(int error)
+{
+    switch (-error) {
+    case EXDEV:
+        return "leads out of output.root, or into the segment directory";
+    case ELOOP:
+        return "leads through a loop of symbolic links";
+    case ENOTDIR:
+        return "leads through something that is no directory";
+    case ENAMETOOLONG:
+        return "is too long for the volume";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return "cannot be written by the adapter";
+    default:
+        return NULL;
+    }
+}
+
+static const char *
+type_fault(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return NULL;
+    case S_IFDIR:
+        return "is a directory";
+    case S_IFCHR:
+    case S_IFBLK:
+        return "is a device";
+    case S_IFIFO:
+        return "is a FIFO";
+    case S_IFSOCK:
+        return "is a socket";
+    default:
+        return "is not a regular file";
+    }
+}
+
+/* Judges the last component: 0 if a regular file stands there, or nothing where one could be made.
+ */
+static int
+check_file(int root_fd, int directory_fd, const char *name, const char **reason_r)
+{
+    int fd = open_beneath(root_fd, name, O_PATH, 0);
+    if (fd >= 0) {
+        struct stat status;
+        int result = fstat(fd, &status) == 0 ? 0 : -errno;
+        if (result == 0)
+            *reason_r = type_fault(status.st_mode);
+        if (result == 0 && *reason_r == NULL && faccessat(fd, "", W_OK, AT_EMPTY_PATH) != 0)
+            *reason_r = resolve_fault(-errno);
+        (void)close(fd);
+        return result;
+    }
+    if (fd != -ENOENT)
+        return fd;
+    const char *slash = strrchr(name, '/');
+    struct stat status;
+    if (fstatat(directory_fd, slash == NULL ? name : slash + 1, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        *reason_r = "is a symbolic link to nothing";
+    else if (faccessat(directory_fd, "", W_OK | X_OK, AT_EMPTY_PATH) != 0)
+        *reason_r = resolve_fault(-errno);
+    return 0;
+}
+
+int
+output_path_check(int root_fd, int segments_fd, const char *name, const char **reason_r)
+{
+    *reason_r = NULL;
+    bool complete;
+    int directory_fd = open_nearest_directory(root_fd, name, &complete);
+    int result = directory_fd < 0 ? directory_fd
+                                  : check_outside_segments(root_fd, segments_fd, directory_fd);
+    if (result == 0 && complete) {
+        result = check_file(root_fd, directory_fd, name, reason_r);
+    } else if (result == 0 && faccessat(directory_fd, "", W_OK | X_OK, AT_EMPTY_PATH) != 0) {
+        result = -errno;
+    }
+    if (directory_fd >= 0)
+        (void)close(directory_fd);
+    if (result != 0 && *reason_r == NULL)
+        *reason_r = resolve_fault(result);
+    return *reason_r != NULL ? -EINVAL : result;
+}
+
+/* Makes the directories above the name, as far as they are missing. */
+static int
+make_parents(int root_fd, const char *name, mode_t mode)
+{
+    char path[OUTPUT_NAME_BYTES_MAX];
+    memcpy(path, name, strlen(name) + 1);
+    mode_t directory_mode = mode | ((mode & 0444) >> 2) | 0700;
+    for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        char above[OUTPUT_NAME_BYTES_MAX];
+        memcpy(above, path, strlen(path) + 1);
+        to_parent(above);
+        int fd = open_beneath(root_fd, above, O_PATH | O_DIRECTORY, 0);
+        if (fd < 0)
+            return fd;
+        const char *last = strrchr(path, '/');
+        int made = mkdirat(fd, last == NULL ? path : last + 1, directory_mode);
+        int error = made == 0 ? 0 : errno;
+        (void)close(fd);
+        if (error != 0 && error != EEXIST)
+            return -error;
+        *slash = '/';
+    }
+    return 0;
+}
+
+/* Refuses what is no regular file, or stands in the segment directory; takes `fd` over and gives it
+ * back. */
+static int
+vet_open_file(int root_fd, int segments_fd, const char *name, int fd)
+{
+    struct stat status;
+    bool complete;
+    int directory_fd = -1;
+    int result = fstat(fd, &status) == 0 ? 0 : -errno;
+    if (result == 0 && !S_ISREG(status.st_mode))
+        result = S_ISDIR(status.st_mode) ? -EISDIR : -ENXIO;
+    if (result == 0) {
+        directory_fd = open_nearest_directory(root_fd, name, &complete);
+        result = directory_fd < 0 ? directory_fd
+                                  : check_outside_segments(root_fd, segments_fd, directory_fd);
+    }
+    if (directory_fd >= 0)
+        (void)close(directory_fd);
+    if (result == 0)
+        return fd;
+    (void)close(fd);
+    return result;
+}
+
+#define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK)
+
+int
+output_path_open_existing(int root_fd, int segments_fd, const char *name)
+{
+    int fd = open_beneath(root_fd, name, OPEN_FLAGS, 0);
+    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, name, fd);
+}
+
+int
+output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode)
+{
+    int fd = output_path_open_existing(root_fd, segments_fd, name);
+    if (fd != -ENOENT)
+        return fd;
+    int result = make_parents(root_fd, name, mode);
+    if (result != 0)
+        return result;
+    /* Before anything is created: is it a place where we may create? */
+    const char *reason = NULL;
+    result = output_path_check(root_fd, segments_fd, name, &reason);
+    if (result != 0)
+        return result == -EINVAL ? -EXDEV : result;
+    fd = open_beneath(root_fd, name, OPEN_FLAGS | O_CREAT, mode);
+    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, name, fd);
+}
+
+int
+output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t *inode_r)
+{
+    struct stat status;
+    int fd = open_beneath(root_fd, name, O_PATH, 0);
+    if (fd < 0)
+        return fd;
+    int result = fstat(fd, &status) == 0 ? 0 : -errno;
+    (void)close(fd);
+    *device_r = status.st_dev;
+    *inode_r = status.st_ino;
+    return result;
+}
