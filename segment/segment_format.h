@@ -1,0 +1,130 @@
+/* segment_format.h -- the byte layout of a segment, the contract between worker and collector.
+ *
+ * A segment is a preallocated file, mapped shared by its one writer and its one reader:
+ *
+ *     0                4096                                             file_bytes
+ *     +-----------------+----------+----------+-----+----------+----------+
+ *     | header page     | record 0 | record 1 | ... | seal     | zeros    |
+ *     +-----------------+----------+----------+-----+----------+----------+
+ *
+ * All numbers are little-endian. Bytes the layout does not name are zero.
+ *
+ * The header page:
+ *      0  8  magic "mygrpcsg"
+ *      8  4  version, 1
+ *     12  4  slot of the worker
+ *     16  8  incarnation of the worker
+ *     24  8  number of the segment in its incarnation, from 0
+ *     32 16  id, random: no two segments share one
+ *     48  8  file_bytes, the size of the file
+ *     56  8  created, nanoseconds since the epoch
+ *     64  8  sequence of the first record
+ *     72  8  checksum: XXH3-64 of bytes 0 to 71
+ *
+ * A record, at a multiple of 8:
+ *      0  4  length of the body in bytes; 0 = no record here yet, the end for now
+ *      4  2  kind: enum segment_kind
+ *      6  2  name_bytes, how much of the body is the destination's name
+ *      8  8  sequence: one more than the record before, through all segments of an incarnation
+ *     16  8  checksum: XXH3-64 of the body, seeded with the XXH3-64 of id, offset (8 bytes) and
+ *            bytes 0 to 15
+ *     24     body: the destination's name, then the payload; zeros to the next multiple of 8
+ *
+ * Crash contract: body, sequence and checksum are stored first, then bytes 0 to 7 with one 64-bit
+ * release store. A writer killed before it has left no record, one killed after it a whole one. The
+ * id and the offset in the checksum keep bytes of another file or place from passing for a record.
+ *
+ * A seal is a record of kind SEGMENT_SEAL whose body is the number of records before it (8 bytes):
+ * nothing follows.
+ *
+ * The name of the file carries slot, incarnation, number and state, as in
+ * 00003-0000000017-0000000002.open. A file is ".new" while its writer prepares it, ".open" while it
+ * may be written, ".sealed" once nobody writes it any more. From ".new" until its end the writer
+ * holds flock(2) on it: who gets the lock of an ".open" file knows its writer dead.
+ */
+#ifndef MYGRPCADAPTER_SEGMENT_FORMAT_H
+#define MYGRPCADAPTER_SEGMENT_FORMAT_H
+
+#include <stdint.h>
+
+#include "common/bytes.h"
+
+#define SEGMENT_MAGIC "mygrpcsg"
+#define SEGMENT_VERSION 1U
+#define SEGMENT_HEADER_BYTES 4096U
+#define SEGMENT_RECORD_HEADER_BYTES 24U
+#define SEGMENT_ALIGNMENT 8U
+#define SEGMENT_SEAL_BYTES (SEGMENT_RECORD_HEADER_BYTES + 8U)
+#define SEGMENT_ID_BYTES 16U
+#define SEGMENT_NAME_BYTES_MAX 64U
+#define SEGMENT_DESTINATION_BYTES_MAX 4096U
+
+/* What a record's destination is; the collector has one file for each kind. */
+enum segment_kind { SEGMENT_STANDARD_OUTPUT = 1, SEGMENT_FILE = 2, SEGMENT_SEAL = 0xffff };
+
+struct segment_id {
+    unsigned char bytes[SEGMENT_ID_BYTES];
+};
+
+/* Whose segment it is, and which one. */
+struct segment_identity {
+    uint32_t slot;
+    uint64_t incarnation;
+    uint64_t number;
+};
+
+/* On disk. */
+struct segment_header {
+    char magic[8];                   /*  0 */
+    unsigned char version[4];        /*  8 */
+    unsigned char slot[4];           /* 12 */
+    unsigned char incarnation[8];    /* 16 */
+    unsigned char number[8];         /* 24 */
+    struct segment_id id;            /* 32 */
+    unsigned char file_bytes[8];     /* 48 */
+    unsigned char created_ns[8];     /* 56 */
+    unsigned char first_sequence[8]; /* 64 */
+    unsigned char checksum[8];       /* 72 */
+};
+_Static_assert(sizeof(struct segment_header) == 80, "on disk");
+
+/* On disk. */
+struct segment_record_header {
+    unsigned char length[4];     /*  0 */
+    unsigned char kind[2];       /*  4 */
+    unsigned char name_bytes[2]; /*  6 */
+    unsigned char sequence[8];   /*  8 */
+    unsigned char checksum[8];   /* 16 */
+};
+_Static_assert(sizeof(struct segment_record_header) == SEGMENT_RECORD_HEADER_BYTES, "on disk");
+
+/* A record in memory; name and payload are borrowed. */
+struct segment_record {
+    enum segment_kind kind;
+    struct bytes name;    /* of the destination, at most SEGMENT_DESTINATION_BYTES_MAX */
+    struct bytes payload; /* what the destination gets */
+};
+
+/* Bytes a record with such a body takes in the file. */
+static inline uint64_t
+segment_record_bytes(uint64_t body_bytes)
+{
+    return (SEGMENT_RECORD_HEADER_BYTES + body_bytes + SEGMENT_ALIGNMENT - 1) &
+           ~(uint64_t)(SEGMENT_ALIGNMENT - 1);
+}
+
+/* The first eight bytes of a record as the one number that publishes it. */
+static inline uint64_t
+segment_publish_word(uint32_t length, uint16_t kind, uint16_t name_bytes)
+{
+    return (uint64_t)length | (uint64_t)kind << 32 | (uint64_t)name_bytes << 48;
+}
+
+/* The checksum of a record whose first eight bytes are `word`; layout above. */
+uint64_t segment_record_checksum(const struct segment_id *id, uint64_t offset, uint64_t word,
+                                 uint64_t sequence, const void *body, uint64_t body_bytes);
+
+/* The checksum of a header page; layout above. */
+uint64_t segment_header_checksum(const struct segment_header *header);
+
+#endif

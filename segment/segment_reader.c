@@ -1,0 +1,165 @@
+/* segment_reader.c -- verifies and walks a segment. Runs in the collector; segment_format.h has the
+ * layout. */
+#include "segment/segment_reader.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/invariant.h"
+
+struct segment_reader {
+    const char *memory;
+    uint64_t file_bytes;
+    struct segment_id id;
+    struct segment_position start;
+    struct segment_position position;
+};
+
+static const char *
+header_fault(const struct segment_header *header, const struct segment_identity *identity,
+             uint64_t size)
+{
+    if (memcmp(header->magic, SEGMENT_MAGIC, sizeof(header->magic)) != 0)
+        return "the header has no magic number";
+    if (le64_get(header->checksum) != segment_header_checksum(header))
+        return "the header's checksum is wrong";
+    if (le32_get(header->version) != SEGMENT_VERSION)
+        return "the header is of an unknown version";
+    if (le32_get(header->slot) != identity->slot ||
+        le64_get(header->incarnation) != identity->incarnation ||
+        le64_get(header->number) != identity->number)
+        return "the header and the name disagree";
+    if (le64_get(header->file_bytes) != size)
+        return "the header and the size of the file disagree";
+    return NULL;
+}
+
+int
+segment_facts_read(struct segment_facts *facts_r, int fd, const struct segment_identity *identity,
+                   const char **reason_r)
+{
+    struct segment_header header;
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    ssize_t got = pread(fd, &header, sizeof(header), 0);
+    if (got < 0)
+        return -errno;
+    *reason_r = !S_ISREG(status.st_mode) ? "it is not a regular file"
+                : status.st_size < SEGMENT_HEADER_BYTES || got != (ssize_t)sizeof(header)
+                    ? "it is shorter than a header"
+                    : header_fault(&header, identity, (uint64_t)status.st_size);
+    if (*reason_r != NULL)
+        return -EBADMSG;
+    facts_r->identity = *identity;
+    facts_r->id = header.id;
+    facts_r->file_bytes = (uint64_t)status.st_size;
+    facts_r->start.offset = SEGMENT_HEADER_BYTES;
+    facts_r->start.sequence = le64_get(header.first_sequence);
+    return 0;
+}
+
+int
+segment_reader_open(struct segment_reader **out, int fd, const struct segment_facts *facts)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    if ((uint64_t)status.st_size != facts->file_bytes)
+        return -EBADMSG; /* truncated since: to touch the missing pages would be SIGBUS */
+    struct segment_reader *reader = calloc(1, sizeof(*reader));
+    if (reader == NULL)
+        return -ENOMEM;
+    void *memory = mmap(NULL, facts->file_bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+        int error = errno;
+        free(reader);
+        return -error;
+    }
+    reader->memory = memory;
+    reader->file_bytes = facts->file_bytes;
+    reader->id = facts->id;
+    reader->start = facts->start;
+    reader->position = facts->start;
+    *out = reader;
+    return 0;
+}
+
+/* Whether the bytes at the position are the record that belongs there. */
+static bool
+record_is_whole(const struct segment_reader *reader, uint64_t word, const char *at)
+{
+    const struct segment_record_header *header = (const void *)at;
+    uint32_t length = (uint32_t)word;
+    uint16_t name_bytes = (uint16_t)(word >> 48);
+    uint64_t room = reader->file_bytes - reader->position.offset;
+    return length > 0 && segment_record_bytes(length) <= room && name_bytes <= length &&
+           name_bytes <= SEGMENT_DESTINATION_BYTES_MAX &&
+           le64_get(header->sequence) == reader->position.sequence &&
+           le64_get(header->checksum) ==
+               segment_record_checksum(&reader->id, reader->position.offset, word,
+                                       reader->position.sequence, at + SEGMENT_RECORD_HEADER_BYTES,
+                                       length);
+}
+
+static bool
+seal_is_true(const struct segment_reader *reader, struct bytes body)
+{
+    return body.size == 8 &&
+           le64_get(body.data) == reader->position.sequence - reader->start.sequence;
+}
+
+enum segment_next
+segment_reader_next(struct segment_reader *reader, struct segment_record *record_r)
+{
+    uint64_t offset = reader->position.offset;
+    if (reader->file_bytes - offset < SEGMENT_RECORD_HEADER_BYTES)
+        return SEGMENT_NEXT_NONE;
+    const char *at = reader->memory + offset;
+    uint64_t word = le64toh(
+        atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_acquire));
+    if (word == 0)
+        return SEGMENT_NEXT_NONE;
+    if (!record_is_whole(reader, word, at))
+        return SEGMENT_NEXT_DAMAGED;
+
+    uint16_t kind = (uint16_t)(word >> 32);
+    size_t name_bytes = (size_t)(word >> 48);
+    struct bytes body = {at + SEGMENT_RECORD_HEADER_BYTES, (uint32_t)word};
+    if (kind == SEGMENT_SEAL)
+        return seal_is_true(reader, body) ? SEGMENT_NEXT_SEALED : SEGMENT_NEXT_DAMAGED;
+    record_r->kind = (enum segment_kind)kind;
+    record_r->name = (struct bytes){body.data, name_bytes};
+    record_r->payload = (struct bytes){body.data + name_bytes, body.size - name_bytes};
+    reader->position.offset += segment_record_bytes(body.size);
+    reader->position.sequence++;
+    return SEGMENT_NEXT_RECORD;
+}
+
+struct segment_position
+segment_reader_position(const struct segment_reader *reader)
+{
+    return reader->position;
+}
+
+void
+segment_reader_seek(struct segment_reader *reader, struct segment_position position)
+{
+    INVARIANT(position.offset >= SEGMENT_HEADER_BYTES && position.offset <= reader->file_bytes);
+    reader->position = position;
+}
+
+void
+segment_reader_close(struct segment_reader **rp)
+{
+    if (*rp == NULL)
+        return;
+    (void)munmap((char *)(uintptr_t)(*rp)->memory, (*rp)->file_bytes);
+    free(*rp);
+    *rp = NULL;
+}

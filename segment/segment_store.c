@@ -1,0 +1,211 @@
+/* segment_store.c -- lists, takes over, removes and sets aside segment files. Runs in every
+ * process; what only the collector may do, segment_store.h says. */
+#include "segment/segment_store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A ".new" file younger than this may belong to a writer that has not locked it yet. */
+#define NEW_FILE_GRACE_S 10
+
+static int
+compare_entries(const void *a, const void *b)
+{
+    const struct segment_entry *left = a;
+    const struct segment_entry *right = b;
+    return segment_identity_compare(&left->identity, &right->identity);
+}
+
+/* Adds one entry to a growing array. */
+static int
+add_entry(struct segment_entry **entries, size_t *count, size_t *capacity,
+          const struct segment_entry *entry)
+{
+    if (*count == *capacity) {
+        size_t larger = *capacity == 0 ? 64 : *capacity * 2;
+        struct segment_entry *grown = realloc(*entries, larger * sizeof(**entries));
+        if (grown == NULL)
+            return -ENOMEM;
+        *entries = grown;
+        *capacity = larger;
+    }
+    (*entries)[(*count)++] = *entry;
+    return 0;
+}
+
+int
+segment_store_list(int directory_fd, struct segment_entry **entries_r, size_t *count_r)
+{
+    struct segment_entry *entries = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    /* A descriptor of its own: the position in a directory belongs to the open file, which forked
+     * processes share. */
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    DIR *directory = fdopendir(fd);
+    if (directory == NULL) {
+        int error = errno;
+        (void)close(fd);
+        return -error;
+    }
+    int result = 0;
+    while (result == 0) {
+        errno = 0;
+        const struct dirent *found = readdir(directory);
+        if (found == NULL) {
+            result = -errno;
+            break;
+        }
+        struct segment_entry entry;
+        if (segment_name_parse(found->d_name, &entry.identity, &entry.state))
+            result = add_entry(&entries, &count, &capacity, &entry);
+    }
+    (void)closedir(directory);
+    if (result != 0) {
+        free(entries);
+        return result;
+    }
+    if (count > 0)
+        qsort(entries, count, sizeof(*entries), compare_entries);
+    *entries_r = entries;
+    *count_r = count;
+    return 0;
+}
+
+int
+segment_directory_prepare(int directory_fd, uint64_t *next_r)
+{
+    struct segment_entry *entries = NULL;
+    size_t count = 0;
+    int result = segment_store_list(directory_fd, &entries, &count);
+    if (result != 0)
+        return result;
+    *next_r = 1;
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].identity.incarnation >= *next_r)
+            *next_r = entries[i].identity.incarnation + 1;
+    }
+    free(entries);
+    return 0;
+}
+
+int
+segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r)
+{
+    struct segment_entry *entries = NULL;
+    size_t count = 0;
+    int result = segment_store_list(directory_fd, &entries, &count);
+    if (result != 0)
+        return result;
+    *bytes_r = 0;
+    for (size_t i = 0; i < count; i++) {
+        char name[SEGMENT_NAME_BYTES_MAX];
+        struct stat status;
+        if (entries[i].identity.slot != slot)
+            continue;
+        segment_name_format(name, &entries[i].identity, entries[i].state);
+        if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            *bytes_r += (uint64_t)status.st_size; /* else merged, or renamed, this very moment */
+    }
+    free(entries);
+    return 0;
+}
+
+/* Opens a file and gets its lock without waiting. Returns the descriptor or a negative errno. */
+static int
+open_locked(int directory_fd, const char *name)
+{
+    int fd = openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int error = errno == EWOULDBLOCK ? EAGAIN : errno;
+        (void)close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int
+segment_store_take_over(int directory_fd, const struct segment_identity *identity)
+{
+    char open_name[SEGMENT_NAME_BYTES_MAX];
+    char sealed_name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(open_name, identity, SEGMENT_STATE_OPEN);
+    segment_name_format(sealed_name, identity, SEGMENT_STATE_SEALED);
+    int fd = open_locked(directory_fd, open_name);
+    if (fd < 0)
+        return fd;
+    int result = 0;
+    if (renameat2(directory_fd, open_name, directory_fd, sealed_name, RENAME_NOREPLACE) != 0)
+        result = -errno;
+    (void)close(fd);
+    return result;
+}
+
+int
+segment_store_open(int directory_fd, const struct segment_entry *entry)
+{
+    char name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(name, &entry->identity, entry->state);
+    int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int
+segment_store_remove(int directory_fd, const struct segment_identity *identity)
+{
+    char name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(name, identity, SEGMENT_STATE_SEALED);
+    return unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
+}
+
+int
+segment_store_remove_new(int directory_fd, const struct segment_identity *identity)
+{
+    char name[SEGMENT_NAME_BYTES_MAX];
+    struct stat status;
+    segment_name_format(name, identity, SEGMENT_STATE_NEW);
+    if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    if (time(NULL) - status.st_ctime < NEW_FILE_GRACE_S)
+        return -EAGAIN;
+    int fd = open_locked(directory_fd, name);
+    if (fd < 0)
+        return fd;
+    int result = unlinkat(directory_fd, name, 0) == 0 ? 0 : -errno;
+    (void)close(fd);
+    return result;
+}
+
+int
+segment_store_quarantine(int directory_fd, const struct segment_identity *identity)
+{
+    char name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(name, identity, SEGMENT_STATE_SEALED);
+    if (mkdirat(directory_fd, SEGMENT_QUARANTINE, 0700) != 0 && errno != EEXIST)
+        return -errno;
+    for (unsigned copy = 0; copy < 1000; copy++) {
+        char target[SEGMENT_NAME_BYTES_MAX + 32];
+        int length =
+            copy == 0 ? snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%s", name)
+                      : snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%s.%u", name, copy);
+        if (length < 0)
+            return -EINVAL;
+        if (renameat2(directory_fd, name, directory_fd, target, RENAME_NOREPLACE) == 0 ||
+            errno == ENOENT)
+            return 0;
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -EEXIST;
+}

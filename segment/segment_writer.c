@@ -1,0 +1,190 @@
+/* segment_writer.c -- creates, fills and seals a segment. Runs in a worker; segment_format.h has
+ * the layout and the crash contract, which the order of stores in write_record() keeps. */
+#include "segment/segment_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/invariant.h"
+#include "common/log.h"
+#include "segment/segment_name.h"
+
+struct segment_writer {
+    int directory_fd; /* borrowed */
+    int fd;
+    struct segment_identity identity;
+    struct segment_id id;
+    char *memory;
+    uint64_t file_bytes;
+    uint64_t offset; /* where the next record goes */
+    uint64_t first_sequence;
+    uint64_t next_sequence;
+};
+
+uint64_t
+segment_writer_file_bytes(uint64_t body_bytes)
+{
+    uint64_t needed = SEGMENT_HEADER_BYTES + segment_record_bytes(body_bytes) + SEGMENT_SEAL_BYTES;
+    return (needed + SEGMENT_HEADER_BYTES - 1) & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
+}
+
+static void
+write_header(struct segment_writer *writer)
+{
+    struct segment_header header;
+    memcpy(header.magic, SEGMENT_MAGIC, sizeof(header.magic));
+    le32_put(header.version, SEGMENT_VERSION);
+    le32_put(header.slot, writer->identity.slot);
+    le64_put(header.incarnation, writer->identity.incarnation);
+    le64_put(header.number, writer->identity.number);
+    header.id = writer->id;
+    le64_put(header.file_bytes, writer->file_bytes);
+    le64_put(header.created_ns, clock_realtime_ns());
+    le64_put(header.first_sequence, writer->first_sequence);
+    le64_put(header.checksum, segment_header_checksum(&header));
+    memcpy(writer->memory, &header, sizeof(header));
+}
+
+/* Gives the open, still nameless-to-others file its lock, its room, its mapping and its header. */
+static int
+prepare_file(struct segment_writer *writer)
+{
+    if (flock(writer->fd, LOCK_EX | LOCK_NB) != 0)
+        return -errno;
+    /* Every block is allocated here: a store into a hole of a full volume would be SIGBUS, this is
+     * an error. */
+    int error = posix_fallocate(writer->fd, 0, (off_t)writer->file_bytes);
+    if (error != 0)
+        return -error;
+    void *memory =
+        mmap(NULL, writer->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, writer->fd, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    writer->memory = memory;
+    if (getrandom(&writer->id, sizeof(writer->id), 0) != (ssize_t)sizeof(writer->id))
+        return -EIO;
+    write_header(writer);
+    return 0;
+}
+
+static void
+release(struct segment_writer *writer)
+{
+    if (writer->memory != NULL)
+        (void)munmap(writer->memory, writer->file_bytes);
+    if (writer->fd >= 0)
+        (void)close(writer->fd);
+    free(writer);
+}
+
+int
+segment_writer_create(struct segment_writer **out, int directory_fd,
+                      const struct segment_identity *identity, uint64_t first_sequence,
+                      uint64_t file_bytes)
+{
+    INVARIANT(file_bytes >= segment_writer_file_bytes(1));
+    struct segment_writer *writer = calloc(1, sizeof(*writer));
+    if (writer == NULL)
+        return -ENOMEM;
+    writer->directory_fd = directory_fd;
+    writer->identity = *identity;
+    writer->file_bytes = file_bytes;
+    writer->offset = SEGMENT_HEADER_BYTES;
+    writer->first_sequence = first_sequence;
+    writer->next_sequence = first_sequence;
+
+    char new_name[SEGMENT_NAME_BYTES_MAX];
+    char open_name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(new_name, identity, SEGMENT_STATE_NEW);
+    segment_name_format(open_name, identity, SEGMENT_STATE_OPEN);
+    writer->fd = openat(directory_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int result = writer->fd < 0 ? -errno : prepare_file(writer);
+    if (result == 0 &&
+        renameat2(directory_fd, new_name, directory_fd, open_name, RENAME_NOREPLACE) != 0)
+        result = -errno;
+    if (result != 0) {
+        if (writer->fd >= 0)
+            (void)unlinkat(directory_fd, new_name, 0);
+        release(writer);
+        return result;
+    }
+    *out = writer;
+    return 0;
+}
+
+bool
+segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes)
+{
+    return body_bytes <= UINT32_MAX && segment_record_bytes(body_bytes) + SEGMENT_SEAL_BYTES <=
+                                           writer->file_bytes - writer->offset;
+}
+
+/* Fills the record's place, then publishes it; the order is the crash contract. */
+static void
+write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, struct bytes payload)
+{
+    char *at = writer->memory + writer->offset;
+    char *body = at + SEGMENT_RECORD_HEADER_BYTES;
+    uint64_t body_bytes = name.size + payload.size;
+    uint64_t word = segment_publish_word((uint32_t)body_bytes, kind, (uint16_t)name.size);
+
+    if (name.size > 0)
+        memcpy(body, name.data, name.size);
+    if (payload.size > 0)
+        memcpy(body + name.size, payload.data, payload.size);
+    struct segment_record_header *header = (void *)at;
+    le64_put(header->sequence, writer->next_sequence);
+    le64_put(header->checksum, segment_record_checksum(&writer->id, writer->offset, word,
+                                                       writer->next_sequence, body, body_bytes));
+    atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
+
+    writer->offset += segment_record_bytes(body_bytes);
+    writer->next_sequence++;
+}
+
+void
+segment_writer_append(struct segment_writer *writer, const struct segment_record *record)
+{
+    uint64_t body_bytes = record->name.size + record->payload.size;
+    INVARIANT(body_bytes > 0 && segment_writer_fits(writer, body_bytes));
+    INVARIANT(record->name.size <= SEGMENT_DESTINATION_BYTES_MAX && record->kind != SEGMENT_SEAL);
+    write_record(writer, (uint16_t)record->kind, record->name, record->payload);
+}
+
+uint64_t
+segment_writer_next_sequence(const struct segment_writer *writer)
+{
+    return writer->next_sequence;
+}
+
+void
+segment_writer_seal(struct segment_writer **wp)
+{
+    struct segment_writer *writer = *wp;
+    if (writer == NULL)
+        return;
+    *wp = NULL;
+    char count[8];
+    le64_put(count, writer->next_sequence - writer->first_sequence);
+    write_record(writer, SEGMENT_SEAL, (struct bytes){NULL, 0},
+                 (struct bytes){count, sizeof(count)});
+    writer->next_sequence--; /* a seal is no record of the worker's */
+
+    char open_name[SEGMENT_NAME_BYTES_MAX];
+    char sealed_name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(open_name, &writer->identity, SEGMENT_STATE_OPEN);
+    segment_name_format(sealed_name, &writer->identity, SEGMENT_STATE_SEALED);
+    if (renameat2(writer->directory_fd, open_name, writer->directory_fd, sealed_name,
+                  RENAME_NOREPLACE) != 0)
+        log_write(LOG_LEVEL_WARNING, "cannot rename a sealed segment",
+                  LOG_FIELDS(log_string("segment", open_name), log_error(errno)));
+    release(writer);
+}

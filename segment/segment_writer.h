@@ -1,0 +1,43 @@
+/* segment_writer.h -- one worker's append-only segment file.
+ *
+ * Crash contract: what segment_writer_append() has acknowledged is readable after the process dies
+ * at any later instruction; a record it has not acknowledged is there whole or not at all. Runs in
+ * a worker; one writer per file.
+ */
+#ifndef MYGRPCADAPTER_SEGMENT_WRITER_H
+#define MYGRPCADAPTER_SEGMENT_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "segment/segment_format.h"
+
+struct segment_writer;
+
+/* The smallest file that holds one record with such a body. */
+uint64_t segment_writer_file_bytes(uint64_t body_bytes);
+
+/* Creates and preallocates a segment of `file_bytes` in `directory_fd`, maps it, locks it, and
+ * gives it its ".open" name; its first record will carry `first_sequence`. Returns 0, or a negative
+ * errno with nothing left behind (-ENOSPC: no room on the volume; -EDQUOT; -EEXIST: that identity
+ * is taken). The caller owns *out. */
+int segment_writer_create(struct segment_writer **out, int directory_fd,
+                          const struct segment_identity *identity, uint64_t first_sequence,
+                          uint64_t file_bytes);
+
+/* True if a record with such a body still fits, with room for the seal behind it. */
+bool segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes);
+
+/* Appends and publishes a record. The body (name and payload) must not be empty, the name at most
+ * SEGMENT_DESTINATION_BYTES_MAX, and it must fit: see segment_writer_fits(). Cannot fail. */
+void segment_writer_append(struct segment_writer *writer, const struct segment_record *record);
+
+/* The sequence the next record will carry. */
+uint64_t segment_writer_next_sequence(const struct segment_writer *writer);
+
+/* Publishes the seal, renames the file to ".sealed", unlocks and unmaps it; sets *wp to NULL;
+ * NULL-safe. A rename that fails is logged and left to the collector, which takes the file over by
+ * its lock. */
+void segment_writer_seal(struct segment_writer **wp);
+
+#endif
