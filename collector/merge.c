@@ -1,0 +1,374 @@
+/* merge.c -- the passes of the collector: from segments to outputs. Runs in the collector.
+ *
+ * Order: the segments of one incarnation are read one after the other, each to its end; those of
+ * different workers take turns. An output that refuses (a full volume, a slow reader) holds up
+ * nobody else: its records are passed over and remembered, the segments that hold them are kept,
+ * and when it is tried again they are read again from there.
+ */
+#include "collector/merge.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/ledger.h"
+#include "collector/output.h"
+#include "collector/sources.h"
+#include "common/heritage.h"
+#include "common/invariant.h"
+#include "common/log.h"
+#include "segment/segment_store.h"
+
+/* Bounds of one pass, over all segments. */
+#define PASS_BYTES_MAX (8U << 20)
+#define PASS_RECORDS_MAX 16384U
+
+struct merge {
+    const struct heritage *heritage;
+    struct sources sources;
+    bool stale; /* the directory is to be read before the next pass */
+    struct output **outputs;
+    size_t output_count;
+    size_t output_capacity;
+    size_t turn; /* which segment the next pass begins with */
+    bool behind; /* the last pass left records unread that it could see */
+    struct log_brake brake;
+};
+
+static int
+add_output(struct merge *merge, struct output *output)
+{
+    if (merge->output_count == merge->output_capacity) {
+        size_t larger = merge->output_capacity == 0 ? 16 : merge->output_capacity * 2;
+        struct output **grown = realloc(merge->outputs, larger * sizeof(struct output *));
+        if (grown == NULL)
+            return -ENOMEM;
+        merge->outputs = grown;
+        merge->output_capacity = larger;
+    }
+    for (size_t i = 0; i < merge->sources.count; i++) {
+        int result = output_meet_source(output, merge->sources.list[i]);
+        if (result != 0)
+            return result;
+    }
+    merge->outputs[merge->output_count++] = output;
+    return 0;
+}
+
+/* A ledger that cannot be read is set aside: its output's records in the segments that are left may
+ * come twice. */
+static void
+quarantine_ledger(const struct merge *merge, const char name[static LEDGER_NAME_BYTES_MAX])
+{
+    char target[sizeof(SEGMENT_QUARANTINE) + 1 + LEDGER_NAME_BYTES_MAX];
+    int fd = merge->heritage->segments_fd;
+    (void)mkdirat(fd, SEGMENT_QUARANTINE, 0700);
+    (void)snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%.*s", (int)LEDGER_NAME_BYTES_MAX,
+                   name);
+    log_write(LOG_LEVEL_ERROR,
+              "a damaged ledger is set aside in " SEGMENT_QUARANTINE
+              "/; records that are still in segments may be written twice",
+              LOG_FIELDS(log_string("ledger", name)));
+    if (renameat(fd, name, fd, target) != 0)
+        log_write(LOG_LEVEL_ERROR, "cannot set a damaged ledger aside",
+                  LOG_FIELDS(log_string("ledger", name), log_error(errno)));
+}
+
+static int
+recover_output(struct merge *merge, const char ledger_name[static LEDGER_NAME_BYTES_MAX])
+{
+    struct output *output = NULL;
+    int result = output_recover(&output, merge->heritage, ledger_name);
+    if (result == -EBADMSG || result == -EPROTO) {
+        quarantine_ledger(merge, ledger_name);
+        return 0;
+    }
+    if (result == 0)
+        result = add_output(merge, output);
+    if (result != 0)
+        output_close(&output, false);
+    return result;
+}
+
+/* Makes an output of every ledger in the segment directory. */
+static int
+recover_outputs(struct merge *merge)
+{
+    int fd = openat(merge->heritage->segments_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        int error = errno;
+        if (fd >= 0)
+            (void)close(fd);
+        return -error;
+    }
+    int result = 0;
+    while (result == 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) {
+            result = -errno;
+            break;
+        }
+        char name[LEDGER_NAME_BYTES_MAX];
+        if (!ledger_name_is(entry->d_name))
+            continue;
+        memcpy(name, entry->d_name, strlen(entry->d_name) + 1);
+        result = recover_output(merge, name);
+    }
+    (void)closedir(directory);
+    return result;
+}
+
+int
+merge_open(struct merge **out, const struct heritage *heritage)
+{
+    struct merge *merge = calloc(1, sizeof(*merge));
+    if (merge == NULL)
+        return -ENOMEM;
+    merge->heritage = heritage;
+    merge->stale = true;
+    sources_init(&merge->sources, heritage->segments_fd);
+    int result = recover_outputs(merge);
+    if (result != 0) {
+        merge_close(&merge);
+        return result;
+    }
+    *out = merge;
+    return 0;
+}
+
+void
+merge_look_again(struct merge *merge)
+{
+    merge->stale = true;
+}
+
+/* Tells every output of every source that is new. */
+static int
+introduce_sources(struct merge *merge)
+{
+    for (size_t i = 0; i < merge->sources.count; i++) {
+        struct source *source = merge->sources.list[i];
+        for (size_t j = 0; j < merge->output_count && !source->met; j++) {
+            int result = output_meet_source(merge->outputs[j], source);
+            if (result != 0)
+                return result;
+        }
+        source->met = true;
+    }
+    return 0;
+}
+
+/* The output a record is for; made if it is new. NULL: there is none, or no memory, now. */
+static struct output *
+find_output(struct merge *merge, const struct segment_record *record)
+{
+    for (size_t i = 0; i < merge->output_count; i++) {
+        if (output_is(merge->outputs[i], record->kind, record->name)) {
+            /* The one found moves to the front: the busy ones are found first. */
+            struct output *found = merge->outputs[i];
+            memmove(merge->outputs + 1, merge->outputs, i * sizeof(struct output *));
+            merge->outputs[0] = found;
+            return found;
+        }
+    }
+    struct output *output = NULL;
+    if (output_open(&output, merge->heritage, record->kind, record->name) != 0)
+        return NULL;
+    if (add_output(merge, output) != 0)
+        output_close(&output, false);
+    return output;
+}
+
+/* Hands one record to its output, or passes it over. */
+static void
+route_record(struct merge *merge, struct source *source, const struct segment_record *record,
+             struct segment_position at)
+{
+    struct output *output = find_output(merge, record);
+    if (output != NULL && output_has_consumed(output, source, at.offset))
+        return;
+    if (output == NULL || output_is_blocked(output) ||
+        output_queue(output, source, at, source->position.offset, record->payload) != 0)
+        source_skip(source, at);
+}
+
+/* Reads one segment as far as its share of the pass goes. Returns the number of records read. */
+static size_t
+read_source(struct merge *merge, struct source *source, size_t records_max, size_t bytes_max)
+{
+    size_t records = 0;
+    size_t bytes = 0;
+    struct segment_record record;
+    struct segment_position at;
+    while (records < records_max && bytes < bytes_max &&
+           source_next(&merge->sources, source, &record, &at) == SEGMENT_NEXT_RECORD) {
+        route_record(merge, source, &record, at);
+        records++;
+        bytes += record.name.size + record.payload.size;
+    }
+    if (records == records_max || bytes >= bytes_max)
+        merge->behind = true;
+    return records;
+}
+
+/* A segment waits for the one before it in its incarnation. */
+static bool
+may_be_read(const struct sources *sources, size_t i)
+{
+    if (sources->list[i]->ended)
+        return false;
+    if (i == 0)
+        return true;
+    const struct source *before = sources->list[i - 1];
+    const struct segment_identity *a = &before->facts.identity;
+    const struct segment_identity *b = &sources->list[i]->facts.identity;
+    return a->slot != b->slot || a->incarnation != b->incarnation || before->ended;
+}
+
+static size_t
+read_sources(struct merge *merge)
+{
+    struct sources *sources = &merge->sources;
+    size_t readable = 0;
+    for (size_t i = 0; i < sources->count; i++)
+        readable += may_be_read(sources, i) ? 1 : 0;
+    if (readable == 0)
+        return 0;
+    size_t records_max = PASS_RECORDS_MAX / readable + 1;
+    size_t bytes_max = PASS_BYTES_MAX / readable + 1;
+    size_t records = 0;
+    merge->turn++;
+    merge->behind = false;
+    for (size_t step = 0; step < sources->count; step++) {
+        size_t i = (merge->turn + step) % sources->count;
+        if (may_be_read(sources, i))
+            records += read_source(merge, sources->list[i], records_max, bytes_max);
+    }
+    return records;
+}
+
+/* Tries the outputs that refused and whose time has come, with everything that was passed over. */
+static void
+retry_outputs(struct merge *merge, uint64_t now_ms)
+{
+    bool retry = false;
+    for (size_t i = 0; i < merge->output_count; i++) {
+        if (output_retry_in_ms(merge->outputs[i], now_ms) == 0) {
+            output_unblock(merge->outputs[i]);
+            retry = true;
+        }
+    }
+    for (size_t i = 0; i < merge->sources.count && retry; i++)
+        source_rewind(merge->sources.list[i]);
+}
+
+static void
+forget_source(void *context, size_t index)
+{
+    struct merge *merge = context;
+    for (size_t i = 0; i < merge->output_count; i++)
+        output_forget_source(merge->outputs[i], index);
+}
+
+static int
+refresh(struct merge *merge, uint64_t now_ms)
+{
+    uint64_t suppressed;
+    int result = sources_refresh(&merge->sources);
+    if (result == 0)
+        result = introduce_sources(merge);
+    if (result == 0)
+        merge->stale = false;
+    else if (log_allowed(&merge->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "cannot read the segment directory; trying again",
+                  LOG_FIELDS(log_error(result), log_u64("suppressed", suppressed)));
+    return result;
+}
+
+int64_t
+merge_pass(struct merge *merge, uint64_t now_ms)
+{
+    if (merge->stale) {
+        int result = refresh(merge, now_ms);
+        if (result != 0)
+            return result;
+    }
+    retry_outputs(merge, now_ms);
+    size_t records = read_sources(merge);
+    for (size_t i = 0; i < merge->output_count; i++)
+        (void)output_deliver(merge->outputs[i], &merge->sources, now_ms);
+    sources_retire(&merge->sources, forget_source, merge);
+    return (int64_t)records;
+}
+
+bool
+merge_is_behind(const struct merge *merge)
+{
+    return merge->behind;
+}
+
+uint64_t
+merge_retry_in_ms(const struct merge *merge, uint64_t now_ms)
+{
+    uint64_t soonest = UINT64_MAX;
+    for (size_t i = 0; i < merge->output_count; i++) {
+        uint64_t in_ms = output_retry_in_ms(merge->outputs[i], now_ms);
+        if (in_ms < soonest)
+            soonest = in_ms;
+    }
+    return soonest;
+}
+
+void
+merge_rest(struct merge *merge)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < merge->output_count; i++) {
+        struct output *output = merge->outputs[i];
+        output_rest(output);
+        if (!merge->stale && output_is_forgettable(output, &merge->sources))
+            output_close(&output, true);
+        else
+            merge->outputs[kept++] = output;
+    }
+    merge->output_count = kept;
+}
+
+bool
+merge_is_empty(const struct merge *merge)
+{
+    return !merge->stale && merge->sources.count == 0;
+}
+
+void
+merge_log_rest(const struct merge *merge)
+{
+    size_t blocked = 0;
+    for (size_t i = 0; i < merge->output_count; i++)
+        blocked += output_is_blocked(merge->outputs[i]) ? 1 : 0;
+    log_write(LOG_LEVEL_WARNING,
+              "not everything could be merged in time; the next start goes on from here",
+              LOG_FIELDS(log_u64("segments", merge->sources.count),
+                         log_u64("outputs_refusing", blocked)));
+}
+
+void
+merge_close(struct merge **mp)
+{
+    struct merge *merge = *mp;
+    if (merge == NULL)
+        return;
+    *mp = NULL;
+    for (size_t i = 0; i < merge->output_count; i++)
+        output_close(&merge->outputs[i], false);
+    free(merge->outputs);
+    sources_clear(&merge->sources);
+    free(merge);
+}

@@ -1,0 +1,81 @@
+/* output.h -- one output: its destination, its ledger, and the records waiting for it.
+ *
+ * Delivering a batch takes three steps, and a kill between any two of them repeats or skips
+ * nothing:
+ *   1. intent: the ledger notes the output's size, the batch's length, and how far each segment is
+ * consumed;
+ *   2. the records are delivered;
+ *   3. settled: the ledger notes how far each segment is consumed now.
+ * An output whose ledger holds the intent of a collector that died is first cut back to the size
+ * noted; the batch comes again by itself, since its records are not consumed. Two outputs are two
+ * ledgers. Runs in the collector.
+ */
+#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_H
+#define MYGRPCADAPTER_COLLECTOR_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/sources.h"
+
+struct heritage;
+struct output;
+
+/* Makes the output of that kind and name, with nothing consumed. Its ledger and destination are
+ * opened when it first has something to deliver. Returns 0 or a negative errno; -EPROTO: there is
+ * no such kind of destination. */
+int output_open(struct output **out, const struct heritage *heritage, enum segment_kind kind,
+                struct bytes name);
+
+/* Makes the output that the ledger file `ledger_name` tells of. A batch that was under way is taken
+ * back before the first one delivered. Returns 0, a negative errno, or -EBADMSG if the ledger is
+ * damaged. */
+int output_recover(struct output **out, const struct heritage *heritage, const char *ledger_name);
+
+/* Whether it is the output of that kind and name. */
+bool output_is(const struct output *output, enum segment_kind kind, struct bytes name);
+
+/* Tells the output that the segment `facts` is from now on the source with that index: looks up how
+ * far the ledger it recovered from had consumed it. Returns 0 or -ENOMEM. */
+int output_meet_source(struct output *output, const struct source *source);
+
+/* The source with that index has been retired. */
+void output_forget_source(struct output *output, size_t index);
+
+/* True if the record of the source at that offset is in the output already. */
+bool output_has_consumed(const struct output *output, const struct source *source, uint64_t offset);
+
+/* True while the destination refuses: records for it are to be passed over (source_skip()). */
+bool output_is_blocked(const struct output *output);
+
+/* Milliseconds until a blocked output is to be tried again; 0 = now, UINT64_MAX = not blocked. */
+uint64_t output_retry_in_ms(const struct output *output, uint64_t now_ms);
+
+/* Tries a blocked output again with the next records. */
+void output_unblock(struct output *output);
+
+/* Adds a record to the next batch; its payload must stay readable until output_deliver(). `at` and
+ * `end_offset` are where the record and the one behind it stand. Returns 0 or -ENOMEM. */
+int output_queue(struct output *output, struct source *source, struct segment_position at,
+                 uint64_t end_offset, struct bytes payload);
+
+/* Delivers what is queued and empties the queue. What could not be delivered is given back to its
+ * sources by source_skip(), and the output is blocked. Returns the number of records delivered. */
+size_t output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms);
+
+/* Bytes delivered since the output was opened. */
+uint64_t output_delivered_bytes(const struct output *output);
+
+/* Lets go of descriptors until there is something to deliver again. */
+void output_rest(struct output *output);
+
+/* True if no source has records that this output has consumed: it may be closed, and its ledger
+ * removed. */
+bool output_is_forgettable(const struct output *output, const struct sources *sources);
+
+/* Frees; NULL-safe; sets *op to NULL. `forget` removes the ledger as well: only for
+ * output_is_forgettable() ones. */
+void output_close(struct output **op, bool forget);
+
+#endif

@@ -1,0 +1,358 @@
+/* sources.c -- finds, reads and retires segments. Runs in the collector. */
+#include "collector/sources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/invariant.h"
+#include "common/log.h"
+#include "segment/segment_store.h"
+
+void
+sources_init(struct sources *sources, int directory_fd)
+{
+    *sources = (struct sources){.directory_fd = directory_fd};
+}
+
+static void
+log_segment(enum log_level level, const char *event, const struct segment_identity *identity,
+            struct log_field detail)
+{
+    log_write(level, event,
+              LOG_FIELDS(log_u64("segment_slot", identity->slot),
+                         log_u64("incarnation", identity->incarnation),
+                         log_u64("number", identity->number), detail));
+}
+
+/* Says so when a file cannot be got out of the way; it is tried again with every pass. */
+static void
+log_stuck(struct sources *sources, const struct segment_identity *identity, int error)
+{
+    uint64_t suppressed;
+    if (log_allowed(&sources->brake, clock_monotonic_ms(), 10000, &suppressed))
+        log_segment(LOG_LEVEL_ERROR, "cannot remove or set aside a segment", identity,
+                    log_error(error));
+}
+
+/* Sets a segment aside whose damage begins at `offset`. Returns 0 or a negative errno. */
+static int
+quarantine(struct sources *sources, const struct segment_identity *identity, uint64_t offset,
+           const char *reason)
+{
+    char name[SEGMENT_NAME_BYTES_MAX];
+    segment_name_format(name, identity, SEGMENT_STATE_SEALED);
+    int result = segment_store_quarantine(sources->directory_fd, identity);
+    if (result != 0) {
+        log_stuck(sources, identity, result);
+        return result;
+    }
+    sources->quarantined++;
+    log_write(LOG_LEVEL_ERROR, "a damaged segment is set aside in " SEGMENT_QUARANTINE "/",
+              LOG_FIELDS(log_string("segment", name), log_u64("offset", offset),
+                         log_string("reason", reason),
+                         log_u64("quarantined", sources->quarantined)));
+    return 0;
+}
+
+static int
+compare_source(const void *key, const void *element)
+{
+    const struct source *const *source = element;
+    return segment_identity_compare(key, &(*source)->facts.identity);
+}
+
+static int
+compare_sources(const void *a, const void *b)
+{
+    const struct source *const *left = a;
+    return compare_source(&(*left)->facts.identity, b);
+}
+
+static struct source *
+find_source(const struct sources *sources, size_t count, const struct segment_identity *identity)
+{
+    struct source **found = count == 0 ? NULL
+                                       : bsearch(identity, sources->list, count,
+                                                 sizeof(struct source *), compare_source);
+    return found == NULL ? NULL : *found;
+}
+
+/* Room for one more source, and for its index when it is given back. */
+static int
+make_room(struct sources *sources)
+{
+    if (sources->count < sources->capacity)
+        return 0;
+    size_t larger = sources->capacity == 0 ? 64 : sources->capacity * 2;
+    struct source **list = realloc(sources->list, larger * sizeof(struct source *));
+    if (list == NULL)
+        return -ENOMEM;
+    sources->list = list;
+    size_t *free_indexes = realloc(sources->free_indexes, larger * sizeof(size_t));
+    if (free_indexes == NULL)
+        return -ENOMEM;
+    sources->free_indexes = free_indexes;
+    sources->capacity = larger;
+    return 0;
+}
+
+/* Puts a new source at the end of the list; the caller sorts. */
+static int
+add_source(struct sources *sources, const struct segment_facts *facts, bool final)
+{
+    int result = make_room(sources);
+    if (result != 0)
+        return result;
+    struct source *source = calloc(1, sizeof(*source));
+    if (source == NULL)
+        return -ENOMEM;
+    source->facts = *facts;
+    source->final = final;
+    source->position = facts->start;
+    source->index = sources->free_count > 0 ? sources->free_indexes[--sources->free_count]
+                                            : sources->index_end++;
+    sources->list[sources->count++] = source;
+    return 0;
+}
+
+/* A file seen for the first time: reads its header and lists it, or sets it aside. */
+static int
+meet_file(struct sources *sources, const struct segment_entry *entry)
+{
+    int fd = segment_store_open(sources->directory_fd, entry);
+    if (fd == -ENOENT)
+        return -ESTALE; /* renamed since it was listed: list again */
+    if (fd < 0 && fd != -ELOOP)
+        return fd;
+    struct segment_facts facts;
+    const char *reason = "it is a symbolic link";
+    int result = fd < 0 ? -EBADMSG : segment_facts_read(&facts, fd, &entry->identity, &reason);
+    if (fd >= 0)
+        (void)close(fd);
+    if (result == 0)
+        return add_source(sources, &facts, entry->state == SEGMENT_STATE_SEALED);
+    if (result != -EBADMSG)
+        return result;
+    if (entry->state == SEGMENT_STATE_SEALED)
+        (void)quarantine(sources, &entry->identity, 0, reason);
+    return 0; /* damaged under a living writer: to be met again once it is sealed */
+}
+
+/* The source for a listed file: among those known before, or the one just met under its other name
+ * (a directory read while a file in it is renamed may show both). */
+static struct source *
+find_known_or_last(const struct sources *sources, size_t known_count,
+                   const struct segment_identity *identity)
+{
+    struct source *source = find_source(sources, known_count, identity);
+    if (source == NULL && sources->count > known_count) {
+        struct source *last = sources->list[sources->count - 1];
+        if (segment_identity_compare(&last->facts.identity, identity) == 0)
+            source = last;
+    }
+    return source;
+}
+
+/* What one listed file means: taken over where its writer died, then met or updated. */
+static int
+visit_entry(struct sources *sources, size_t known_count, struct segment_entry *entry)
+{
+    if (entry->state == SEGMENT_STATE_NEW) {
+        (void)segment_store_remove_new(sources->directory_fd, &entry->identity);
+        return 0;
+    }
+    if (entry->state == SEGMENT_STATE_OPEN) {
+        int result = segment_store_take_over(sources->directory_fd, &entry->identity);
+        if (result == 0) {
+            log_segment(LOG_LEVEL_INFO, "took over a segment whose writer is gone",
+                        &entry->identity, log_string("state", "sealed"));
+            entry->state = SEGMENT_STATE_SEALED;
+        } else if (result != -EAGAIN && result != -ELOOP) {
+            return result == -ENOENT ? -ESTALE : result;
+        }
+    }
+    struct source *source = find_known_or_last(sources, known_count, &entry->identity);
+    if (source == NULL)
+        return meet_file(sources, entry);
+    if (entry->state == SEGMENT_STATE_SEALED)
+        source->final = true;
+    return 0;
+}
+
+/* True if a file is new and the one before it in its incarnation is neither listed nor known. That
+ * one may have been merged long ago; or the directory was read while it was renamed, and showed it
+ * under neither name. */
+static bool
+predecessor_is_missing(const struct sources *sources, const struct segment_entry *entries, size_t i)
+{
+    struct segment_identity before = entries[i].identity;
+    if (before.number == 0 || find_source(sources, sources->count, &entries[i].identity) != NULL)
+        return false;
+    before.number--;
+    return (i == 0 || segment_identity_compare(&entries[i - 1].identity, &before) != 0) &&
+           find_source(sources, sources->count, &before) == NULL;
+}
+
+/* Lists the directory, a second time if the first look may have missed a file: order depends on
+ * seeing them all. */
+static int
+list_directory(const struct sources *sources, struct segment_entry **entries_r, size_t *count_r)
+{
+    int result = segment_store_list(sources->directory_fd, entries_r, count_r);
+    bool missing = false;
+    for (size_t i = 0; result == 0 && i < *count_r && !missing; i++)
+        missing = predecessor_is_missing(sources, *entries_r, i);
+    if (!missing)
+        return result;
+    free(*entries_r);
+    *entries_r = NULL;
+    return segment_store_list(sources->directory_fd, entries_r, count_r);
+}
+
+int
+sources_refresh(struct sources *sources)
+{
+    for (int attempt = 0; attempt < 8; attempt++) {
+        struct segment_entry *entries = NULL;
+        size_t count = 0;
+        int result = list_directory(sources, &entries, &count);
+        size_t known_count = sources->count;
+        for (size_t i = 0; i < count && result == 0; i++)
+            result = visit_entry(sources, known_count, &entries[i]);
+        free(entries);
+        if (sources->count > 1)
+            qsort(sources->list, sources->count, sizeof(struct source *), compare_sources);
+        if (result != -ESTALE)
+            return result;
+    }
+    return -ESTALE;
+}
+
+static int
+open_reader(struct sources *sources, struct source *source)
+{
+    /* Its writer may rename it at any moment; one of the two names is right. */
+    struct segment_entry entry = {source->facts.identity,
+                                  source->final ? SEGMENT_STATE_SEALED : SEGMENT_STATE_OPEN};
+    int fd = segment_store_open(sources->directory_fd, &entry);
+    if (fd == -ENOENT) {
+        entry.state = SEGMENT_STATE_SEALED;
+        fd = segment_store_open(sources->directory_fd, &entry);
+    }
+    if (fd < 0)
+        return fd;
+    int result = segment_reader_open(&source->reader, fd, &source->facts);
+    (void)close(fd);
+    if (result == 0)
+        segment_reader_seek(source->reader, source->position);
+    return result;
+}
+
+static void
+end_source(struct source *source, bool damaged)
+{
+    source->ended = true;
+    source->damaged = damaged;
+}
+
+enum segment_next
+source_next(struct sources *sources, struct source *source, struct segment_record *record_r,
+            struct segment_position *at_r)
+{
+    if (source->ended)
+        return SEGMENT_NEXT_NONE;
+    /* Read before the record: only what is missing after the writer was gone is missing for good.
+     */
+    bool final = source->final;
+    if (source->reader == NULL) {
+        int result = open_reader(sources, source);
+        if (result == -EBADMSG && final)
+            end_source(source, true);
+        if (result != 0)
+            return SEGMENT_NEXT_NONE;
+    }
+    *at_r = segment_reader_position(source->reader);
+    switch (segment_reader_next(source->reader, record_r)) {
+    case SEGMENT_NEXT_RECORD:
+        source->position = segment_reader_position(source->reader);
+        return SEGMENT_NEXT_RECORD;
+    case SEGMENT_NEXT_NONE:
+    case SEGMENT_NEXT_SEALED:
+        if (final)
+            end_source(source, false);
+        break;
+    case SEGMENT_NEXT_DAMAGED:
+        if (final)
+            end_source(source, true);
+        break;
+    }
+    return SEGMENT_NEXT_NONE;
+}
+
+void
+source_skip(struct source *source, struct segment_position at)
+{
+    if (source->skipped.offset == 0 || at.offset < source->skipped.offset)
+        source->skipped = at;
+}
+
+void
+source_rewind(struct source *source)
+{
+    if (source->skipped.offset == 0)
+        return;
+    INVARIANT(source->skipped.offset <= source->position.offset);
+    source->position = source->skipped;
+    source->skipped = (struct segment_position){0, 0};
+    source->ended = false;
+    source->damaged = false;
+    if (source->reader != NULL)
+        segment_reader_seek(source->reader, source->position);
+}
+
+/* Gets the source's file out of the way. Returns 0 or a negative errno: then it must stay known, or it
+ * would be met again as a new one. */
+static int
+retire_file(struct sources *sources, const struct source *source)
+{
+    if (source->damaged)
+        return quarantine(sources, &source->facts.identity, source->position.offset,
+                          "what stands there is no record");
+    int result = segment_store_remove(sources->directory_fd, &source->facts.identity);
+    if (result != 0)
+        log_stuck(sources, &source->facts.identity, result);
+    return result;
+}
+
+void
+sources_retire(struct sources *sources, void (*forget)(void *context, size_t index), void *context)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sources->count; i++) {
+        struct source *source = sources->list[i];
+        if (source->ended)
+            segment_reader_close(&source->reader);
+        if (source->ended && source->skipped.offset == 0 && retire_file(sources, source) == 0) {
+            forget(context, source->index);
+            sources->free_indexes[sources->free_count++] = source->index;
+            free(source);
+        } else {
+            sources->list[kept++] = source;
+        }
+    }
+    sources->count = kept;
+}
+
+void
+sources_clear(struct sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        segment_reader_close(&sources->list[i]->reader);
+        free(sources->list[i]);
+    }
+    free(sources->list);
+    free(sources->free_indexes);
+    sources_init(sources, sources->directory_fd);
+}

@@ -1,0 +1,70 @@
+/* sources.h -- the segments there are to merge, and how far each has been read.
+ *
+ * Keeps the list of the segment directory's files up to date: finds new ones, takes over those
+ * whose writer died, sets damaged ones aside. Runs in the collector, which is the only process that
+ * removes or renames sealed segments.
+ */
+#ifndef MYGRPCADAPTER_COLLECTOR_SOURCES_H
+#define MYGRPCADAPTER_COLLECTOR_SOURCES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "segment/segment_reader.h"
+
+struct source {
+    struct segment_facts facts;
+    size_t index; /* of this source among all, stable as long as it lives; small, and given out
+                     again afterwards */
+    bool met;     /* all outputs know of it */
+    bool final;   /* the writer is gone: what cannot be read now never will be */
+    bool ended;   /* final, and read to its end or to its damage */
+    bool damaged;
+    struct segment_reader *reader;    /* NULL while nothing is to be read */
+    struct segment_position position; /* of the next record to look at */
+    struct segment_position
+        skipped; /* of the first record passed over for a blocked output; offset 0 = none */
+};
+
+struct sources {
+    int directory_fd;     /* borrowed */
+    struct source **list; /* ordered by segment_identity_compare() */
+    size_t count;
+    size_t capacity;
+    size_t index_end;     /* every index is below */
+    size_t *free_indexes; /* below index_end, had by no source now */
+    size_t free_count;
+    uint64_t quarantined; /* since the start of the process */
+    struct log_brake brake;
+};
+
+void sources_init(struct sources *sources, int directory_fd);
+
+/* Brings the list up to date with the directory. Returns 0, or a negative errno if the directory
+ * could not be seen as a whole; then nothing must be merged before a later call succeeds, since
+ * what is not seen cannot be accounted for. */
+int sources_refresh(struct sources *sources);
+
+/* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a
+ * final source sets `ended`. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the
+ * record's own position. The record's bytes stay readable until sources_retire(). */
+enum segment_next source_next(struct sources *sources, struct source *source,
+                              struct segment_record *record_r, struct segment_position *at_r);
+
+/* Notes that the record at `at` was passed over and must be looked at again. */
+void source_skip(struct source *source, struct segment_position at);
+
+/* Goes back to the first record passed over, if there is one. */
+void source_rewind(struct source *source);
+
+/* Lets go of the bytes of ended sources; removes the files of those with nothing passed over
+ * (damaged ones go to quarantine) and forgets them, calling `forget(context, index)` for each. */
+void sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
+                    void *context);
+
+/* Frees all of it; leaves the files alone. */
+void sources_clear(struct sources *sources);
+
+#endif
