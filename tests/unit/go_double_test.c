@@ -1,0 +1,113 @@
+/* go_double_test.c -- every row of tests/golden/go-float-vectors.tsv, and the edges of the layout.
+ * Runs in the root of the repository. */
+#include "worker/go_double.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VECTORS "tests/golden/go-float-vectors.tsv"
+
+static void
+check(double value, const char *expected)
+{
+    char text[GO_DOUBLE_BYTES_MAX + 1] = "";
+    size_t size = go_double_format(value, text);
+    assert_true(size <= 24);
+    text[size] = '\0';
+    assert_string_equal(text, expected);
+}
+
+static void
+go_vectors(void **state)
+{
+    (void)state;
+    FILE *file = fopen(VECTORS, "re");
+    assert_non_null(file);
+    char line[128];
+    size_t rows = 0;
+    while (fgets(line, sizeof(line), file) != NULL) {
+        char *end;
+        uint64_t bits = strtoull(line, &end, 16);
+        assert_int_equal(*end, '\t');
+        end[1 + strcspn(end + 1, "\n")] = '\0';
+        double value;
+        memcpy(&value, &bits, sizeof(value));
+        check(value, end + 1);
+        rows++;
+    }
+    (void)fclose(file);
+    assert_int_equal(rows, 831);
+}
+
+static void
+layout(void **state)
+{
+    (void)state;
+    check(0.0, "0");
+    check(-0.0, "-0");
+    check(1.0, "1");
+    check(-1.5, "-1.5");
+    check(10.0, "10");
+    check(100000.0, "100000");
+    check(999999.0, "999999");
+    check(999999.5, "999999.5");
+    check(1000000.0, "1e+06");
+    check(123456789.0, "1.23456789e+08");
+    check(0.0001, "0.0001");
+    check(0.00012345, "0.00012345");
+    check(0.00001, "1e-05");
+    check(-0.1, "-0.1");
+    check(1.0 / 3, "0.3333333333333333");
+    check(0x1p-24, "5.960464477539063e-08");
+    check(1.7976931348623157e308, "1.7976931348623157e+308");
+    check(-2.2250738585072014e-308, "-2.2250738585072014e-308");
+    check(5e-324, "5e-324");
+    check(INFINITY, "+Inf");
+    check(-INFINITY, "-Inf");
+    check(NAN, "NaN");
+    check(-NAN, "NaN");
+}
+
+/* Whatever the layout, the text reads back as the same double. */
+static void
+reads_back(void **state)
+{
+    (void)state;
+    uint64_t bits = 88172645463325252; /* xorshift64, George Marsaglia */
+    for (int i = 0; i < 200000; i++) {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        double value;
+        memcpy(&value, &bits, sizeof(value));
+        if (!isfinite(value))
+            continue;
+        if (i % 2 == 0)
+            value = (double)(int64_t)(bits >> 34) / 1000.0;
+        char text[GO_DOUBLE_BYTES_MAX + 1];
+        text[go_double_format(value, text)] = '\0';
+        double again = strtod(text, NULL);
+        assert_memory_equal(&again, &value, sizeof(value));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(go_vectors),
+        cmocka_unit_test(layout),
+        cmocka_unit_test(reads_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,92 @@
+/* text.h -- a buffer that a call's text is written into, with a hard limit.
+ *
+ * Address space for the whole limit is reserved once, a page becomes memory when it is first
+ * touched: appending never moves what is there. What does not fit sets the buffer's overflow, which
+ * stays until the next reset and makes every later append do nothing; so the writers check nothing,
+ * and the caller asks once, at the end. Runs in a worker, one buffer to a thread. Nothing here
+ * outlives the process.
+ */
+#ifndef MYGRPCADAPTER_WORKER_TEXT_H
+#define MYGRPCADAPTER_WORKER_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "common/bytes.h"
+
+/* The fields are for the functions of this header only. */
+struct text {
+    char *base;
+    size_t used_bytes; /* = limit_bytes once overflowed, so that nothing fits any more */
+    size_t limit_bytes;
+    size_t mapped_bytes; /* limit_bytes in whole pages */
+    size_t keep_bytes;   /* whole pages */
+    bool overflowed;
+};
+
+/* Reserves a buffer for at most `limit_bytes` of text, from which text_reset() keeps at most
+ * `keep_bytes` (rounded up to pages) of memory. Returns 0 or a negative errno. The caller owns it.
+ */
+int text_open(struct text **out, size_t limit_bytes, size_t keep_bytes);
+
+/* Gives everything back; NULL-safe; sets *tp to NULL. */
+void text_close(struct text **tp);
+
+/* Empties the buffer, and returns to the system what is above `keep_bytes`. */
+void text_reset(struct text *text);
+
+/* True if something did not fit since the last reset: what text_bytes() would show is then not the
+ * whole text. */
+static inline bool
+text_overflowed(const struct text *text)
+{
+    return text->overflowed;
+}
+
+/* What has been appended since the last reset; valid until the next append or reset. Not to be
+ * called after an overflow. */
+struct bytes text_bytes(const struct text *text);
+
+/* Marks the buffer as overflowed. */
+static inline void
+text_overflow(struct text *text)
+{
+    text->overflowed = true;
+    text->used_bytes = text->limit_bytes;
+}
+
+/* Appends `size` bytes. */
+static inline void
+text_add_bytes(struct text *text, const void *data, size_t size)
+{
+    if (size > text->limit_bytes - text->used_bytes) {
+        text_overflow(text);
+        return;
+    }
+    if (size != 0)
+        memcpy(text->base + text->used_bytes, data, size);
+    text->used_bytes += size;
+}
+
+static inline void
+text_add(struct text *text, struct bytes bytes)
+{
+    text_add_bytes(text, bytes.data, bytes.size);
+}
+
+static inline void
+text_add_byte(struct text *text, char byte)
+{
+    text_add_bytes(text, &byte, 1);
+}
+
+/* Appends a string literal; the size is known to the compiler. */
+#define text_add_literal(text, literal) text_add_bytes((text), "" literal, sizeof(literal) - 1)
+
+/* Appends a number in decimal. */
+void text_add_u64(struct text *text, uint64_t number);
+void text_add_i64(struct text *text, int64_t number);
+
+#endif
