@@ -1,0 +1,188 @@
+/* journal.c -- rotates a worker's segments and tells the collector. Runs in a worker. */
+#include "worker/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/heritage.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+#include "common/settings.h"
+#include "segment/segment_store.h"
+#include "segment/segment_writer.h"
+
+/* After a failure to make a segment, so long until the next attempt: a full volume is not asked
+ * with every call. */
+#define RETRY_MS 100
+
+struct journal {
+    const struct heritage *heritage;
+    struct segment_writer *writer; /* NULL: there was no room for one */
+    uint64_t next_number;
+    uint64_t next_sequence;
+    int refusal;          /* why there is no segment, a negative errno; 0 = there is none yet */
+    uint64_t retry_at_ms; /* no attempt before */
+    char refusal_text[192];
+    struct log_brake brake;
+};
+
+static void
+wake_collector(const struct heritage *heritage)
+{
+    static const uint64_t one = 1;
+    ssize_t written = write(heritage->collector_fd, &one, sizeof(one));
+    (void)written; /* full means that a wake-up is pending already */
+}
+
+static void
+tell_directory_changed(const struct heritage *heritage)
+{
+    atomic_fetch_add(&heritage->scoreboard->segments_changed, 1);
+    wake_collector(heritage);
+}
+
+/* Wakes the collector if it sleeps. The fence orders the record before the look, as the collector
+ * orders its sign before its last look for records: one of the two sees the other. */
+static void
+tell_appended(const struct heritage *heritage)
+{
+    _Atomic uint32_t *sleeps = &heritage->scoreboard->collector_sleeps;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(sleeps, memory_order_relaxed) != 0 && atomic_exchange(sleeps, 0) != 0)
+        wake_collector(heritage);
+}
+
+static void
+seal_segment(struct journal *journal)
+{
+    if (journal->writer == NULL)
+        return;
+    journal->next_sequence = segment_writer_next_sequence(journal->writer);
+    segment_writer_seal(&journal->writer);
+    tell_directory_changed(journal->heritage);
+}
+
+/* Whether one more file of that size is within the limit: 0, -EDQUOT, or another negative errno. */
+static int
+check_limit(const struct journal *journal, uint64_t file_bytes)
+{
+    const struct heritage *heritage = journal->heritage;
+    uint64_t used;
+    int result = segment_store_slot_bytes(heritage->segments_fd, heritage->slot, &used);
+    if (result != 0)
+        return result;
+    return used + file_bytes > (uint64_t)heritage->settings->segments_limit_bytes ? -EDQUOT : 0;
+}
+
+static int
+begin_segment(struct journal *journal, uint64_t body_bytes)
+{
+    const struct heritage *heritage = journal->heritage;
+    uint64_t file_bytes = segment_writer_file_bytes(body_bytes);
+    if (file_bytes < (uint64_t)heritage->settings->segments_size_bytes)
+        file_bytes = (uint64_t)heritage->settings->segments_size_bytes;
+    bool over_limit = false;
+    int result = check_limit(journal, file_bytes);
+    if (result == 0) {
+        struct segment_identity identity = {heritage->slot, heritage->incarnation,
+                                            journal->next_number};
+        result = segment_writer_create(&journal->writer, heritage->segments_fd, &identity,
+                                       journal->next_sequence, file_bytes);
+    } else {
+        over_limit = result == -EDQUOT;
+    }
+    if (result == 0) {
+        journal->next_number++;
+        tell_directory_changed(heritage);
+        return 0;
+    }
+    if (over_limit)
+        (void)snprintf(journal->refusal_text, sizeof(journal->refusal_text),
+                       "segments.limit_bytes (%" PRId64
+                       ") is reached: records come faster than they "
+                       "can be merged into the output files",
+                       heritage->settings->segments_limit_bytes);
+    else
+        (void)snprintf(journal->refusal_text, sizeof(journal->refusal_text),
+                       "no segment can be made in segments.directory: %s",
+                       strerrordesc_np(-result));
+    return result;
+}
+
+static void
+note_refusal(struct journal *journal, int refusal, uint64_t now_ms)
+{
+    uint64_t suppressed;
+    journal->refusal = refusal;
+    journal->retry_at_ms = now_ms + RETRY_MS;
+    if (log_allowed(&journal->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "calls are refused",
+                  LOG_FIELDS(log_string("reason", journal->refusal_text)));
+}
+
+static void
+note_relief(struct journal *journal)
+{
+    if (journal->refusal != 0)
+        log_write(LOG_LEVEL_INFO, "calls are accepted again", NULL);
+    journal->refusal = 0;
+    journal->brake = (struct log_brake){0};
+}
+
+int
+journal_open(struct journal **out, const struct heritage *heritage)
+{
+    struct journal *journal = calloc(1, sizeof(*journal));
+    if (journal == NULL)
+        return -ENOMEM;
+    journal->heritage = heritage;
+    int result = begin_segment(journal, 1);
+    if (result != 0)
+        note_refusal(journal, result, clock_monotonic_ms());
+    *out = journal;
+    return 0;
+}
+
+int
+journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms)
+{
+    uint64_t body_bytes = record->name.size + record->payload.size;
+    if (journal->writer == NULL || !segment_writer_fits(journal->writer, body_bytes)) {
+        if (journal->refusal != 0 && now_ms < journal->retry_at_ms)
+            return journal->refusal;
+        /* Sealed even if no other can be begun: only a sealed segment is ever given back. */
+        seal_segment(journal);
+        int result = begin_segment(journal, body_bytes);
+        if (result != 0) {
+            note_refusal(journal, result, now_ms);
+            return result;
+        }
+        note_relief(journal);
+    }
+    segment_writer_append(journal->writer, record);
+    tell_appended(journal->heritage);
+    return 0;
+}
+
+const char *
+journal_refusal(const struct journal *journal)
+{
+    return journal->refusal_text;
+}
+
+void
+journal_close(struct journal **jp)
+{
+    if (*jp == NULL)
+        return;
+    seal_segment(*jp);
+    free(*jp);
+    *jp = NULL;
+}

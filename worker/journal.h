@@ -1,0 +1,34 @@
+/* journal.h -- the chain of segments that one worker appends to.
+ *
+ * Keeps a segment open, seals a full one and begins the next, within segments.limit_bytes, and
+ * wakes the collector. Crash contract: what journal_append() returned 0 for survives the process.
+ * Runs in a worker, in its main thread only.
+ */
+#ifndef MYGRPCADAPTER_WORKER_JOURNAL_H
+#define MYGRPCADAPTER_WORKER_JOURNAL_H
+
+#include <stdint.h>
+
+#include "segment/segment_format.h"
+
+struct heritage;
+struct journal;
+
+/* Makes the journal of the worker and begins its first segment. A volume without room is no error
+ * here: appends fail until there is some. Returns 0 or a negative errno; the caller owns *out. */
+int journal_open(struct journal **out, const struct heritage *heritage);
+
+/* Appends one record: 0, or a negative errno with nothing appended: -EDQUOT: segments.limit_bytes
+ * is reached (or the volume's quota, see journal_refusal()); -ENOSPC and others: a new segment
+ * cannot be made. After a failure that no single record is the cause of, the next attempt to make a
+ * segment is a moment later; until then it fails alike. */
+int journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms);
+
+/* Says what the last failed journal_append() met; a text for a client. Good until the next append.
+ */
+const char *journal_refusal(const struct journal *journal);
+
+/* Seals the open segment and frees; NULL-safe; sets *jp to NULL. */
+void journal_close(struct journal **jp);
+
+#endif

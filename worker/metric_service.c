@@ -1,0 +1,155 @@
+/* metric_service.c -- answers HandleMetric: decode, check, render, append, OK. Runs in a worker's
+ * main thread.
+ *
+ * Crash contract: OK is answered only for what the journal has taken; a call that is refused has
+ * appended nothing, since the append is the last step.
+ */
+#include "worker/metric_service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/heritage.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "worker/arena.h"
+#include "worker/destinations.h"
+#include "worker/go_text.h"
+#include "worker/journal.h"
+#include "worker/request.h"
+#include "worker/text.h"
+
+/* Between calls, so much memory at most is kept of each buffer. */
+#define KEEP_BYTES (1U << 20)
+
+/* A decoded request takes more room than its bytes: each dimension of a few bytes is a handful of
+ * structures. */
+#define ARENA_PER_MESSAGE_BYTE 64
+
+struct metric_service {
+    const struct heritage *heritage;
+    struct journal *journal;
+    struct arena *arena;
+    struct text *text;
+    struct destinations *destinations;
+    struct log_brake brake;
+};
+
+static grpc_status_code
+status_of(int error)
+{
+    switch (-error) {
+    case EBADMSG:
+    case EINVAL:
+        return GRPC_STATUS_INVALID_ARGUMENT;
+    case ENOMEM:
+    case EMSGSIZE:
+    case EMFILE:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return GRPC_STATUS_RESOURCE_EXHAUSTED;
+    default:
+        return GRPC_STATUS_UNAVAILABLE;
+    }
+}
+
+/* Decodes and renders a request and finds its output. Returns 0 and the record, which points into
+ * the service's buffers, or a negative errno and a message. */
+static int
+make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
+            struct segment_record *record_r, char message[static SERVICE_MESSAGE_BYTES])
+{
+    struct request request;
+    _Static_assert(SERVICE_MESSAGE_BYTES >= REQUEST_REASON_BYTES, "a reason fits a message");
+    _Static_assert(SERVICE_MESSAGE_BYTES >= DESTINATIONS_REASON_BYTES, "a reason fits a message");
+    arena_reset(service->arena);
+    text_reset(service->text);
+    int result = request_decode(&request, service->arena, wire, message);
+    if (result == 0)
+        result = destinations_resolve(service->destinations, request.file_path, now_ms,
+                                      &record_r->kind, &record_r->name, message);
+    if (result != 0)
+        return result;
+    result = go_text_render(service->text, service->arena, &request,
+                            record_r->kind == SEGMENT_STANDARD_OUTPUT ? GO_TEXT_FOR_STDOUT
+                                                                      : GO_TEXT_FOR_FILE);
+    if (result == 0)
+        record_r->payload = text_bytes(service->text);
+    else if (result == -EMSGSIZE)
+        (void)snprintf(message, SERVICE_MESSAGE_BYTES,
+                       "the text of the call is longer than workers.max_text_bytes (%" PRId64 ")",
+                       service->heritage->settings->workers_max_text_bytes);
+    else
+        (void)snprintf(message, SERVICE_MESSAGE_BYTES, "the call takes too much memory to render");
+    return result;
+}
+
+static void
+log_refusal(struct metric_service *service, int error, const char *message, uint64_t now_ms)
+{
+    uint64_t suppressed;
+    if (log_allowed(&service->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_WARNING, "a call was refused",
+                  LOG_FIELDS(log_string("reason", message), log_i64("status", status_of(error)),
+                             log_u64("suppressed", suppressed)));
+}
+
+static void
+answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary_answer *answer_r)
+{
+    struct metric_service *service = context;
+    struct segment_record record;
+    int result = make_record(service, request, now_ms, &record, answer_r->message);
+    if (result == 0) {
+        result = journal_append(service->journal, &record, now_ms);
+        if (result == 0)
+            return; /* OK, and the response is the empty message */
+        (void)snprintf(answer_r->message, SERVICE_MESSAGE_BYTES, "%s",
+                       journal_refusal(service->journal));
+    }
+    answer_r->status = status_of(result);
+    log_refusal(service, result, answer_r->message, now_ms);
+}
+
+int
+metric_service_open(struct metric_service **out, struct unary_method *method_r,
+                    const struct heritage *heritage, struct journal *journal)
+{
+    const struct settings *settings = heritage->settings;
+    struct metric_service *service = calloc(1, sizeof(*service));
+    if (service == NULL)
+        return -ENOMEM;
+    service->heritage = heritage;
+    service->journal = journal;
+    int result = arena_open(&service->arena,
+                            (size_t)settings->workers_max_message_bytes * ARENA_PER_MESSAGE_BYTE,
+                            KEEP_BYTES);
+    if (result == 0)
+        result = text_open(&service->text, (size_t)settings->workers_max_text_bytes, KEEP_BYTES);
+    if (result == 0)
+        result = destinations_open(&service->destinations, heritage);
+    if (result != 0) {
+        metric_service_close(&service);
+        return result;
+    }
+    *method_r = (struct unary_method){.path = "/metric.HandleMetricService/HandleMetric",
+                                      .context = service,
+                                      .answer = answer_metric};
+    *out = service;
+    return 0;
+}
+
+void
+metric_service_close(struct metric_service **sp)
+{
+    if (*sp == NULL)
+        return;
+    arena_close(&(*sp)->arena);
+    text_close(&(*sp)->text);
+    destinations_close(&(*sp)->destinations);
+    free(*sp);
+    *sp = NULL;
+}

@@ -1,0 +1,173 @@
+/* server.c -- makes the gRPC server and turns its loop. Runs in a worker: server_run() in the main
+ * thread, which is the only one that touches calls; gRPC's own threads do its timers. */
+#include "worker/server.h"
+
+#include <errno.h>
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/invariant.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+#include "common/settings.h"
+#include "worker/server_private.h"
+
+/* Calls of one method that gRPC may hand over before the loop has answered the first of them. */
+#define CALLS_EXPECTED 256
+#define UNKNOWN_CALLS_EXPECTED 8
+
+/* The loop turns at least this often, for its heartbeat and the drain's deadline. */
+#define TURN_MS 100
+
+/* So long after the deadline of a drain, connections that will not end are left behind. */
+#define CANCEL_GRACE_MS 1000
+
+static grpc_arg
+integer_arg(const char *key, int64_t value)
+{
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+    arg.value.integer = (int)value;
+    return arg;
+}
+
+static grpc_server *
+create_grpc_server(const struct settings *settings)
+{
+    grpc_arg args[] = {
+        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, settings->workers_max_message_bytes),
+        integer_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings->workers_max_concurrent_streams),
+        /* Fixed windows: with the probe, a burst of large calls leaves each stream with megabytes
+           of window. */
+        integer_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+    };
+    grpc_channel_args channel_args = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
+    return grpc_server_create(&channel_args, NULL);
+}
+
+static void
+on_shutdown_complete(struct server_event *event, bool ok)
+{
+    (void)ok;
+    struct server *server =
+        (struct server *)(void *)((char *)event - offsetof(struct server, shutdown_complete));
+    server->stopped = true;
+}
+
+/* Registers the methods, starts, and asks for the first calls. */
+static int
+start(struct server *server, const struct unary_method *methods, size_t count)
+{
+    void *registered[16];
+    INVARIANT(count <= sizeof(registered) / sizeof(registered[0]));
+    for (size_t i = 0; i < count; i++) {
+        registered[i] = grpc_server_register_method(server->grpc, methods[i].path, NULL,
+                                                    GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
+        INVARIANT(registered[i] != NULL); /* two methods of one path */
+    }
+    grpc_server_start(server->grpc);
+    int result = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (int n = 0; n < CALLS_EXPECTED && result == 0; n++)
+            result = unary_call_expect(server, &methods[i], registered[i]);
+    }
+    for (int n = 0; n < UNKNOWN_CALLS_EXPECTED && result == 0; n++)
+        result = unknown_call_expect(server);
+    return result;
+}
+
+int
+server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
+            const struct unary_method *methods, size_t count)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        return -ENOMEM;
+    server->slot = slot;
+    server->shutdown_complete.happen = on_shutdown_complete;
+    server->credentials = grpc_insecure_server_credentials_create();
+    server->empty_message = grpc_raw_byte_buffer_create(NULL, 0);
+    server->queue = grpc_completion_queue_create_for_next(NULL);
+    server->grpc = create_grpc_server(settings);
+    grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
+    *out = server;
+    return start(server, methods, count);
+}
+
+void
+server_add_connection(struct server *server, int fd)
+{
+    grpc_server_add_channel_from_fd(server->grpc, fd, server->credentials);
+}
+
+void
+server_drain(struct server *server, uint64_t deadline_ms)
+{
+    uint64_t serving = 0;
+    if (atomic_compare_exchange_strong(&server->drain_deadline_ms, &serving, deadline_ms))
+        grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown_complete);
+}
+
+/* At the deadline cancels what still runs. True once even that has taken too long. */
+static bool
+drain_is_hopeless(struct server *server)
+{
+    uint64_t deadline_ms = atomic_load(&server->drain_deadline_ms);
+    if (deadline_ms == 0 || server->now_ms < deadline_ms)
+        return false;
+    if (!server->cancelled) {
+        server->cancelled = true;
+        log_write(LOG_LEVEL_WARNING, "the drain took too long; what is left is cut off", NULL);
+        grpc_server_cancel_all_calls(server->grpc);
+    }
+    return server->now_ms >= deadline_ms + CANCEL_GRACE_MS;
+}
+
+static gpr_timespec
+turn_deadline(void)
+{
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(TURN_MS, GPR_TIMESPAN));
+}
+
+int
+server_run(struct server *server)
+{
+    while (!server->stopped) {
+        grpc_event event = grpc_completion_queue_next(server->queue, turn_deadline(), NULL);
+        atomic_fetch_add_explicit(&server->slot->heartbeat, 1, memory_order_relaxed);
+        server->now_ms = clock_monotonic_ms();
+        if (event.type == GRPC_OP_COMPLETE) {
+            struct server_event *happened = event.tag;
+            happened->happen(happened, event.success != 0);
+        }
+        if (drain_is_hopeless(server))
+            return -ETIMEDOUT;
+    }
+    return 0;
+}
+
+void
+server_close(struct server **sp)
+{
+    struct server *server = *sp;
+    if (server == NULL)
+        return;
+    *sp = NULL;
+    INVARIANT(server->stopped);
+    grpc_server_destroy(server->grpc);
+    grpc_completion_queue_shutdown(server->queue);
+    for (;;) {
+        grpc_event event =
+            grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+        if (event.type == GRPC_QUEUE_SHUTDOWN)
+            break;
+        struct server_event *happened = event.tag;
+        happened->happen(happened, event.success != 0);
+    }
+    grpc_completion_queue_destroy(server->queue);
+    grpc_server_credentials_release(server->credentials);
+    grpc_byte_buffer_destroy(server->empty_message);
+    free(server);
+}

@@ -1,0 +1,39 @@
+/* server.h -- the gRPC server of a worker: one completion queue, one thread that turns its loop.
+ *
+ * server_run() is the worker's main loop; server_add_connection() and server_drain() may be called
+ * from another thread.
+ */
+#ifndef MYGRPCADAPTER_WORKER_SERVER_H
+#define MYGRPCADAPTER_WORKER_SERVER_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/service.h"
+
+struct server;
+struct settings;
+struct scoreboard_slot;
+
+/* Makes and starts a server of `count` methods, which the caller keeps alive as long as it, with
+ * the limits of `settings`; gRPC must be initialised. It listens nowhere: connections are given to
+ * it. Its loop beats in `slot`. Returns 0 or -ENOMEM; the caller owns *out. */
+int server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
+                const struct unary_method *methods, size_t count);
+
+/* Serves a connected, non-blocking socket, which it takes over. */
+void server_add_connection(struct server *server, int fd);
+
+/* Begins the drain: GOAWAY to every connection, calls under way are finished, and cancelled at
+ * `deadline_ms` (CLOCK_MONOTONIC). Only the first call counts. */
+void server_drain(struct server *server, uint64_t deadline_ms);
+
+/* Serves until a drain is complete. Returns 0, or -ETIMEDOUT if connections would not end even a
+ * second after the deadline; then the server must not be closed. */
+int server_run(struct server *server);
+
+/* Frees a server whose server_run() returned 0; NULL-safe; sets *sp to NULL. */
+void server_close(struct server **sp);
+
+#endif

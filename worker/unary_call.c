@@ -1,0 +1,153 @@
+/* unary_call.c -- one call of a unary method, from the moment gRPC is asked for it until its answer
+ * is out; then the same memory waits for the next. Runs in a worker's main thread.
+ *
+ * Between a call and its answer stands the method's answer() and nothing else; the answer goes out
+ * in one batch.
+ */
+#include <errno.h>
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/grpc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/invariant.h"
+#include "common/scoreboard.h"
+#include "worker/server_private.h"
+#include "worker/service.h"
+
+struct unary_call {
+    struct server_event event; /* first: a tag points here */
+    struct server *server;
+    const struct unary_method *method;
+    void *registered;
+    grpc_call *call;
+    grpc_byte_buffer *request; /* NULL if the client sent none, or one over the limit */
+    grpc_metadata_array metadata;
+    gpr_timespec deadline;
+    int cancelled;
+};
+
+static void on_call(struct server_event *event, bool ok);
+
+/* Asks for the next call of the method. */
+static void
+expect_next(struct unary_call *call)
+{
+    struct server *server = call->server;
+    call->event.happen = on_call;
+    call->call = NULL;
+    call->request = NULL;
+    grpc_metadata_array_init(&call->metadata);
+    grpc_call_error error = grpc_server_request_registered_call(
+        server->grpc, call->registered, &call->call, &call->deadline, &call->metadata,
+        &call->request, server->queue, server->queue, call);
+    INVARIANT(error == GRPC_CALL_OK);
+}
+
+static void
+release(struct unary_call *call)
+{
+    if (call->request != NULL)
+        grpc_byte_buffer_destroy(call->request);
+    grpc_metadata_array_destroy(&call->metadata);
+    if (call->call != NULL)
+        grpc_call_unref(call->call);
+}
+
+/* The answer is out, or its connection is gone. */
+static void
+on_answered(struct server_event *event, bool ok)
+{
+    (void)ok;
+    struct unary_call *call = (struct unary_call *)(void *)event;
+    release(call);
+    if (atomic_load_explicit(&call->server->drain_deadline_ms, memory_order_relaxed) == 0)
+        expect_next(call);
+    else
+        free(call);
+}
+
+static void
+send_answer(struct unary_call *call, const struct unary_answer *answer)
+{
+    bool has_body = answer->status == GRPC_STATUS_OK;
+    grpc_slice details = grpc_slice_from_static_string("");
+    grpc_byte_buffer *body = call->server->empty_message;
+    if (has_body && answer->body.size > 0) {
+        grpc_slice slice = grpc_slice_from_copied_buffer(answer->body.data, answer->body.size);
+        body = grpc_raw_byte_buffer_create(&slice, 1);
+        grpc_slice_unref(slice);
+    } else if (!has_body) {
+        details = grpc_slice_from_copied_string(answer->message);
+    }
+    grpc_op ops[4];
+    memset(ops, 0, sizeof(ops));
+    size_t count = 0;
+    ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+    if (has_body) {
+        ops[count].op = GRPC_OP_SEND_MESSAGE;
+        ops[count++].data.send_message.send_message = body;
+    }
+    ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    ops[count].data.send_status_from_server.status = answer->status;
+    ops[count++].data.send_status_from_server.status_details = has_body ? NULL : &details;
+    ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+    ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
+
+    call->event.happen = on_answered;
+    grpc_call_error error = grpc_call_start_batch(call->call, ops, count, call, NULL);
+    INVARIANT(error == GRPC_CALL_OK);
+    grpc_slice_unref(details);
+    if (body != call->server->empty_message)
+        grpc_byte_buffer_destroy(body);
+}
+
+/* Gives the request's bytes in one piece to the method. */
+static void
+answer_request(struct unary_call *call, struct unary_answer *answer)
+{
+    grpc_byte_buffer_reader reader;
+    if (call->request == NULL || !grpc_byte_buffer_reader_init(&reader, call->request)) {
+        answer->status = GRPC_STATUS_INVALID_ARGUMENT;
+        (void)strcpy(answer->message, "the call has no readable request message");
+        return;
+    }
+    grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
+    struct bytes request = {(const char *)GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice)};
+    call->method->answer(call->method->context, request, call->server->now_ms, answer);
+    grpc_slice_unref(slice);
+    grpc_byte_buffer_reader_destroy(&reader);
+}
+
+/* A call has come, or (not ok) none will come any more. */
+static void
+on_call(struct server_event *event, bool ok)
+{
+    struct unary_call *call = (struct unary_call *)(void *)event;
+    if (!ok) {
+        release(call);
+        free(call);
+        return;
+    }
+    struct unary_answer answer;
+    answer.status = GRPC_STATUS_OK;
+    answer.message[0] = '\0';
+    answer.body = (struct bytes){NULL, 0};
+    answer_request(call, &answer);
+    struct scoreboard_slot *slot = call->server->slot;
+    atomic_fetch_add_explicit(&slot->calls, 1, memory_order_relaxed);
+    send_answer(call, &answer);
+}
+
+int
+unary_call_expect(struct server *server, const struct unary_method *method, void *registered)
+{
+    struct unary_call *call = calloc(1, sizeof(*call));
+    if (call == NULL)
+        return -ENOMEM;
+    call->server = server;
+    call->method = method;
+    call->registered = registered;
+    expect_next(call);
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* worker.c -- the life of a worker process: prepare, serve, drain, seal.
+ *
+ * Two threads of ours: the main thread turns the gRPC loop and appends to the journal, the
+ * acceptor's takes connections and orders. gRPC is initialised here, after the fork, and a worker
+ * never forks.
+ *
+ * Crash contract: it may be killed at any instruction; what it acknowledged stands in its segments,
+ * which the kernel's release of their locks hands to the collector.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <grpc/grpc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/child.h"
+#include "common/heritage.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+#include "worker/acceptor.h"
+#include "worker/journal.h"
+#include "worker/metric_service.h"
+#include "worker/server.h"
+
+struct worker {
+    const struct heritage *heritage;
+    int signal_fd;
+    struct journal *journal;
+    struct metric_service *metric_service;
+    struct unary_method methods[1]; /* one for each method of each service */
+    struct server *server;
+    struct acceptor *acceptor;
+};
+
+static int
+prepare(struct worker *worker)
+{
+    const struct heritage *heritage = worker->heritage;
+    int result = child_begin(heritage, "mga-worker", "worker", &worker->signal_fd);
+    if (result == 0)
+        result = journal_open(&worker->journal, heritage);
+    if (result == 0)
+        result = metric_service_open(&worker->metric_service, &worker->methods[0], heritage,
+                                     worker->journal);
+    if (result != 0)
+        return result;
+    grpc_init();
+    result = server_open(&worker->server, heritage->settings,
+                         &heritage->scoreboard->slots[heritage->slot], worker->methods,
+                         sizeof(worker->methods) / sizeof(worker->methods[0]));
+    if (result == 0)
+        result = acceptor_start(&worker->acceptor, heritage, worker->server, worker->signal_fd);
+    return result;
+}
+
+int
+worker_main(const struct heritage *heritage)
+{
+    struct worker worker = {.heritage = heritage, .signal_fd = -1};
+    int result = prepare(&worker);
+    if (result != 0) {
+        log_write(LOG_LEVEL_ERROR, "cannot start", LOG_FIELDS(log_error(result)));
+        return EXIT_FAILURE;
+    }
+    child_ready(heritage);
+    result = server_run(worker.server);
+    /* Sealed first: whatever happens below, the collector has it all. */
+    journal_close(&worker.journal);
+    if (result != 0)
+        _exit(0); /* a connection that will not end cannot be freed, only left to the kernel */
+    acceptor_stop(&worker.acceptor);
+    server_close(&worker.server);
+    grpc_shutdown();
+    metric_service_close(&worker.metric_service);
+    return 0;
+}
