@@ -83,7 +83,7 @@ ledger_name_is(const char *name)
 static int
 reserve_record(struct ledger *ledger, size_t bytes)
 {
-    if (bytes <= ledger->record_capacity)
+    if (ledger->record != NULL && bytes <= ledger->record_capacity)
         return 0;
     unsigned char *grown = realloc(ledger->record, bytes * 2);
     if (grown == NULL)
@@ -157,7 +157,7 @@ read_block(struct ledger *ledger, unsigned block)
         le32_get(header.version) != LEDGER_VERSION)
         return false;
     size_t total = le32_get(header.record_bytes);
-    if (total > LEDGER_BLOCK_BYTES ||
+    if (total > LEDGER_BLOCK_BYTES || le16_get(header.name_bytes) > SEGMENT_DESTINATION_BYTES_MAX ||
         total != record_bytes(le16_get(header.name_bytes), le32_get(header.position_count)))
         return false;
     if (reserve_record(ledger, total) != 0 ||
@@ -283,7 +283,7 @@ int
 ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struct bytes output_name)
 {
     char name[LEDGER_NAME_BYTES_MAX];
-    struct ledger_state state;
+    struct ledger_state state = {.position_count = 0};
     ledger_name_format(name, kind, output_name);
     int result = ledger_open_existing(out, directory_fd, name, &state);
     if (result == 0 && state.kind == kind && bytes_equal(state.name, output_name))

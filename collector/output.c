@@ -194,7 +194,7 @@ output_queue(struct output *output, struct source *source, struct segment_positi
     }
     output->queue[output->queue_count] = (struct queued){source, at, end_offset};
     output->payloads[output->queue_count] =
-        (struct iovec){(void *)(uintptr_t)payload.data, payload.size};
+        (struct iovec){bytes_unconst(payload.data), payload.size};
     output->queue_count++;
     return 0;
 }

@@ -15,6 +15,15 @@ struct bytes {
     size_t size;
 };
 
+/* The same address, for an interface that takes no const and changes nothing. */
+static inline void *
+bytes_unconst(const void *address)
+{
+    void *same;
+    memcpy(&same, &address, sizeof(same));
+    return same;
+}
+
 static inline bool
 bytes_equal(struct bytes a, struct bytes b)
 {

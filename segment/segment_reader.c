@@ -159,7 +159,7 @@ segment_reader_close(struct segment_reader **rp)
 {
     if (*rp == NULL)
         return;
-    (void)munmap((char *)(uintptr_t)(*rp)->memory, (*rp)->file_bytes);
+    (void)munmap(bytes_unconst((*rp)->memory), (*rp)->file_bytes);
     free(*rp);
     *rp = NULL;
 }

@@ -150,7 +150,7 @@ accept_connection(struct acceptor *acceptor)
     /* Counts may have changed since the socket was put into the set. */
     if (!take_turn(acceptor))
         return;
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t peer_size = sizeof(peer);
     int fd = accept4(acceptor->heritage->listener_fd, (struct sockaddr *)&peer, &peer_size,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);

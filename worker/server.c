@@ -28,7 +28,7 @@
 static grpc_arg
 integer_arg(const char *key, int64_t value)
 {
-    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = bytes_unconst(key)};
     arg.value.integer = (int)value;
     return arg;
 }
