@@ -107,6 +107,10 @@ help:
 deps:
 	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_TEST)" tests/install-packages
 
+.PHONY: deps-ci
+deps-ci:
+	@PACKAGES="$(PACKAGES_CI)" tests/install-packages
+
 .PHONY: demo
 demo: deps
 	@$(MAKE) --no-print-directory all
@@ -119,9 +123,11 @@ run: all
 
 # ---- checks
 
-.PHONY: check check-unit check-system check-structure
+.PHONY: check check-unit check-system check-structure unit-programs
 check: deps
 	@$(MAKE) --no-print-directory check-structure check-unit check-system
+
+unit-programs: $(UNIT_TESTS)
 
 check-unit: $(UNIT_TESTS)
 	@tests/run-unit $(UNIT_TESTS)

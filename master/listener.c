@@ -1,0 +1,244 @@
+/* listener.c -- binds and listens. Runs in the master before it forks. */
+#include "master/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "master/die.h"
+
+#define NAME_BYTES (INET6_ADDRSTRLEN + sizeof("[]:65535"))
+
+/* The children of a master that was just killed need a moment to let go of its socket. */
+#define IN_USE_RETRY_MS 2000
+#define IN_USE_PAUSE_NS 20000000
+
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_PROBES 6
+
+struct listener {
+    int fd;
+    char name[NAME_BYTES];
+};
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+    struct sockaddr_storage storage;
+};
+
+static bool
+parse_address(const char *text, union address *address)
+{
+    char bare[INET6_ADDRSTRLEN];
+    size_t length = strlen(text);
+    memset(address, 0, sizeof(*address));
+    if (inet_pton(AF_INET, text, &address->in4.sin_addr) == 1) {
+        address->any.sa_family = AF_INET;
+        return true;
+    }
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+        text++;
+        length -= 2;
+    }
+    if (length >= sizeof(bare))
+        return false;
+    memcpy(bare, text, length);
+    bare[length] = '\0';
+    address->any.sa_family = AF_INET6;
+    return inet_pton(AF_INET6, bare, &address->in6.sin6_addr) == 1;
+}
+
+bool
+listener_address_is_valid(const char *address)
+{
+    union address parsed;
+    return parse_address(address, &parsed);
+}
+
+static void
+set_port(union address *address, uint16_t port)
+{
+    if (address->any.sa_family == AF_INET6)
+        address->in6.sin6_port = htons(port);
+    else
+        address->in4.sin_port = htons(port);
+}
+
+static socklen_t
+size_of(const union address *address)
+{
+    return address->any.sa_family == AF_INET6 ? sizeof(address->in6) : sizeof(address->in4);
+}
+
+static void
+format_name(const union address *address, char name[NAME_BYTES])
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address->any.sa_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &address->in6.sin6_addr, text, sizeof(text));
+        (void)snprintf(name, NAME_BYTES, "[%s]:%u", text, (unsigned)ntohs(address->in6.sin6_port));
+    } else {
+        (void)inet_ntop(AF_INET, &address->in4.sin_addr, text, sizeof(text));
+        (void)snprintf(name, NAME_BYTES, "%s:%u", text, (unsigned)ntohs(address->in4.sin_port));
+    }
+}
+
+static int
+set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
+}
+
+/* What must hold before bind(). Keepalive finds peers that vanished; accepted sockets inherit it.
+ */
+static int
+set_options(int fd, int family)
+{
+    int result = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && family == AF_INET6)
+        result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    if (result == 0)
+        result = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (result == 0)
+        result = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    if (result == 0)
+        result = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    if (result == 0)
+        result = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    return result;
+}
+
+/* One attempt. Returns the listening descriptor or a negative errno. */
+static int
+try_listen(const union address *address, int backlog)
+{
+    int family = address->any.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int result = set_options(fd, family);
+    if (result == 0 && bind(fd, &address->any, size_of(address)) != 0)
+        result = -errno;
+    /* With SO_REUSEADDR it is listen(), not bind(), that finds another socket listening. */
+    if (result == 0 && listen(fd, backlog) != 0)
+        result = -errno;
+    if (result == 0)
+        return fd;
+    (void)close(fd);
+    return result;
+}
+
+static int
+listen_patiently(const union address *address, int backlog)
+{
+    const struct timespec pause = {.tv_nsec = IN_USE_PAUSE_NS};
+    uint64_t deadline_ms = clock_monotonic_ms() + IN_USE_RETRY_MS;
+    int fd = try_listen(address, backlog);
+    while (fd == -EADDRINUSE && clock_monotonic_ms() < deadline_ms) {
+        (void)nanosleep(&pause, NULL);
+        fd = try_listen(address, backlog);
+    }
+    return fd;
+}
+
+static bool
+is_ipv6_wildcard(const union address *address)
+{
+    return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
+/* Listens on *address; where IPv6 is off and the wildcard was wanted, changes *address to that of
+ * IPv4. */
+static int
+listen_or_fall_back(union address *address, uint16_t port, int backlog)
+{
+    int fd = listen_patiently(address, backlog);
+    if ((fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL) || !is_ipv6_wildcard(address))
+        return fd;
+    log_write(LOG_LEVEL_WARNING, "IPv6 is off, listening on IPv4 only", LOG_FIELDS(log_error(fd)));
+    memset(address, 0, sizeof(*address));
+    address->any.sa_family = AF_INET;
+    set_port(address, port);
+    return listen_patiently(address, backlog);
+}
+
+static int
+exit_code_of(int error)
+{
+    switch (error) {
+    case -EADDRINUSE:
+    case -EADDRNOTAVAIL:
+    case -EAFNOSUPPORT:
+        return EX_UNAVAILABLE;
+    case -EACCES:
+    case -EPERM:
+        return EX_NOPERM;
+    default:
+        return EX_OSERR;
+    }
+}
+
+int
+listener_open(struct listener **out, const struct settings *settings, struct complaint *complaint)
+{
+    union address address;
+    if (!parse_address(settings->listen_address, &address))
+        return complain(complaint, EX_CONFIG, "listen.address: \"%s\" is not a numeric address",
+                        settings->listen_address);
+    struct listener *listener = calloc(1, sizeof(*listener));
+    if (listener == NULL)
+        return complain(complaint, EX_OSERR, "out of memory");
+    uint16_t port = (uint16_t)settings->listen_port;
+    set_port(&address, port);
+    listener->fd = listen_or_fall_back(&address, port, (int)settings->listen_backlog);
+    format_name(&address, listener->name);
+    if (listener->fd < 0) {
+        int error = listener->fd;
+        (void)complain(complaint, exit_code_of(error), "cannot listen on \"%s\": %s",
+                       listener->name, strerrordesc_np(-error));
+        free(listener);
+        return complaint->exit_code;
+    }
+    socklen_t size = sizeof(address);
+    if (getsockname(listener->fd, &address.any, &size) == 0) /* port 0 has become a real one */
+        format_name(&address, listener->name);
+    *out = listener;
+    return 0;
+}
+
+int
+listener_fd(const struct listener *listener)
+{
+    return listener->fd;
+}
+
+const char *
+listener_name(const struct listener *listener)
+{
+    return listener->name;
+}
+
+void
+listener_close(struct listener **lp)
+{
+    if (*lp == NULL)
+        return;
+    (void)close((*lp)->fd);
+    free(*lp);
+    *lp = NULL;
+}

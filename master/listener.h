@@ -1,0 +1,35 @@
+/* listener.h -- the listening socket: bound once by the master, inherited by every worker.
+ *
+ * It stays open across worker deaths, so that connections waiting in its queue are served by a
+ * successor. Used by the master.
+ */
+#ifndef MYGRPCADAPTER_MASTER_LISTENER_H
+#define MYGRPCADAPTER_MASTER_LISTENER_H
+
+#include <stdbool.h>
+
+struct complaint;
+struct listener;
+struct settings;
+
+/* True if `address` is a numeric IPv4 or IPv6 address, the latter with or without brackets. */
+bool listener_address_is_valid(const char *address);
+
+/* Binds listen.address and listen.port and listens: non-blocking, close-on-exec, TCP keepalive set
+ * (accepted sockets inherit it). `::` takes IPv4 too, and falls back to 0.0.0.0, with a line in the
+ * log, where IPv6 is off. An address in use is tried again for up to two seconds. On success
+ * returns 0, and the caller owns *out until listener_close(); else fills *complaint and returns
+ * EX_UNAVAILABLE (in use, not of this machine), EX_NOPERM, EX_CONFIG (bad address) or EX_OSERR. */
+int listener_open(struct listener **out, const struct settings *settings,
+                  struct complaint *complaint);
+
+/* The descriptor; owned by the listener. */
+int listener_fd(const struct listener *listener);
+
+/* What was really bound, e.g. `[::]:8000`; owned by the listener. */
+const char *listener_name(const struct listener *listener);
+
+/* Closes and frees; NULL-safe; sets *lp to NULL. Children that inherited the socket keep it. */
+void listener_close(struct listener **lp);
+
+#endif

@@ -1,0 +1,309 @@
+/* supervisor.c -- decides when the crew serves and how it ends. Runs in the master.
+ *
+ * One loop, one timer. Handlers only take in what happened; turn(), which runs after any of them
+ * and before the loop sleeps, does all that follows from it. So a dead worker is replaced in the
+ * turn that reaped it.
+ */
+#include "master/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/heritage.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "master/awake_clock.h"
+#include "master/crew.h"
+#include "master/listener.h"
+
+/* Heartbeats are looked at so often, at least; the scoreboard wakes nobody. */
+#define WATCH_MS_MAX 1000
+#define WATCHES_PER_STALL 4
+
+/* Beyond the time a worker takes to drain by its own clock, and the collector to merge what is left
+ * then. */
+#define WORKER_DRAIN_MARGIN_MS 5000
+#define COLLECTOR_DRAIN_MARGIN_MS 30000
+
+#define COLLECTOR_DRAINS_MAX 5
+#define STOP_GRACE_MS 1000
+
+enum phase { PHASE_SERVING, PHASE_DRAINING_WORKERS, PHASE_DRAINING_COLLECTOR, PHASE_STOPPING };
+
+struct supervisor {
+    const struct heritage *common;
+    struct listener **listener;
+    struct crew *crew;
+    sd_event *loop;
+    sd_event_source *timer;
+    struct awake_clock clock;
+    enum phase phase;
+    bool announced;
+    int exit_code;
+    uint32_t collector_drains;
+    uint64_t collector_kill_at_ms;
+};
+
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD, SIGHUP, SIGUSR1};
+#define HANDLED_COUNT (sizeof(handled_signals) / sizeof(handled_signals[0]))
+
+void
+supervisor_block_signals(void)
+{
+    sigset_t handled;
+    (void)sigemptyset(&handled);
+    for (size_t i = 0; i < HANDLED_COUNT; i++)
+        (void)sigaddset(&handled, handled_signals[i]);
+    (void)sigprocmask(SIG_BLOCK, &handled, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGCHLD,
+                 SIG_DFL); /* an ignored one, which is inherited, would reap behind our back */
+}
+
+static uint64_t
+now_of(struct supervisor *supervisor)
+{
+    return awake_clock_now(&supervisor->clock, clock_monotonic_ms());
+}
+
+/* ---- ending */
+
+static void
+drain(struct supervisor *supervisor, int exit_code, const char *why)
+{
+    if (supervisor->phase != PHASE_SERVING)
+        return;
+    uint64_t limit_ms =
+        (uint64_t)supervisor->common->settings->workers_drain_timeout_ms + WORKER_DRAIN_MARGIN_MS;
+    log_write(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "draining",
+              LOG_FIELDS(log_string("why", why)));
+    supervisor->phase = PHASE_DRAINING_WORKERS;
+    supervisor->exit_code = exit_code;
+    listener_close(supervisor->listener);
+    crew_drain_workers(supervisor->crew, now_of(supervisor) + limit_ms);
+}
+
+static void
+stop(struct supervisor *supervisor)
+{
+    if (supervisor->phase == PHASE_STOPPING)
+        return;
+    log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
+    supervisor->phase = PHASE_STOPPING;
+    supervisor->exit_code = 0;
+    listener_close(supervisor->listener);
+    crew_stop(supervisor->crew, now_of(supervisor) + STOP_GRACE_MS);
+}
+
+static void
+finish(struct supervisor *supervisor, int exit_code)
+{
+    /* That no worker could serve says more than what came of it. */
+    if (supervisor->exit_code == 0)
+        supervisor->exit_code = exit_code;
+    log_write(LOG_LEVEL_INFO, "ending", LOG_FIELDS(log_i64("exit_code", supervisor->exit_code)));
+    (void)sd_event_exit(supervisor->loop, supervisor->exit_code);
+}
+
+/* The workers are gone: whatever they left is there for the collector to finish. */
+static void
+drain_collector(struct supervisor *supervisor, uint64_t now_ms)
+{
+    if (supervisor->phase != PHASE_DRAINING_COLLECTOR) {
+        uint64_t limit_ms = (uint64_t)supervisor->common->settings->workers_drain_timeout_ms +
+                            COLLECTOR_DRAIN_MARGIN_MS;
+        supervisor->phase = PHASE_DRAINING_COLLECTOR;
+        supervisor->collector_kill_at_ms = now_ms + limit_ms;
+    }
+    supervisor->collector_drains++;
+    crew_drain_collector(supervisor->crew, now_ms, supervisor->collector_kill_at_ms);
+}
+
+static void
+finish_unmerged(struct supervisor *supervisor)
+{
+    log_write(LOG_LEVEL_ERROR,
+              "not everything could be merged; it is kept in the segments for the next start",
+              NULL);
+    finish(supervisor, EX_TEMPFAIL);
+}
+
+static void
+judge_collector(struct supervisor *supervisor, uint64_t now_ms)
+{
+    switch (crew_collector_end(supervisor->crew)) {
+    case CREW_END_RUNNING:
+        break;
+    case CREW_END_DONE:
+        finish(supervisor, 0);
+        break;
+    case CREW_END_UNFINISHED:
+        finish_unmerged(supervisor);
+        break;
+    case CREW_END_DIED:
+        if (supervisor->collector_drains < COLLECTOR_DRAINS_MAX)
+            drain_collector(supervisor, now_ms);
+        else
+            finish_unmerged(supervisor);
+        break;
+    }
+}
+
+/* ---- serving */
+
+static void
+announce(struct supervisor *supervisor)
+{
+    char line[128];
+    const char *name = listener_name(*supervisor->listener);
+    int length = snprintf(line, sizeof(line), "listening on \"%s\"\n", name);
+    if (write(STDOUT_FILENO, line, (size_t)length) != length)
+        log_write(LOG_LEVEL_WARNING, "cannot write to standard output",
+                  LOG_FIELDS(log_error(errno)));
+    log_write(LOG_LEVEL_INFO, "listening", LOG_FIELDS(log_string("address", name)));
+    supervisor->announced = true;
+}
+
+static void
+advance(struct supervisor *supervisor, uint64_t now_ms)
+{
+    switch (supervisor->phase) {
+    case PHASE_SERVING:
+        if (crew_has_failed(supervisor->crew))
+            drain(supervisor, EX_SOFTWARE, "no worker can serve");
+        else if (!supervisor->announced && crew_serves(supervisor->crew))
+            announce(supervisor);
+        break;
+    case PHASE_DRAINING_WORKERS:
+        if (!crew_has_workers(supervisor->crew))
+            drain_collector(supervisor, now_ms);
+        break;
+    case PHASE_DRAINING_COLLECTOR:
+        judge_collector(supervisor, now_ms);
+        break;
+    case PHASE_STOPPING:
+        if (!crew_has_anyone(supervisor->crew))
+            finish(supervisor, 0);
+        break;
+    }
+}
+
+static uint64_t
+watch_interval_ms(const struct settings *settings)
+{
+    uint64_t interval_ms = (uint64_t)settings->workers_stall_timeout_ms / WATCHES_PER_STALL;
+    return interval_ms < WATCH_MS_MAX ? interval_ms : WATCH_MS_MAX;
+}
+
+static int
+arm_timer(struct supervisor *supervisor, uint64_t now_ms)
+{
+    uint64_t wake_ms = now_ms + watch_interval_ms(supervisor->common->settings);
+    uint64_t deadline_ms = crew_deadline_ms(supervisor->crew);
+    if (deadline_ms < wake_ms)
+        wake_ms = deadline_ms > now_ms ? deadline_ms : now_ms;
+    int result = sd_event_source_set_time(supervisor->timer,
+                                          awake_clock_sleep(&supervisor->clock, wake_ms) * 1000);
+    if (result < 0)
+        return result;
+    return sd_event_source_set_enabled(supervisor->timer, SD_EVENT_ONESHOT);
+}
+
+/* All that follows from what happened, then back to sleep. */
+static int
+turn(struct supervisor *supervisor)
+{
+    uint64_t now_ms = now_of(supervisor);
+    crew_hear(supervisor->crew, now_ms);
+    crew_tick(supervisor->crew, now_ms);
+    advance(supervisor, now_ms);
+    return arm_timer(supervisor, now_ms);
+}
+
+/* ---- the loop */
+
+static int
+on_turn(sd_event_source *source, void *context)
+{
+    (void)source;
+    return turn(context);
+}
+
+static int
+on_timer(sd_event_source *source, uint64_t due_us, void *context)
+{
+    (void)source;
+    (void)due_us;
+    (void)context;
+    return 0; /* on_turn() follows */
+}
+
+static int
+on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+    struct supervisor *supervisor = context;
+    (void)source;
+    if (info->ssi_signo == SIGCHLD)
+        crew_reap(supervisor->crew, now_of(supervisor));
+    else if (info->ssi_signo == SIGQUIT)
+        stop(supervisor);
+    else if (info->ssi_signo == SIGTERM || info->ssi_signo == SIGINT)
+        drain(supervisor, 0, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    else /* a habit from other daemons shall not end this one */
+        log_write(LOG_LEVEL_WARNING, "a signal without a meaning here is ignored",
+                  LOG_FIELDS(log_string("signal", sigabbrev_np((int)info->ssi_signo))));
+    return 0;
+}
+
+static int
+add_sources(struct supervisor *supervisor)
+{
+    int result = 0;
+    for (size_t i = 0; i < HANDLED_COUNT && result >= 0; i++)
+        result =
+            sd_event_add_signal(supervisor->loop, NULL, handled_signals[i], on_signal, supervisor);
+    /* Due at once: the first turn forks everybody. Accurate to a microsecond, as the default is a
+     * quarter second. */
+    if (result >= 0)
+        result = sd_event_add_time(supervisor->loop, &supervisor->timer, CLOCK_MONOTONIC, 0, 1,
+                                   on_timer, supervisor);
+    if (result >= 0)
+        result = sd_event_add_post(supervisor->loop, NULL, on_turn, supervisor);
+    return result;
+}
+
+static int
+run_loop(struct supervisor *supervisor, uint64_t next_incarnation)
+{
+    int result = sd_event_new(&supervisor->loop);
+    if (result >= 0)
+        result =
+            crew_open(&supervisor->crew, supervisor->common, next_incarnation, supervisor->loop);
+    if (result >= 0)
+        result = add_sources(supervisor);
+    if (result >= 0)
+        result = sd_event_loop(supervisor->loop);
+    return result;
+}
+
+int
+supervisor_run(const struct heritage *common, uint64_t next_incarnation, struct listener **listener)
+{
+    struct supervisor supervisor = {.common = common, .listener = listener};
+    int result = run_loop(&supervisor, next_incarnation);
+    if (result < 0)
+        log_write(LOG_LEVEL_ERROR, "the event loop failed", LOG_FIELDS(log_error(result)));
+    /* Children that the loop's own failure left behind end with the master: their life_fd tells
+     * them. */
+    crew_close(&supervisor.crew);
+    supervisor.timer = sd_event_source_unref(supervisor.timer);
+    supervisor.loop = sd_event_unref(supervisor.loop);
+    return result < 0 ? EX_OSERR : result;
+}

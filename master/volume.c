@@ -1,0 +1,151 @@
+/* volume.c -- opens and locks the directories of the adapter. Runs in the master before it forks.
+ */
+#include "master/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/settings.h"
+#include "master/die.h"
+
+#define SEGMENTS_MODE 0700
+#define LOCK_NAME "lock"
+#define LOCK_MODE 0600
+
+/* The children of a master that was just killed need a moment to let go of its lock. */
+#define LOCK_RETRY_MS 2000
+#define LOCK_PAUSE_NS 20000000
+
+static void
+close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static int
+complain_path(struct complaint *complaint, const char *setting, const char *path, int error)
+{
+    return complain(complaint, EX_CANTCREAT, "%s: cannot use \"%s\": %s", setting, path,
+                    strerrordesc_np(error));
+}
+
+/* Opens a directory in which files can be made. Returns the descriptor or a negative errno. */
+static int
+open_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0)
+        return fd;
+    int error = errno;
+    (void)close(fd);
+    return -error;
+}
+
+static int
+open_root(struct volume *volume, const char *path, struct complaint *complaint)
+{
+    volume->root_fd = open_directory(path);
+    if (volume->root_fd < 0)
+        return complain_path(complaint, "output.root", path, -volume->root_fd);
+    return 0;
+}
+
+static int
+open_segments(struct volume *volume, const char *path, struct complaint *complaint)
+{
+    if (mkdir(path, SEGMENTS_MODE) != 0 && errno != EEXIST)
+        return complain_path(complaint, "segments.directory", path, errno);
+    volume->segments_fd = open_directory(path);
+    if (volume->segments_fd < 0)
+        return complain_path(complaint, "segments.directory", path, -volume->segments_fd);
+    struct stat root;
+    struct stat segments;
+    if (fstat(volume->root_fd, &root) != 0 || fstat(volume->segments_fd, &segments) != 0)
+        return complain_path(complaint, "segments.directory", path, errno);
+    if (root.st_dev == segments.st_dev && root.st_ino == segments.st_ino)
+        return complain(complaint, EX_CONFIG,
+                        "segments.directory: \"%s\" is output.root itself; it must be a directory "
+                        "of its own",
+                        path);
+    return 0;
+}
+
+static int
+complain_locked(struct complaint *complaint, const char *path, int lock_fd)
+{
+    char pid[24];
+    ssize_t size = pread(lock_fd, pid, sizeof(pid) - 1, 0);
+    pid[size > 0 ? size : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    return complain(complaint, EX_TEMPFAIL,
+                    "segments.directory: \"%s\" is in use by another adapter, pid %s", path,
+                    pid[0] != '\0' ? pid : "unknown");
+}
+
+static int
+lock_patiently(int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    uint64_t deadline_ms = clock_monotonic_ms() + LOCK_RETRY_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        if (clock_monotonic_ms() >= deadline_ms)
+            return -EWOULDBLOCK;
+        (void)nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+static int
+take_lock(struct volume *volume, const char *path, struct complaint *complaint)
+{
+    volume->lock_fd = openat(volume->segments_fd, LOCK_NAME,
+                             O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
+    if (volume->lock_fd < 0)
+        return complain_path(complaint, "segments.directory", path, errno);
+    int result = lock_patiently(volume->lock_fd);
+    if (result == -EWOULDBLOCK)
+        return complain_locked(complaint, path, volume->lock_fd);
+    if (result != 0)
+        return complain_path(complaint, "segments.directory", path, -result);
+    /* The pid is for people; on a full disk the lock must do without it. */
+    if (ftruncate(volume->lock_fd, 0) == 0)
+        (void)dprintf(volume->lock_fd, "%ld\n", (long)getpid());
+    return 0;
+}
+
+int
+volume_open(struct volume *out, const struct settings *settings, struct complaint *complaint)
+{
+    *out = (struct volume){.root_fd = -1, .segments_fd = -1, .lock_fd = -1};
+    int result = open_root(out, settings->output_root, complaint);
+    if (result == 0)
+        result = open_segments(out, settings->segments_directory, complaint);
+    if (result == 0)
+        result = take_lock(out, settings->segments_directory, complaint);
+    if (result != 0)
+        volume_close(out);
+    return result;
+}
+
+void
+volume_close(struct volume *volume)
+{
+    close_fd(&volume->lock_fd);
+    close_fd(&volume->segments_fd);
+    close_fd(&volume->root_fd);
+}
