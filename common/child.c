@@ -67,6 +67,8 @@ child_begin(const struct heritage *heritage, const char *name, const char *role,
     if (sigprocmask(SIG_SETMASK, &handled, NULL) != 0)
         return -errno;
     (void)signal(SIGPIPE, SIG_IGN); /* a closed peer is a return code */
+    (void)signal(SIGHUP, SIG_IGN); /* these two are for the master, whoever else they are sent to */
+    (void)signal(SIGUSR1, SIG_IGN);
     int fd = signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
         return -errno;
