@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #define LINE_BYTES_MAX 2048
+#define LINE_END_BYTES 16    /* kept free for the line's end */
+#define LINE_TAIL_BYTES 256  /* kept free by strings, for the fields behind them and the end */
+#define LINE_NUMBER_BYTES 32 /* the longest number, with what stands around a key */
 
 static enum log_level log_level_shown = LOG_LEVEL_INFO;
 static enum log_format log_format_used = LOG_FORMAT_TEXT;
@@ -77,13 +80,13 @@ line_add_unsigned(struct line *line, uint64_t number)
 }
 
 /* Quoted, with control characters, quotes and backslashes escaped as JSON does; valid in both
- * formats. */
+ * formats. What would leave no room for the end of the line is cut, at a whole character. */
 static void
 line_add_quoted(struct line *line, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
     line_add_byte(line, '"');
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0' && line->used < sizeof(line->bytes) - LINE_TAIL_BYTES; text++) {
         unsigned char byte = (unsigned char)*text;
         if (byte == '"' || byte == '\\') {
             line_add_byte(line, '\\');
@@ -195,12 +198,9 @@ line_add_json(struct line *line, enum log_level level, const char *event,
     line_add(line, ",\"event\":");
     line_add_quoted(line, event);
     for (; fields != NULL && fields->key != NULL; fields++) {
-        /* A field that might not fit whole is left out, so that the object stays valid JSON. */
-        size_t need =
-            strlen(fields->key) + 32 +
-            (fields->kind == LOG_FIELD_STRING && fields->string != NULL ? 6 * strlen(fields->string)
-                                                                        : 0);
-        if (line->used + need > sizeof(line->bytes) - 2)
+        /* A field that there is no room for is left out, so that the object stays valid JSON. */
+        if (line->used + strlen(fields->key) + LINE_NUMBER_BYTES >
+            sizeof(line->bytes) - LINE_END_BYTES)
             continue;
         line_add_byte(line, ',');
         line_add_quoted(line, fields->key);

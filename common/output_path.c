@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -68,10 +69,12 @@ bytes_fault(struct bytes path)
 
 /* Appends one component to the name. Returns what is wrong with it, or NULL. */
 static const char *
-add_component(char *name, size_t *used, const char *component, size_t size)
+add_component(char *name, size_t *used, size_t *depth, const char *component, size_t size)
 {
     if (size == 0 || (size == 1 && component[0] == '.'))
         return NULL;
+    if (++*depth > DEPTH_MAX)
+        return "has more than 64 components";
     if (size == 2 && component[0] == '.' && component[1] == '.')
         return "has a \"..\" component";
     if (size > NAME_MAX)
@@ -104,8 +107,7 @@ output_path_normalise(char name[static OUTPUT_NAME_BYTES_MAX], struct bytes path
     while (left > 0 && *reason_r == NULL) {
         const char *slash = memchr(at, '/', left);
         size_t size = slash == NULL ? left : (size_t)(slash - at);
-        *reason_r = ++depth > DEPTH_MAX ? "has more than 64 components"
-                                        : add_component(name, &used, at, size);
+        *reason_r = add_component(name, &used, &depth, at, size);
         size += slash == NULL ? 0 : 1;
         at += size;
         left -= size;
@@ -150,6 +152,29 @@ check_outside_segments(int root_fd, int segments_fd, int directory_fd)
     return result;
 }
 
+/* The same for an open file: a link may have led to it from anywhere beneath the root. */
+static int
+check_file_outside_segments(int root_fd, int segments_fd, int fd)
+{
+    char link[64];
+    char path[OUTPUT_NAME_BYTES_MAX];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, sizeof(path) - 1);
+    if (size < 0)
+        return -errno;
+    path[size] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return -EXDEV;
+    slash[slash == path ? 1 : 0] = '\0';
+    int directory_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory_fd < 0)
+        return -errno;
+    int result = check_outside_segments(root_fd, segments_fd, directory_fd);
+    (void)close(directory_fd);
+    return result;
+}
+
 /* Cuts the last component off; the empty path becomes ".". */
 static void
 to_parent(char *path)
@@ -162,19 +187,20 @@ to_parent(char *path)
 }
 
 /* Opens the nearest directory above the name that exists. Returns its O_PATH descriptor or a
- * negative errno; *complete_r says whether it is the very directory the file is to stand in. */
+ * negative errno; *rest_r is the part of the name below it, a single component if it is the very
+ * directory the file is to stand in. */
 static int
-open_nearest_directory(int root_fd, const char *name, bool *complete_r)
+open_nearest_directory(int root_fd, const char *name, const char **rest_r)
 {
     char path[OUTPUT_NAME_BYTES_MAX];
     memcpy(path, name, strlen(name) + 1);
-    *complete_r = true;
     for (;;) {
         to_parent(path);
+        bool at_root = strcmp(path, ".") == 0;
         int fd = open_beneath(root_fd, path, O_PATH | O_DIRECTORY, 0);
-        if (fd != -ENOENT || strcmp(path, ".") == 0)
+        *rest_r = name + (at_root ? 0 : strlen(path) + 1);
+        if (fd != -ENOENT || at_root)
             return fd;
-        *complete_r = false;
     }
 }
 
@@ -219,30 +245,51 @@ type_fault(mode_t mode)
     }
 }
 
-/* Judges the last component: 0 if a regular file stands there, or nothing where one could be made.
- */
+/* Whether something, if only a dangling link, stands under the first component of `rest`. */
+static bool
+first_component_exists(int directory_fd, const char *rest)
+{
+    char component[OUTPUT_NAME_BYTES_MAX];
+    struct stat status;
+    size_t size = strcspn(rest, "/");
+    memcpy(component, rest, size);
+    component[size] = '\0';
+    return fstatat(directory_fd, component, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Judges a file that is there. Returns 0 or a negative errno, or sets *reason_r. */
 static int
-check_file(int root_fd, int directory_fd, const char *name, const char **reason_r)
+check_existing(int root_fd, int segments_fd, int fd, const char **reason_r)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    *reason_r = type_fault(status.st_mode);
+    if (*reason_r != NULL)
+        return 0;
+    if (faccessat(fd, "", W_OK, AT_EMPTY_PATH) != 0)
+        return -errno;
+    return check_file_outside_segments(root_fd, segments_fd, fd);
+}
+
+/* Judges what stands at the name: a regular file, or nothing where one, and the directories above
+ * it, could be made. Returns 0 or a negative errno, or sets *reason_r. */
+static int
+check_place(int root_fd, int segments_fd, int directory_fd, const char *name, const char *rest,
+            const char **reason_r)
 {
     int fd = open_beneath(root_fd, name, O_PATH, 0);
     if (fd >= 0) {
-        struct stat status;
-        int result = fstat(fd, &status) == 0 ? 0 : -errno;
-        if (result == 0)
-            *reason_r = type_fault(status.st_mode);
-        if (result == 0 && *reason_r == NULL && faccessat(fd, "", W_OK, AT_EMPTY_PATH) != 0)
-            *reason_r = resolve_fault(-errno);
+        int result = check_existing(root_fd, segments_fd, fd, reason_r);
         (void)close(fd);
         return result;
     }
     if (fd != -ENOENT)
         return fd;
-    const char *slash = strrchr(name, '/');
-    struct stat status;
-    if (fstatat(directory_fd, slash == NULL ? name : slash + 1, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        *reason_r = "is a symbolic link to nothing";
+    if (first_component_exists(directory_fd, rest))
+        *reason_r = "leads to a symbolic link to nothing";
     else if (faccessat(directory_fd, "", W_OK | X_OK, AT_EMPTY_PATH) != 0)
-        *reason_r = resolve_fault(-errno);
+        return -errno;
     return 0;
 }
 
@@ -250,18 +297,15 @@ int
 output_path_check(int root_fd, int segments_fd, const char *name, const char **reason_r)
 {
     *reason_r = NULL;
-    bool complete;
-    int directory_fd = open_nearest_directory(root_fd, name, &complete);
+    const char *rest = NULL;
+    int directory_fd = open_nearest_directory(root_fd, name, &rest);
     int result = directory_fd < 0 ? directory_fd
                                   : check_outside_segments(root_fd, segments_fd, directory_fd);
-    if (result == 0 && complete) {
-        result = check_file(root_fd, directory_fd, name, reason_r);
-    } else if (result == 0 && faccessat(directory_fd, "", W_OK | X_OK, AT_EMPTY_PATH) != 0) {
-        result = -errno;
-    }
+    if (result == 0)
+        result = check_place(root_fd, segments_fd, directory_fd, name, rest, reason_r);
     if (directory_fd >= 0)
         (void)close(directory_fd);
-    if (result != 0 && *reason_r == NULL)
+    if (result != 0)
         *reason_r = resolve_fault(result);
     return *reason_r != NULL ? -EINVAL : result;
 }
@@ -295,21 +339,14 @@ make_parents(int root_fd, const char *name, mode_t mode)
 /* Refuses what is no regular file, or stands in the segment directory; takes `fd` over and gives it
  * back. */
 static int
-vet_open_file(int root_fd, int segments_fd, const char *name, int fd)
+vet_open_file(int root_fd, int segments_fd, int fd)
 {
     struct stat status;
-    bool complete;
-    int directory_fd = -1;
     int result = fstat(fd, &status) == 0 ? 0 : -errno;
     if (result == 0 && !S_ISREG(status.st_mode))
         result = S_ISDIR(status.st_mode) ? -EISDIR : -ENXIO;
-    if (result == 0) {
-        directory_fd = open_nearest_directory(root_fd, name, &complete);
-        result = directory_fd < 0 ? directory_fd
-                                  : check_outside_segments(root_fd, segments_fd, directory_fd);
-    }
-    if (directory_fd >= 0)
-        (void)close(directory_fd);
+    if (result == 0)
+        result = check_file_outside_segments(root_fd, segments_fd, fd);
     if (result == 0)
         return fd;
     (void)close(fd);
@@ -322,7 +359,7 @@ int
 output_path_open_existing(int root_fd, int segments_fd, const char *name)
 {
     int fd = open_beneath(root_fd, name, OPEN_FLAGS, 0);
-    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, name, fd);
+    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, fd);
 }
 
 int
@@ -331,16 +368,15 @@ output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode)
     int fd = output_path_open_existing(root_fd, segments_fd, name);
     if (fd != -ENOENT)
         return fd;
-    int result = make_parents(root_fd, name, mode);
-    if (result != 0)
-        return result;
     /* Before anything is created: is it a place where we may create? */
     const char *reason = NULL;
-    result = output_path_check(root_fd, segments_fd, name, &reason);
+    int result = output_path_check(root_fd, segments_fd, name, &reason);
+    if (result == 0)
+        result = make_parents(root_fd, name, mode);
     if (result != 0)
         return result == -EINVAL ? -EXDEV : result;
     fd = open_beneath(root_fd, name, OPEN_FLAGS | O_CREAT, mode);
-    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, name, fd);
+    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, fd);
 }
 
 int

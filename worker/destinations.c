@@ -122,14 +122,15 @@ static void
 quote_path(char quoted[static 200], struct bytes path)
 {
     size_t used = 0;
-    for (size_t i = 0; i < path.size && used < 190; i++) {
+    size_t i = 0;
+    for (; i < path.size && used < 190; i++) {
         unsigned char byte = (unsigned char)path.data[i];
         if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\')
             quoted[used++] = (char)byte;
         else
             used += (size_t)snprintf(quoted + used, 5, "\\x%02x", byte);
     }
-    if (used >= 190) {
+    if (i < path.size) {
         memcpy(quoted + used, "...", 3);
         used += 3;
     }

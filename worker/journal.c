@@ -28,7 +28,8 @@ struct journal {
     uint64_t next_number;
     uint64_t next_sequence;
     int refusal;          /* why there is no segment, a negative errno; 0 = there is none yet */
-    uint64_t retry_at_ms; /* no attempt before */
+    uint64_t retry_at_ms; /* no attempt before, but for a smaller file than the one refused */
+    uint64_t refused_file_bytes;
     char refusal_text[192];
     struct log_brake brake;
 };
@@ -81,13 +82,19 @@ check_limit(const struct journal *journal, uint64_t file_bytes)
     return used + file_bytes > (uint64_t)heritage->settings->segments_limit_bytes ? -EDQUOT : 0;
 }
 
+/* The size of a new segment for a record with such a body. */
+static uint64_t
+file_bytes_for(const struct journal *journal, uint64_t body_bytes)
+{
+    uint64_t needed = segment_writer_file_bytes(body_bytes);
+    uint64_t usual = (uint64_t)journal->heritage->settings->segments_size_bytes;
+    return needed > usual ? needed : usual;
+}
+
 static int
-begin_segment(struct journal *journal, uint64_t body_bytes)
+begin_segment(struct journal *journal, uint64_t file_bytes)
 {
     const struct heritage *heritage = journal->heritage;
-    uint64_t file_bytes = segment_writer_file_bytes(body_bytes);
-    if (file_bytes < (uint64_t)heritage->settings->segments_size_bytes)
-        file_bytes = (uint64_t)heritage->settings->segments_size_bytes;
     bool over_limit = false;
     int result = check_limit(journal, file_bytes);
     if (result == 0) {
@@ -117,10 +124,11 @@ begin_segment(struct journal *journal, uint64_t body_bytes)
 }
 
 static void
-note_refusal(struct journal *journal, int refusal, uint64_t now_ms)
+note_refusal(struct journal *journal, int refusal, uint64_t file_bytes, uint64_t now_ms)
 {
     uint64_t suppressed;
     journal->refusal = refusal;
+    journal->refused_file_bytes = file_bytes;
     journal->retry_at_ms = now_ms + RETRY_MS;
     if (log_allowed(&journal->brake, now_ms, 10000, &suppressed))
         log_write(LOG_LEVEL_ERROR, "calls are refused",
@@ -143,9 +151,10 @@ journal_open(struct journal **out, const struct heritage *heritage)
     if (journal == NULL)
         return -ENOMEM;
     journal->heritage = heritage;
-    int result = begin_segment(journal, 1);
+    uint64_t file_bytes = file_bytes_for(journal, 1);
+    int result = begin_segment(journal, file_bytes);
     if (result != 0)
-        note_refusal(journal, result, clock_monotonic_ms());
+        note_refusal(journal, result, file_bytes, clock_monotonic_ms());
     *out = journal;
     return 0;
 }
@@ -155,13 +164,15 @@ journal_append(struct journal *journal, const struct segment_record *record, uin
 {
     uint64_t body_bytes = record->name.size + record->payload.size;
     if (journal->writer == NULL || !segment_writer_fits(journal->writer, body_bytes)) {
-        if (journal->refusal != 0 && now_ms < journal->retry_at_ms)
+        uint64_t file_bytes = file_bytes_for(journal, body_bytes);
+        if (journal->refusal != 0 && now_ms < journal->retry_at_ms &&
+            file_bytes >= journal->refused_file_bytes)
             return journal->refusal;
         /* Sealed even if no other can be begun: only a sealed segment is ever given back. */
         seal_segment(journal);
-        int result = begin_segment(journal, body_bytes);
+        int result = begin_segment(journal, file_bytes);
         if (result != 0) {
-            note_refusal(journal, result, now_ms);
+            note_refusal(journal, result, file_bytes, now_ms);
             return result;
         }
         note_relief(journal);
