@@ -80,13 +80,13 @@ line_add_unsigned(struct line *line, uint64_t number)
 }
 
 /* Quoted, with control characters, quotes and backslashes escaped as JSON does; valid in both
- * formats. What would leave no room for the end of the line is cut, at a whole character. */
+ * formats. It is cut, at a whole character, where fewer than `free_bytes` of the line are left. */
 static void
-line_add_quoted(struct line *line, const char *text)
+line_add_quoted(struct line *line, const char *text, size_t free_bytes)
 {
     static const char hex[] = "0123456789abcdef";
     line_add_byte(line, '"');
-    for (; *text != '\0' && line->used < sizeof(line->bytes) - LINE_TAIL_BYTES; text++) {
+    for (; *text != '\0' && line->used < sizeof(line->bytes) - free_bytes; text++) {
         unsigned char byte = (unsigned char)*text;
         if (byte == '"' || byte == '\\') {
             line_add_byte(line, '\\');
@@ -125,7 +125,7 @@ line_add_value(struct line *line, const struct log_field *field)
         else if (log_format_used == LOG_FORMAT_TEXT && is_plain_word(field->string))
             line_add(line, field->string);
         else
-            line_add_quoted(line, field->string);
+            line_add_quoted(line, field->string, LINE_TAIL_BYTES);
         break;
     case LOG_FIELD_UNSIGNED:
         line_add_unsigned(line, field->number_unsigned);
@@ -196,14 +196,14 @@ line_add_json(struct line *line, enum log_level level, const char *event,
     line_add(line, ",\"pid\":");
     line_add_unsigned(line, (uint64_t)getpid());
     line_add(line, ",\"event\":");
-    line_add_quoted(line, event);
+    line_add_quoted(line, event, LINE_TAIL_BYTES);
     for (; fields != NULL && fields->key != NULL; fields++) {
         /* A field that there is no room for is left out, so that the object stays valid JSON. */
         if (line->used + strlen(fields->key) + LINE_NUMBER_BYTES >
             sizeof(line->bytes) - LINE_END_BYTES)
             continue;
         line_add_byte(line, ',');
-        line_add_quoted(line, fields->key);
+        line_add_quoted(line, fields->key, LINE_END_BYTES);
         line_add_byte(line, ':');
         line_add_value(line, fields);
     }

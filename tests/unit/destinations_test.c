@@ -164,7 +164,7 @@ test_a_refusal_names_the_path_and_the_reason(void **state)
         {"out/file", "leads out of output.root"},
         {".seg/file", "into the segment directory"},
         {"loop", "leads through a loop of symbolic links"},
-        {"dangling", "is a symbolic link to nothing"},
+        {"dangling", "leads to a symbolic link to nothing"},
     };
     for (int again = 0; again < 2; again++) { /* found out, then remembered */
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
