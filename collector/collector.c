@@ -90,7 +90,7 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
 }
 
 /* One collector at a time: waits until the one before it is gone. True once it has the lock, false
- * if told to stop. */
+ * if that takes too long after it was told to drain. */
 static bool
 get_lock(struct collector *collector)
 {
@@ -106,7 +106,7 @@ get_lock(struct collector *collector)
         if (log_allowed(&brake, clock_monotonic_ms(), 10000, &suppressed))
             log_write(LOG_LEVEL_WARNING, "waiting for another collector to end", NULL);
         look_for_orders(collector);
-        if (collector->draining)
+        if (collector->draining && clock_monotonic_ms() >= collector->deadline_ms)
             return false;
         beat(collector);
         sleep_until(collector, false, 20);
@@ -187,12 +187,13 @@ collector_main(const struct heritage *heritage)
     if (result != 0)
         return EXIT_FAILURE;
     if (!get_lock(&collector))
-        return collector.draining ? 0 : EXIT_FAILURE;
+        return collector.draining ? EX_TEMPFAIL : EXIT_FAILURE;
     result = merge_open(&collector.merge, heritage);
     if (result != 0) {
         log_write(LOG_LEVEL_ERROR, "cannot recover the outputs", LOG_FIELDS(log_error(result)));
         return EXIT_FAILURE;
     }
+    collector.worked_ms = clock_monotonic_ms();
     child_ready(heritage);
     int code = merge_until_drained(&collector);
     merge_close(&collector.merge);

@@ -1,9 +1,9 @@
-/* file_destination.c -- an output file beneath output.root, appended to. Runs in the collector.
+/* file_destination.c -- an output file, appended to: beneath output.root, or set aside in quarantine/.
+ * Runs in the collector.
  *
- * Others may do to the file what they like while nobody looks: before each batch the path is
- * resolved again, and where it leads to another file (or to none), that is opened (or created). The
- * file is open for appending, so a file cut short by somebody grows on from its end and never gets
- * a hole.
+ * Others may do to the file what they like while nobody looks: before each batch the path is resolved
+ * again, and where it leads to another file (or to none), that is opened (or created). The file is open
+ * for appending, so a file cut short by somebody grows on from its end and never gets a hole.
  *
  * Crash contract: between prepare() and the ledger's next record the file may hold any part of the
  * batch at its end; undo() cuts it back to the size that prepare() gave.
@@ -11,25 +11,31 @@
 #include "collector/destination.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/output_path.h"
 #include "common/settings.h"
+#include "segment/segment_store.h"
 
 struct destination {
     const struct heritage *heritage;
     char *name;
+    bool aside; /* the name is in the segment directory, not beneath output.root */
     int fd;
     uint64_t device;
     uint64_t inode;
     uint64_t size; /* of the file, as we left it */
-    bool torn;     /* a part of a record stands behind `size` and could not be cut off yet */
+    struct log_brake brake;
 };
 
 static void
@@ -57,6 +63,22 @@ file_open(struct destination **out, const struct heritage *heritage, const char 
     return 0;
 }
 
+/* The file is named after the ledger, since the output's own name may be no name for a file. */
+static int
+aside_open(struct destination **out, const struct heritage *heritage, const char *name)
+{
+    char ledger_name[LEDGER_NAME_BYTES_MAX];
+    char path[LEDGER_NAME_BYTES_MAX + sizeof(SEGMENT_QUARANTINE "/undeliverable-")];
+    ledger_name_format(ledger_name, SEGMENT_FILE, (struct bytes){name, strlen(name)});
+    (void)snprintf(path, sizeof(path), SEGMENT_QUARANTINE "/undeliverable-%s", ledger_name);
+    if (mkdirat(heritage->segments_fd, SEGMENT_QUARANTINE, 0700) != 0 && errno != EEXIST)
+        return -errno;
+    int result = file_open(out, heritage, path);
+    if (result == 0)
+        (*out)->aside = true;
+    return result;
+}
+
 static void
 file_close(struct destination **dp)
 {
@@ -66,6 +88,38 @@ file_close(struct destination **dp)
     free((*dp)->name);
     free(*dp);
     *dp = NULL;
+}
+
+static int
+open_or_create(const struct destination *destination)
+{
+    const struct heritage *heritage = destination->heritage;
+    if (!destination->aside)
+        return output_path_open(heritage->root_fd, heritage->segments_fd, destination->name,
+                                (mode_t)heritage->settings->output_mode);
+    int fd = openat(heritage->segments_fd, destination->name,
+                    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+static int
+open_existing(const struct destination *destination)
+{
+    const struct heritage *heritage = destination->heritage;
+    if (!destination->aside)
+        return output_path_open_existing(heritage->root_fd, heritage->segments_fd,
+                                         destination->name);
+    int fd = openat(heritage->segments_fd, destination->name,
+                    O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int
+file_identify(struct destination *destination, uint64_t *device_r, uint64_t *inode_r)
+{
+    const struct heritage *heritage = destination->heritage;
+    return output_path_identify(destination->aside ? heritage->segments_fd : heritage->root_fd,
+                                destination->name, device_r, inode_r);
 }
 
 /* Remembers what was just opened. */
@@ -85,34 +139,33 @@ adopt(struct destination *destination, int fd)
     return 0;
 }
 
-/* Lets go of the file if its path leads elsewhere by now. */
-static void
+/* Lets go of the file if its path leads elsewhere by now. Returns 0 or a negative errno. */
+static int
 leave_if_replaced(struct destination *destination)
 {
     uint64_t device;
     uint64_t inode;
-    int result =
-        output_path_identify(destination->heritage->root_fd, destination->name, &device, &inode);
+    int result = file_identify(destination, &device, &inode);
     if (result == 0 && device == destination->device && inode == destination->inode)
-        return;
+        return 0;
+    if (result != 0 && result != -ENOENT)
+        return result;
     log_write(LOG_LEVEL_INFO, "the output file was renamed, replaced or removed; a new one is used",
               LOG_FIELDS(log_string("output", destination->name)));
-    destination->torn = false;
     file_rest(destination);
+    return 0;
 }
 
-/* Cuts off a part of a record that an earlier failure left behind, and notices a file cut short by
- * others. */
+/* Notices a file that others cut short or appended to. */
 static int
 look_at_size(struct destination *destination)
 {
     struct stat status;
-    if (destination->torn && ftruncate(destination->fd, (off_t)destination->size) != 0)
-        return -errno;
-    destination->torn = false;
+    uint64_t suppressed;
     if (fstat(destination->fd, &status) != 0)
         return -errno;
-    if ((uint64_t)status.st_size != destination->size)
+    if ((uint64_t)status.st_size != destination->size &&
+        log_allowed(&destination->brake, clock_monotonic_ms(), 10000, &suppressed))
         log_write(LOG_LEVEL_INFO,
                   "the output file was changed by somebody else; appending at its end",
                   LOG_FIELDS(log_string("output", destination->name),
@@ -125,13 +178,9 @@ look_at_size(struct destination *destination)
 static int
 file_prepare(struct destination *destination, struct ledger_mark *mark_r)
 {
-    const struct heritage *heritage = destination->heritage;
-    if (destination->fd >= 0)
-        leave_if_replaced(destination);
-    int result = 0;
-    if (destination->fd < 0) {
-        int fd = output_path_open(heritage->root_fd, heritage->segments_fd, destination->name,
-                                  (mode_t)heritage->settings->output_mode);
+    int result = destination->fd < 0 ? 0 : leave_if_replaced(destination);
+    if (result == 0 && destination->fd < 0) {
+        int fd = open_or_create(destination);
         result = fd < 0 ? fd : adopt(destination, fd);
     }
     if (result == 0)
@@ -154,15 +203,17 @@ whole_records(const struct iovec *records, size_t count, size_t written, size_t 
 }
 
 static size_t
-file_deliver(struct destination *destination, struct iovec *records, size_t count, int *error_r)
+file_deliver(struct destination *destination, const struct iovec *records, size_t count,
+             struct delivery *delivery)
 {
     size_t delivered = 0;
-    *error_r = 0;
-    while (delivered < count && *error_r == 0) {
+    delivery->error = 0;
+    delivery->mark.length = 0;
+    while (delivered < count && delivery->error == 0) {
         size_t chunk = count - delivered < IOV_MAX ? count - delivered : IOV_MAX;
         ssize_t written = writev(destination->fd, records + delivered, (int)chunk);
         if (written < 0) {
-            *error_r = errno == EINTR ? 0 : -errno;
+            delivery->error = errno == EINTR ? 0 : -errno;
             continue;
         }
         size_t bytes;
@@ -170,54 +221,53 @@ file_deliver(struct destination *destination, struct iovec *records, size_t coun
         destination->size += bytes;
         delivered += whole;
         /* A short write, as on a volume that is filling up, may end inside a record: nobody shall
-         * read half of it. */
-        if ((size_t)written > bytes && ftruncate(destination->fd, (off_t)destination->size) != 0) {
-            *error_r = -errno;
-            destination->torn = true;
+         * read half of it. What cannot be cut off now is the ledger's to remember. */
+        size_t torn = (size_t)written - bytes;
+        if (torn > 0 && ftruncate(destination->fd, (off_t)destination->size) != 0) {
+            delivery->error = -errno;
+            delivery->mark.length = torn;
         } else if (whole == 0) {
-            *error_r = -ENOSPC;
+            delivery->error = -ENOSPC;
         }
     }
+    delivery->mark.offset = destination->size;
     return delivered;
 }
 
 static int
 file_undo(struct destination *destination, const struct ledger_mark *mark)
 {
-    const struct heritage *heritage = destination->heritage;
-    int fd = output_path_open_existing(heritage->root_fd, heritage->segments_fd, destination->name);
+    file_rest(destination);
+    int fd = open_existing(destination);
     int result = fd < 0 ? fd : adopt(destination, fd);
     if (result == -ENOENT)
         return 0; /* gone, and what was in it with it */
     if (result != 0)
         return result;
+    uint64_t size = destination->size;
     bool same = destination->device == mark->device && destination->inode == mark->inode;
-    if (!same || destination->size < mark->offset ||
-        destination->size > mark->offset + mark->length) {
+    if (!same || size < mark->offset || size > mark->offset + mark->length) {
         log_write(LOG_LEVEL_WARNING,
                   "the output file is not as the last collector left it; its last batch may stand "
                   "in it twice",
-                  LOG_FIELDS(log_string("output", destination->name),
-                             log_u64("bytes", destination->size), log_u64("offset", mark->offset),
-                             log_u64("length", mark->length)));
+                  LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size),
+                             log_u64("offset", mark->offset), log_u64("length", mark->length)));
         return 0;
     }
-    if (destination->size > mark->offset) {
-        if (ftruncate(destination->fd, (off_t)mark->offset) != 0)
-            return -errno;
-        log_write(LOG_LEVEL_INFO, "an unfinished batch was cut off and will be written again",
-                  LOG_FIELDS(log_string("output", destination->name),
-                             log_u64("bytes", destination->size - mark->offset)));
-        destination->size = mark->offset;
-    }
+    if (size == mark->offset)
+        return 0;
+    if (ftruncate(destination->fd, (off_t)mark->offset) != 0)
+        return -errno;
+    log_write(
+        LOG_LEVEL_INFO, "an unfinished batch was cut off and will be written again",
+        LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size - mark->offset)));
+    destination->size = mark->offset;
     return 0;
 }
 
-const struct destination_kind file_destination = {
-    .open = file_open,
-    .prepare = file_prepare,
-    .deliver = file_deliver,
-    .undo = file_undo,
-    .rest = file_rest,
-    .close = file_close,
-};
+#define FILE_WAYS                                                                                  \
+    .prepare = file_prepare, .deliver = file_deliver, .undo = file_undo,                           \
+    .identify = file_identify, .rest = file_rest, .close = file_close
+
+const struct destination_kind file_destination = {.open = file_open, FILE_WAYS};
+const struct destination_kind aside_destination = {.open = aside_open, FILE_WAYS};

@@ -146,25 +146,41 @@ ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
     return 0;
 }
 
-/* Reads one block into the ledger's memory and verifies it. True if it is valid. */
-static bool
+/* Reads from the file. Returns 0, -EBADMSG if it ends before, or another negative errno. */
+static int
+read_bytes(const struct ledger *ledger, void *to, size_t size, off_t at)
+{
+    ssize_t got = pread(ledger->fd, to, size, at);
+    if (got < 0)
+        return -errno;
+    return got == (ssize_t)size ? 0 : -EBADMSG;
+}
+
+/* Reads one block into the ledger's memory and verifies it. Returns 0, -EBADMSG if it is not valid,
+ * or another negative errno if it cannot be read now. */
+static int
 read_block(struct ledger *ledger, unsigned block)
 {
     struct ledger_header header;
     off_t at = (off_t)block * LEDGER_BLOCK_BYTES;
-    if (pread(ledger->fd, &header, sizeof(header), at) != (ssize_t)sizeof(header) ||
-        memcmp(header.magic, LEDGER_MAGIC, sizeof(header.magic)) != 0 ||
-        le32_get(header.version) != LEDGER_VERSION)
-        return false;
+    int result = read_bytes(ledger, &header, sizeof(header), at);
+    if (result != 0)
+        return result;
     size_t total = le32_get(header.record_bytes);
-    if (total > LEDGER_BLOCK_BYTES || le16_get(header.name_bytes) > SEGMENT_DESTINATION_BYTES_MAX ||
+    if (memcmp(header.magic, LEDGER_MAGIC, sizeof(header.magic)) != 0 ||
+        le32_get(header.version) != LEDGER_VERSION || total > LEDGER_BLOCK_BYTES ||
+        le16_get(header.name_bytes) >= SEGMENT_DESTINATION_BYTES_MAX ||
         total != record_bytes(le16_get(header.name_bytes), le32_get(header.position_count)))
-        return false;
-    if (reserve_record(ledger, total) != 0 ||
-        pread(ledger->fd, ledger->record, total, at) != (ssize_t)total)
-        return false;
+        return -EBADMSG;
+    result = reserve_record(ledger, total);
+    if (result == 0)
+        result = read_bytes(ledger, ledger->record, total, at);
+    if (result != 0)
+        return result;
     return le64_get(ledger->record + total - LEDGER_CHECKSUM_BYTES) ==
-           XXH3_64bits(ledger->record, total - LEDGER_CHECKSUM_BYTES);
+                   XXH3_64bits(ledger->record, total - LEDGER_CHECKSUM_BYTES)
+               ? 0
+               : -EBADMSG;
 }
 
 /* Makes a state out of the valid record in memory. The positions are turned to the host's byte
@@ -196,8 +212,11 @@ read_newest(struct ledger *ledger, struct ledger_state *state_r)
     uint64_t newest = 0;
     unsigned newest_block = LEDGER_BLOCKS;
     for (unsigned block = 0; block < LEDGER_BLOCKS; block++) {
-        if (!read_block(ledger, block))
+        int result = read_block(ledger, block);
+        if (result == -EBADMSG)
             continue;
+        if (result != 0)
+            return result;
         const struct ledger_header *header = (const void *)ledger->record;
         uint64_t generation = le64_get(header->generation);
         if (newest_block == LEDGER_BLOCKS || generation > newest) {
@@ -205,10 +224,12 @@ read_newest(struct ledger *ledger, struct ledger_state *state_r)
             newest_block = block;
         }
     }
-    if (newest_block == LEDGER_BLOCKS || !read_block(ledger, newest_block))
+    if (newest_block == LEDGER_BLOCKS)
         return -EBADMSG;
-    parse_record(ledger, state_r);
-    return 0;
+    int result = read_block(ledger, newest_block);
+    if (result == 0)
+        parse_record(ledger, state_r);
+    return result;
 }
 
 /* A ledger in memory, with nothing open yet. */
@@ -237,6 +258,15 @@ keep_output_name(struct ledger *ledger, struct bytes output_name)
     return 0;
 }
 
+static int
+refuse_strange_file(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    return S_ISREG(status.st_mode) ? 0 : -EBADMSG;
+}
+
 int
 ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
                      struct ledger_state *state_r)
@@ -245,7 +275,9 @@ ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
     if (ledger == NULL)
         return -ENOMEM;
     ledger->fd = openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    int result = ledger->fd < 0 ? -errno : read_newest(ledger, state_r);
+    int result = ledger->fd < 0 ? -errno : refuse_strange_file(ledger->fd);
+    if (result == 0)
+        result = read_newest(ledger, state_r);
     if (result == 0)
         result = keep_output_name(ledger, state_r->name);
     if (result != 0) {
@@ -280,11 +312,13 @@ create_file(struct ledger *ledger)
 }
 
 int
-ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struct bytes output_name)
+ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struct bytes output_name,
+            bool *created_r)
 {
     char name[LEDGER_NAME_BYTES_MAX];
     struct ledger_state state = {.position_count = 0};
     ledger_name_format(name, kind, output_name);
+    *created_r = false;
     int result = ledger_open_existing(out, directory_fd, name, &state);
     if (result == 0 && state.kind == kind && bytes_equal(state.name, output_name))
         return 0;
@@ -306,6 +340,7 @@ ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struc
         ledger_close(&ledger);
         return result;
     }
+    *created_r = true;
     *out = ledger;
     return 0;
 }

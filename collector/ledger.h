@@ -22,7 +22,7 @@
  * Block 0 is at byte 0 of the file, block 1 at LEDGER_BLOCK_BYTES (the file is sparse). All numbers
  * are little-endian.
  *
- * Crash contract: what ledger_write() returned 0 for is what ledger_read() finds after the process
+ * Crash contract: what ledger_write() returned 0 for is what ledger_open_existing() finds after the process
  * dies, or, if it died inside ledger_write(), either that or what was there before. Runs in the
  * collector.
  */
@@ -69,10 +69,11 @@ void ledger_name_format(char name[static LEDGER_NAME_BYTES_MAX], enum segment_ki
 /* Whether a file name in the segment directory is a ledger's. */
 bool ledger_name_is(const char *name);
 
-/* Opens the ledger of an output, and creates it settled and without positions if it is not there;
- * it appears whole or not at all. Returns 0 or a negative errno; the caller owns *out. */
+/* Opens the ledger of an output, and creates it settled and without positions if it is not there; it
+ * appears whole or not at all. *created_r says which. Returns 0 or a negative errno; the caller owns
+ * *out. */
 int ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind,
-                struct bytes output_name);
+                struct bytes output_name, bool *created_r);
 
 /* Opens and reads the ledger file `name`. Returns 0, a negative errno, or -EBADMSG if neither block
  * is valid. *state_r points into memory of the ledger, good until its next write or close. The

@@ -19,6 +19,7 @@
 #include "collector/ledger.h"
 #include "collector/output.h"
 #include "collector/sources.h"
+#include "common/clock.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
@@ -60,39 +61,43 @@ add_output(struct merge *merge, struct output *output)
     return 0;
 }
 
-/* A ledger that cannot be read is set aside: its output's records in the segments that are left may
- * come twice. */
+/* A ledger that is none is set aside: its output's records in the segments that are left may come
+ * twice. */
 static void
-quarantine_ledger(const struct merge *merge, const char name[static LEDGER_NAME_BYTES_MAX])
+quarantine_ledger(const struct merge *merge, const char *name)
 {
-    char target[sizeof(SEGMENT_QUARANTINE) + 1 + LEDGER_NAME_BYTES_MAX];
-    int fd = merge->heritage->segments_fd;
-    (void)mkdirat(fd, SEGMENT_QUARANTINE, 0700);
-    (void)snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%.*s", (int)LEDGER_NAME_BYTES_MAX,
-                   name);
     log_write(LOG_LEVEL_ERROR,
               "a damaged ledger is set aside in " SEGMENT_QUARANTINE
               "/; records that are still in segments may be written twice",
               LOG_FIELDS(log_string("ledger", name)));
-    if (renameat(fd, name, fd, target) != 0)
+    int result = segment_store_quarantine(merge->heritage->segments_fd, name);
+    if (result != 0)
         log_write(LOG_LEVEL_ERROR, "cannot set a damaged ledger aside",
-                  LOG_FIELDS(log_string("ledger", name), log_error(errno)));
+                  LOG_FIELDS(log_string("ledger", name), log_error(result)));
 }
 
+/* Only a lack of memory or descriptors keeps the collector from starting; a ledger that cannot be read
+ * keeps its own output waiting (output.c, make_ledger()). */
 static int
-recover_output(struct merge *merge, const char ledger_name[static LEDGER_NAME_BYTES_MAX])
+recover_output(struct merge *merge, const char *ledger_name)
 {
     struct output *output = NULL;
     int result = output_recover(&output, merge->heritage, ledger_name);
-    if (result == -EBADMSG || result == -EPROTO) {
+    if (result == 0)
+        result = add_output(merge, output);
+    if (result == 0)
+        return 0;
+    output_close(&output, false);
+    if (result == -EBADMSG || result == -EPROTO || result == -EISDIR || result == -ELOOP ||
+        result == -ENXIO) {
         quarantine_ledger(merge, ledger_name);
         return 0;
     }
-    if (result == 0)
-        result = add_output(merge, output);
-    if (result != 0)
-        output_close(&output, false);
-    return result;
+    if (result == -ENOMEM || result == -EMFILE || result == -ENFILE)
+        return result;
+    log_write(LOG_LEVEL_ERROR, "cannot read a ledger; its output waits",
+              LOG_FIELDS(log_string("ledger", ledger_name), log_error(result)));
+    return 0;
 }
 
 /* Makes an output of every ledger in the segment directory. */
@@ -115,11 +120,8 @@ recover_outputs(struct merge *merge)
             result = -errno;
             break;
         }
-        char name[LEDGER_NAME_BYTES_MAX];
-        if (!ledger_name_is(entry->d_name))
-            continue;
-        memcpy(name, entry->d_name, strlen(entry->d_name) + 1);
-        result = recover_output(merge, name);
+        if (ledger_name_is(entry->d_name))
+            result = recover_output(merge, entry->d_name);
     }
     (void)closedir(directory);
     return result;
@@ -139,6 +141,9 @@ merge_open(struct merge **out, const struct heritage *heritage)
         merge_close(&merge);
         return result;
     }
+    /* All of them before anything is written: two outputs may be two names of one file. */
+    for (size_t i = 0; i < merge->output_count; i++)
+        output_undo(merge->outputs[i], clock_monotonic_ms());
     *out = merge;
     return 0;
 }
@@ -165,7 +170,15 @@ introduce_sources(struct merge *merge)
     return 0;
 }
 
-/* The output a record is for; made if it is new. NULL: there is none, or no memory, now. */
+/* Without memory a record could only be passed over, and its output not know that it was. */
+_Noreturn static void
+fail(int error)
+{
+    log_write(LOG_LEVEL_ERROR, "the collector cannot go on", LOG_FIELDS(log_error(error)));
+    exit(EXIT_FAILURE);
+}
+
+/* The output a record is for; made if it is new. */
 static struct output *
 find_output(struct merge *merge, const struct segment_record *record)
 {
@@ -179,10 +192,11 @@ find_output(struct merge *merge, const struct segment_record *record)
         }
     }
     struct output *output = NULL;
-    if (output_open(&output, merge->heritage, record->kind, record->name) != 0)
-        return NULL;
-    if (add_output(merge, output) != 0)
-        output_close(&output, false);
+    int result = output_open(&output, merge->heritage, record->kind, record->name);
+    if (result == 0)
+        result = add_output(merge, output);
+    if (result != 0)
+        fail(result);
     return output;
 }
 
@@ -192,11 +206,15 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
              struct segment_position at)
 {
     struct output *output = find_output(merge, record);
-    if (output != NULL && output_has_consumed(output, source, at.offset))
+    if (output_has_consumed(output, source, at.offset))
         return;
-    if (output == NULL || output_is_blocked(output) ||
-        output_queue(output, source, at, source->position.offset, record->payload) != 0)
+    if (output_is_blocked(output)) {
         source_skip(source, at);
+        return;
+    }
+    int result = output_queue(output, source, at, source->position.offset, record->payload);
+    if (result != 0)
+        fail(result);
 }
 
 /* Reads one segment as far as its share of the pass goes. Returns the number of records read. */
@@ -237,6 +255,7 @@ read_sources(struct merge *merge)
 {
     struct sources *sources = &merge->sources;
     size_t readable = 0;
+    merge->behind = false;
     for (size_t i = 0; i < sources->count; i++)
         readable += may_be_read(sources, i) ? 1 : 0;
     if (readable == 0)
@@ -245,7 +264,6 @@ read_sources(struct merge *merge)
     size_t bytes_max = PASS_BYTES_MAX / readable + 1;
     size_t records = 0;
     merge->turn++;
-    merge->behind = false;
     for (size_t step = 0; step < sources->count; step++) {
         size_t i = (merge->turn + step) % sources->count;
         if (may_be_read(sources, i))
@@ -254,19 +272,46 @@ read_sources(struct merge *merge)
     return records;
 }
 
-/* Tries the outputs that refused and whose time has come, with everything that was passed over. */
+/* Once the time of one output that refused has come, tries them all, and goes back to what was passed
+ * over if one of them can take something: to go back once serves all. */
 static void
 retry_outputs(struct merge *merge, uint64_t now_ms)
 {
-    bool retry = false;
+    bool unblocked = false;
+    if (merge_retry_in_ms(merge, now_ms) != 0)
+        return;
     for (size_t i = 0; i < merge->output_count; i++) {
-        if (output_retry_in_ms(merge->outputs[i], now_ms) == 0) {
-            output_unblock(merge->outputs[i]);
-            retry = true;
-        }
+        if (output_is_blocked(merge->outputs[i]) && output_retry(merge->outputs[i], now_ms))
+            unblocked = true;
     }
-    for (size_t i = 0; i < merge->sources.count && retry; i++)
+    for (size_t i = 0; i < merge->sources.count && unblocked; i++)
         source_rewind(merge->sources.list[i]);
+}
+
+/* True if another output has a batch to take back in the file that this one writes to. */
+static bool
+must_wait(const struct merge *merge, const struct output *output)
+{
+    for (size_t i = 0; i < merge->output_count; i++) {
+        if (output_is_unfinished(merge->outputs[i]) &&
+            output_stands_in_the_way_of(merge->outputs[i], output))
+            return true;
+    }
+    return false;
+}
+
+static void
+deliver_all(struct merge *merge, uint64_t now_ms)
+{
+    bool unfinished = false;
+    for (size_t i = 0; i < merge->output_count; i++)
+        unfinished = unfinished || output_is_unfinished(merge->outputs[i]);
+    for (size_t i = 0; i < merge->output_count; i++) {
+        if (unfinished && must_wait(merge, merge->outputs[i]))
+            output_postpone(merge->outputs[i], now_ms);
+        else
+            output_deliver(merge->outputs[i], &merge->sources, now_ms);
+    }
 }
 
 static void
@@ -281,7 +326,7 @@ static int
 refresh(struct merge *merge, uint64_t now_ms)
 {
     uint64_t suppressed;
-    int result = sources_refresh(&merge->sources);
+    int result = sources_refresh(&merge->sources, now_ms);
     if (result == 0)
         result = introduce_sources(merge);
     if (result == 0)
@@ -302,8 +347,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     }
     retry_outputs(merge, now_ms);
     size_t records = read_sources(merge);
-    for (size_t i = 0; i < merge->output_count; i++)
-        (void)output_deliver(merge->outputs[i], &merge->sources, now_ms);
+    deliver_all(merge, now_ms);
     sources_retire(&merge->sources, forget_source, merge);
     return (int64_t)records;
 }

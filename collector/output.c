@@ -1,11 +1,12 @@
-/* output.c -- queues and delivers the records of one output. Runs in the collector; output.h has
- * the crash contract, output_deliver() keeps it. */
+/* output.c -- delivers the records of one output. Runs in the collector; output.h has the crash
+ * contract, output_deliver() keeps it. */
 #include "collector/output.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/batch.h"
 #include "collector/destination.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
@@ -14,11 +15,14 @@
 #define RETRY_MS_MIN 20
 #define RETRY_MS_MAX 1000
 
-/* Where a queued record came from. */
-struct queued {
-    struct source *source;
-    struct segment_position at;
-    uint64_t end_offset;
+/* A refusal that cannot pass by itself may still be somebody's rename under way: so long it is waited
+ * for. */
+#define HOPELESS_MS 5000
+
+/* What the ledger said of a segment when the collector started. */
+struct recovered {
+    struct ledger_position position;
+    bool met;
 };
 
 struct output {
@@ -26,31 +30,37 @@ struct output {
     const struct destination_kind *ways;
     struct destination *destination;
     struct ledger *ledger; /* NULL until something is to be delivered */
-    struct ledger_mark
-        unfinished; /* length > 0: a batch of an earlier collector that is still to be undone */
     enum segment_kind kind;
     char *name; /* NUL-terminated */
     size_t name_bytes;
-    uint64_t delivered_bytes;
 
-    uint64_t *consumed; /* by index of source: every record of ours before that offset is delivered;
-                           0 = none */
+    /* A batch that was cut short and is still to be taken back; length 0 = none. */
+    struct ledger_mark unfinished;
+    /* A record that the destination has begun and could not finish; bytes 0 = none. */
+    struct {
+        size_t source_index;
+        uint64_t offset;
+        size_t bytes;
+    } begun;
+
+    /* By index of source: every record of ours before that offset is delivered; 0 = none. */
+    uint64_t *consumed;
     size_t consumed_count;
-    struct ledger_position *recovered; /* what the ledger said at start */
+    struct recovered *recovered;
     size_t recovered_count;
     struct ledger_position *positions; /* room to write the ledger from */
     size_t positions_capacity;
 
-    struct queued *queue;
-    struct iovec *payloads; /* as many */
-    size_t queue_count;
-    size_t queue_capacity;
+    struct batch batch;
 
     bool blocked;
     uint64_t retry_ms; /* the present back-off */
     uint64_t retry_at_ms;
+    uint64_t hopeless_since_ms; /* 0 = the last refusal may pass by itself */
     struct log_brake brake;
 };
+
+/* ---- making */
 
 int
 output_open(struct output **out, const struct heritage *heritage, enum segment_kind kind,
@@ -66,9 +76,12 @@ output_open(struct output **out, const struct heritage *heritage, enum segment_k
     output->ways = ways;
     output->kind = kind;
     output->name_bytes = name.size;
-    output->name = strndup(name.size > 0 ? name.data : "", name.size);
-    int result =
-        output->name == NULL ? -ENOMEM : ways->open(&output->destination, heritage, output->name);
+    output->name = calloc(1, name.size + 1);
+    int result = output->name == NULL ? -ENOMEM : 0;
+    if (result == 0 && name.size > 0)
+        memcpy(output->name, name.data, name.size);
+    if (result == 0)
+        result = ways->open(&output->destination, heritage, output->name);
     if (result != 0) {
         output_close(&output, false);
         return result;
@@ -82,12 +95,11 @@ static int
 keep_state(struct output *output, const struct ledger_state *state)
 {
     output->unfinished = state->mark;
-    if (state->position_count == 0)
-        return 0;
-    output->recovered = calloc(state->position_count, sizeof(*output->recovered));
+    output->recovered = calloc(state->position_count + 1, sizeof(*output->recovered));
     if (output->recovered == NULL)
         return -ENOMEM;
-    memcpy(output->recovered, state->positions, state->position_count * sizeof(*state->positions));
+    for (size_t i = 0; i < state->position_count; i++)
+        output->recovered[i].position = state->positions[i];
     output->recovered_count = state->position_count;
     return 0;
 }
@@ -121,6 +133,8 @@ output_is(const struct output *output, enum segment_kind kind, struct bytes name
            bytes_equal((struct bytes){output->name, output->name_bytes}, name);
 }
 
+/* ---- what is consumed */
+
 int
 output_meet_source(struct output *output, const struct source *source)
 {
@@ -136,8 +150,11 @@ output_meet_source(struct output *output, const struct source *source)
     }
     output->consumed[source->index] = 0;
     for (size_t i = 0; i < output->recovered_count; i++) {
-        if (memcmp(&output->recovered[i].id, &source->facts.id, sizeof(source->facts.id)) == 0)
-            output->consumed[source->index] = output->recovered[i].offset;
+        struct recovered *recovered = &output->recovered[i];
+        if (memcmp(&recovered->position.id, &source->facts.id, sizeof(source->facts.id)) == 0) {
+            output->consumed[source->index] = recovered->position.offset;
+            recovered->met = true;
+        }
     }
     return 0;
 }
@@ -147,6 +164,8 @@ output_forget_source(struct output *output, size_t index)
 {
     if (index < output->consumed_count)
         output->consumed[index] = 0;
+    if (output->begun.source_index == index)
+        output->begun.bytes = 0;
 }
 
 bool
@@ -154,6 +173,180 @@ output_has_consumed(const struct output *output, const struct source *source, ui
 {
     INVARIANT(source->index < output->consumed_count);
     return offset < output->consumed[source->index];
+}
+
+/* Collects the positions the ledger must hold: what is consumed of each source, and what was of those
+ * that cannot be read at present and may come back. Returns their number or -ENOMEM. */
+static ssize_t
+collect_positions(struct output *output, const struct sources *sources)
+{
+    size_t most = sources->count + output->recovered_count;
+    if (most > output->positions_capacity) {
+        struct ledger_position *grown =
+            realloc(output->positions, most * 2 * sizeof(*output->positions));
+        if (grown == NULL)
+            return -ENOMEM;
+        output->positions = grown;
+        output->positions_capacity = most * 2;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < sources->count; i++) {
+        const struct source *source = sources->list[i];
+        INVARIANT(source->index < output->consumed_count);
+        uint64_t consumed = output->consumed[source->index];
+        if (consumed > 0)
+            output->positions[count++] = (struct ledger_position){source->facts.id, consumed};
+    }
+    for (size_t i = 0; i < output->recovered_count && sources->unreadable > 0; i++) {
+        if (!output->recovered[i].met)
+            output->positions[count++] = output->recovered[i].position;
+    }
+    return (ssize_t)count;
+}
+
+static int
+write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
+{
+    ssize_t count = collect_positions(output, sources);
+    return count < 0 ? (int)count
+                     : ledger_write(output->ledger, mark, output->positions, (size_t)count);
+}
+
+/* Ends the process, for a new collector to take everything up from what is on the volume. */
+_Noreturn static void
+start_afresh(const struct output *output, const char *why, int error)
+{
+    log_write(LOG_LEVEL_ERROR, why,
+              LOG_FIELDS(log_string("output", output->name), log_error(error)));
+    exit(EXIT_FAILURE);
+}
+
+/* Makes the ledger of an output that was not recovered. One that is there all the same could not be
+ * read at the start: what it says must not be ignored now that it can. */
+static int
+make_ledger(struct output *output)
+{
+    bool created;
+    int result = ledger_open(&output->ledger, output->heritage->segments_fd, output->kind,
+                             (struct bytes){output->name, output->name_bytes}, &created);
+    if (result == 0 && !created)
+        start_afresh(output, "a ledger can be read again; starting afresh", 0);
+    return result;
+}
+
+/* ---- refusals */
+
+static const char *
+name_for_log(const struct output *output)
+{
+    return output->kind == SEGMENT_STANDARD_OUTPUT ? "standard output" : output->name;
+}
+
+/* Whether waiting cannot help: something else than the file stands there, or nothing can. */
+static bool
+is_hopeless(int error)
+{
+    switch (-error) {
+    case EISDIR:
+    case ENOTDIR:
+    case EXDEV:
+    case ELOOP:
+    case ENXIO:
+    case ENAMETOOLONG:
+    case EILSEQ:
+    case EINVAL:
+    case EPIPE:
+    case EBADF:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+block(struct output *output, int error, uint64_t now_ms)
+{
+    uint64_t suppressed;
+    output->retry_ms = output->retry_ms == 0 ? RETRY_MS_MIN : output->retry_ms * 2;
+    if (output->retry_ms > RETRY_MS_MAX)
+        output->retry_ms = RETRY_MS_MAX;
+    output->retry_at_ms = now_ms + output->retry_ms;
+    output->blocked = true;
+    if (!is_hopeless(error))
+        output->hopeless_since_ms = 0;
+    else if (output->hopeless_since_ms == 0)
+        output->hopeless_since_ms = now_ms;
+    /* A slow reader of standard output is no error; anything that lasts is. */
+    if (error != -EAGAIN && log_allowed(&output->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "cannot write an output; its records are kept and tried again",
+                  LOG_FIELDS(log_string("output", name_for_log(output)), log_error(error),
+                             log_u64("suppressed", suppressed)));
+}
+
+static void
+unblock(struct output *output)
+{
+    if (output->brake.next_ms != 0) {
+        log_write(LOG_LEVEL_INFO, "the output can be written again",
+                  LOG_FIELDS(log_string("output", name_for_log(output))));
+        output->brake = (struct log_brake){0};
+    }
+    output->blocked = false;
+}
+
+/* Sends the output's records to quarantine/ from now on. Returns 0 or a negative errno. */
+static int
+set_aside(struct output *output)
+{
+    struct destination *aside = NULL;
+    int result = aside_destination.open(&aside, output->heritage, output->name);
+    if (result != 0)
+        return result;
+    log_write(LOG_LEVEL_ERROR,
+              "an output cannot be written; its records are set aside in quarantine/",
+              LOG_FIELDS(log_string("output", name_for_log(output))));
+    output->ways->close(&output->destination);
+    output->ways = &aside_destination;
+    output->destination = aside;
+    output->unfinished.length = 0;
+    output->begun.bytes = 0;
+    output->hopeless_since_ms = 0;
+    return 0;
+}
+
+static int
+undo(struct output *output)
+{
+    if (output->unfinished.length == 0)
+        return 0;
+    int result = output->ways->undo(output->destination, &output->unfinished);
+    if (result == 0)
+        output->unfinished.length = 0;
+    return result;
+}
+
+void
+output_undo(struct output *output, uint64_t now_ms)
+{
+    int result = undo(output);
+    if (result != 0)
+        block(output, result, now_ms);
+}
+
+bool
+output_is_unfinished(const struct output *output)
+{
+    return output->unfinished.length > 0;
+}
+
+bool
+output_stands_in_the_way_of(const struct output *output, const struct output *other)
+{
+    uint64_t device;
+    uint64_t inode;
+    return output != other && output->unfinished.length > 0 &&
+           other->ways->identify(other->destination, &device, &inode) == 0 &&
+           device == output->unfinished.device && inode == output->unfinished.inode;
 }
 
 bool
@@ -170,160 +363,109 @@ output_retry_in_ms(const struct output *output, uint64_t now_ms)
     return output->retry_at_ms > now_ms ? output->retry_at_ms - now_ms : 0;
 }
 
-void
-output_unblock(struct output *output)
+bool
+output_retry(struct output *output, uint64_t now_ms)
 {
-    output->blocked = false;
+    struct ledger_mark mark;
+    int result = undo(output);
+    if (result == 0)
+        result = output->ways->prepare(output->destination, &mark);
+    if (result != 0 && output->hopeless_since_ms != 0 && is_hopeless(result) &&
+        now_ms - output->hopeless_since_ms >= HOPELESS_MS)
+        result = set_aside(output);
+    if (result != 0)
+        block(output, result, now_ms);
+    else
+        output->blocked = false;
+    return result == 0;
 }
+
+/* ---- delivering */
 
 int
 output_queue(struct output *output, struct source *source, struct segment_position at,
              uint64_t end_offset, struct bytes payload)
 {
-    if (output->queue_count == output->queue_capacity) {
-        size_t larger = output->queue_capacity == 0 ? 256 : output->queue_capacity * 2;
-        struct queued *queue = realloc(output->queue, larger * sizeof(*queue));
-        if (queue == NULL)
-            return -ENOMEM;
-        output->queue = queue;
-        struct iovec *payloads = realloc(output->payloads, larger * sizeof(*payloads));
-        if (payloads == NULL)
-            return -ENOMEM;
-        output->payloads = payloads;
-        output->queue_capacity = larger;
-    }
-    output->queue[output->queue_count] = (struct queued){source, at, end_offset};
-    output->payloads[output->queue_count] =
-        (struct iovec){bytes_unconst(payload.data), payload.size};
-    output->queue_count++;
-    return 0;
+    return batch_add(&output->batch, &(struct batch_origin){source, at, end_offset}, payload);
 }
 
-/* Writes the ledger: the mark, and what is consumed of each source that is still there. */
+/* Up to and with the intent. On error nothing has been delivered. */
 static int
-write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
+begin_batch(struct output *output, const struct sources *sources, struct delivery *delivery)
 {
-    if (sources->count > output->positions_capacity) {
-        size_t larger = sources->count * 2;
-        struct ledger_position *grown = realloc(output->positions, larger * sizeof(*grown));
-        if (grown == NULL)
-            return -ENOMEM;
-        output->positions = grown;
-        output->positions_capacity = larger;
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < sources->count; i++) {
-        const struct source *source = sources->list[i];
-        INVARIANT(source->index < output->consumed_count);
-        uint64_t consumed = output->consumed[source->index];
-        if (consumed > 0)
-            output->positions[count++] = (struct ledger_position){source->facts.id, consumed};
-    }
-    return ledger_write(output->ledger, mark, output->positions, count);
-}
-
-/* Undoes what an earlier collector left unfinished, then gets ready and writes the intent. On error
- * nothing has been delivered. */
-static int
-begin_batch(struct output *output, const struct sources *sources, struct ledger_mark *mark)
-{
-    int result = 0;
-    if (output->ledger == NULL)
-        result = ledger_open(&output->ledger, output->heritage->segments_fd, output->kind,
-                             (struct bytes){output->name, output->name_bytes});
-    if (result == 0 && output->unfinished.length > 0)
-        result = output->ways->undo(output->destination, &output->unfinished);
+    int result = output->ledger == NULL ? make_ledger(output) : 0;
+    if (result == 0)
+        result = undo(output);
+    if (result == 0 && output->begun.bytes > 0 &&
+        batch_move_to_front(&output->batch, output->begun.source_index, output->begun.offset) != 0)
+        result = -EAGAIN; /* the record to go on with is not among these */
+    if (result == 0)
+        result = output->ways->prepare(output->destination, &delivery->mark);
     if (result != 0)
         return result;
-    output->unfinished.length = 0;
-    result = output->ways->prepare(output->destination, mark);
-    if (result != 0)
-        return result;
-    mark->length = 0;
-    for (size_t i = 0; i < output->queue_count; i++)
-        mark->length += output->payloads[i].iov_len;
-    return write_ledger(output, sources, mark);
+    delivery->mark.length = batch_bytes(&output->batch);
+    delivery->begun_bytes = output->begun.bytes;
+    return write_ledger(output, sources, &delivery->mark);
 }
 
-/* Notes the first `count` queued records as consumed. */
+/* Notes what came of a batch of which `delivered` records are out. */
 static void
-consume(struct output *output, size_t count)
+settle(struct output *output, const struct sources *sources, const struct delivery *delivery,
+       size_t delivered)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct queued *queued = &output->queue[i];
-        output->consumed[queued->source->index] = queued->end_offset;
+    for (size_t i = 0; i < delivered; i++) {
+        const struct batch_origin *origin = &output->batch.origins[i];
+        output->consumed[origin->source->index] = origin->end_offset;
     }
+    output->begun.bytes = 0;
+    if (delivered < output->batch.count && delivery->begun_bytes > 0) {
+        const struct batch_origin *begun = &output->batch.origins[delivered];
+        output->begun.source_index = begun->source->index;
+        output->begun.offset = begun->at.offset;
+        output->begun.bytes = delivery->begun_bytes;
+    }
+    output->unfinished = delivery->mark;
+    int result = write_ledger(output, sources, &delivery->mark);
+    /* The bytes are out and the ledger does not know: only a collector that takes them back by the
+     * ledger's intent can go on without writing them twice. */
+    if (result != 0 && delivered > 0)
+        start_afresh(output, "cannot write a ledger", result);
 }
 
-static void
-block(struct output *output, int error, uint64_t now_ms)
-{
-    uint64_t suppressed;
-    output->retry_ms = output->retry_ms == 0 ? RETRY_MS_MIN : output->retry_ms * 2;
-    if (output->retry_ms > RETRY_MS_MAX)
-        output->retry_ms = RETRY_MS_MAX;
-    output->retry_at_ms = now_ms + output->retry_ms;
-    output->blocked = true;
-    /* A slow reader of standard output is no error; anything that lasts is. */
-    if (error != -EAGAIN && log_allowed(&output->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "cannot write an output; its records are kept and tried again",
-                  LOG_FIELDS(log_string("output", output->kind == SEGMENT_STANDARD_OUTPUT
-                                                      ? "standard output"
-                                                      : output->name),
-                             log_error(error), log_u64("suppressed", suppressed)));
-}
-
-static void
-unblocked(struct output *output)
-{
-    if (output->brake.next_ms != 0)
-        log_write(LOG_LEVEL_INFO, "the output can be written again",
-                  LOG_FIELDS(log_string("output", output->kind == SEGMENT_STANDARD_OUTPUT
-                                                      ? "standard output"
-                                                      : output->name)));
-    output->retry_ms = 0;
-    output->brake = (struct log_brake){0};
-}
-
-size_t
+void
 output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms)
 {
-    if (output->queue_count == 0)
-        return 0;
-    struct ledger_mark mark;
+    if (output->batch.count == 0)
+        return;
+    struct delivery delivery = {.error = 0};
     size_t delivered = 0;
-    int error = begin_batch(output, sources, &mark);
+    int error = begin_batch(output, sources, &delivery);
     if (error == 0) {
-        delivered = output->ways->deliver(output->destination, output->payloads,
-                                          output->queue_count, &error);
-        INVARIANT(delivered == output->queue_count || error != 0);
-        for (size_t i = 0; i < delivered; i++)
-            output->delivered_bytes += output->payloads[i].iov_len;
-        consume(output, delivered);
-        mark.length = 0;
-        int settled = write_ledger(output, sources, &mark);
-        if (settled != 0 && delivered > 0) {
-            /* The bytes are out and the ledger does not know: only a new collector, which takes
-             * them back by the ledger's last intent, can go on without writing them twice. */
-            log_write(LOG_LEVEL_ERROR, "cannot write a ledger", LOG_FIELDS(log_error(settled)));
-            exit(EXIT_FAILURE);
-        }
+        delivered = output->ways->deliver(output->destination, output->batch.payloads,
+                                          output->batch.count, &delivery);
+        error = delivery.error;
+        INVARIANT(delivered == output->batch.count || error != 0);
+        settle(output, sources, &delivery, delivered);
     }
-    for (size_t i = delivered; i < output->queue_count; i++)
-        source_skip(output->queue[i].source, output->queue[i].at);
-    output->queue_count = 0;
+    batch_give_back(&output->batch, delivered);
+    if (delivered > 0)
+        output->retry_ms = 0;
     if (error != 0)
         block(output, error, now_ms);
     else
-        unblocked(output);
-    return delivered;
+        unblock(output);
 }
 
-uint64_t
-output_delivered_bytes(const struct output *output)
+void
+output_postpone(struct output *output, uint64_t now_ms)
 {
-    return output->delivered_bytes;
+    if (output->batch.count == 0)
+        return;
+    batch_give_back(&output->batch, 0);
+    block(output, -EAGAIN, now_ms);
 }
+
+/* ---- ending */
 
 void
 output_rest(struct output *output)
@@ -334,7 +476,7 @@ output_rest(struct output *output)
 bool
 output_is_forgettable(const struct output *output, const struct sources *sources)
 {
-    if (output->blocked || output->unfinished.length > 0)
+    if (output->blocked || output->unfinished.length > 0 || sources->unreadable > 0)
         return false;
     for (size_t i = 0; i < sources->count; i++) {
         if (output->consumed[sources->list[i]->index] > 0)
@@ -359,7 +501,6 @@ output_close(struct output **op, bool forget)
     free(output->consumed);
     free(output->recovered);
     free(output->positions);
-    free(output->queue);
-    free(output->payloads);
+    batch_clear(&output->batch);
     free(output);
 }

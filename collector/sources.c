@@ -10,6 +10,9 @@
 #include "common/log.h"
 #include "segment/segment_store.h"
 
+/* A file missing from the directory for so long has been removed by somebody else. */
+#define MISSING_MS 3000
+
 void
 sources_init(struct sources *sources, int directory_fd)
 {
@@ -36,16 +39,16 @@ log_stuck(struct sources *sources, const struct segment_identity *identity, int 
                     log_error(error));
 }
 
-/* Sets a segment aside whose damage begins at `offset`. Returns 0 or a negative errno. */
+/* Sets a file aside whose damage begins at `offset`. Returns 0 or a negative errno. */
 static int
-quarantine(struct sources *sources, const struct segment_identity *identity, uint64_t offset,
+quarantine(struct sources *sources, const struct segment_entry *entry, uint64_t offset,
            const char *reason)
 {
     char name[SEGMENT_NAME_BYTES_MAX];
-    segment_name_format(name, identity, SEGMENT_STATE_SEALED);
-    int result = segment_store_quarantine(sources->directory_fd, identity);
+    segment_name_format(name, &entry->identity, entry->state);
+    int result = segment_store_quarantine(sources->directory_fd, name);
     if (result != 0) {
-        log_stuck(sources, identity, result);
+        log_stuck(sources, &entry->identity, result);
         return result;
     }
     sources->quarantined++;
@@ -124,20 +127,18 @@ meet_file(struct sources *sources, const struct segment_entry *entry)
     int fd = segment_store_open(sources->directory_fd, entry);
     if (fd == -ENOENT)
         return -ESTALE; /* renamed since it was listed: list again */
-    if (fd < 0 && fd != -ELOOP)
+    if (fd < 0 && fd != -ELOOP && fd != -ENXIO)
         return fd;
     struct segment_facts facts;
-    const char *reason = "it is a symbolic link";
+    const char *reason = "it is no regular file";
     int result = fd < 0 ? -EBADMSG : segment_facts_read(&facts, fd, &entry->identity, &reason);
     if (fd >= 0)
         (void)close(fd);
     if (result == 0)
         return add_source(sources, &facts, entry->state == SEGMENT_STATE_SEALED);
-    if (result != -EBADMSG)
-        return result;
-    if (entry->state == SEGMENT_STATE_SEALED)
-        (void)quarantine(sources, &entry->identity, 0, reason);
-    return 0; /* damaged under a living writer: to be met again once it is sealed */
+    if (result == -EBADMSG && entry->state == SEGMENT_STATE_SEALED)
+        return quarantine(sources, entry, 0, reason);
+    return result; /* a header damaged under a living writer may be judged once it is sealed */
 }
 
 /* The source for a listed file: among those known before, or the one just met under its other name
@@ -155,6 +156,23 @@ find_known_or_last(const struct sources *sources, size_t known_count,
     return source;
 }
 
+/* Seals the file of an incarnation whose writer is gone. Returns 0, also if the writer lives. */
+static int
+take_over(struct sources *sources, struct segment_entry *entry)
+{
+    int result = segment_store_take_over(sources->directory_fd, &entry->identity);
+    if (result == 0) {
+        log_segment(LOG_LEVEL_INFO, "took over a segment whose writer is gone", &entry->identity,
+                    log_string("state", "sealed"));
+        entry->state = SEGMENT_STATE_SEALED;
+    }
+    if (result == -ENOENT)
+        return -ESTALE;
+    if (result == -EEXIST)
+        return quarantine(sources, entry, 0, "there is a sealed segment of the same name");
+    return result == -EAGAIN ? 0 : result;
+}
+
 /* What one listed file means: taken over where its writer died, then met or updated. */
 static int
 visit_entry(struct sources *sources, size_t known_count, struct segment_entry *entry)
@@ -164,21 +182,61 @@ visit_entry(struct sources *sources, size_t known_count, struct segment_entry *e
         return 0;
     }
     if (entry->state == SEGMENT_STATE_OPEN) {
-        int result = segment_store_take_over(sources->directory_fd, &entry->identity);
-        if (result == 0) {
-            log_segment(LOG_LEVEL_INFO, "took over a segment whose writer is gone",
-                        &entry->identity, log_string("state", "sealed"));
-            entry->state = SEGMENT_STATE_SEALED;
-        } else if (result != -EAGAIN && result != -ELOOP) {
-            return result == -ENOENT ? -ESTALE : result;
-        }
+        int result = take_over(sources, entry);
+        if (result != 0)
+            return result;
     }
     struct source *source = find_known_or_last(sources, known_count, &entry->identity);
     if (source == NULL)
         return meet_file(sources, entry);
+    source->missing_since_ms = 0;
     if (entry->state == SEGMENT_STATE_SEALED)
         source->final = true;
     return 0;
+}
+
+/* Errors that mean the directory was not seen as a whole; all others are about one file. */
+static bool
+is_about_all(int error)
+{
+    return error == -ESTALE || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+/* Visits every file listed. One that cannot be read is passed over: it shall not keep the others from
+ * being merged, and it is tried again with every look at the directory. */
+static int
+visit_entries(struct sources *sources, struct segment_entry *entries, size_t count)
+{
+    size_t known_count = sources->count;
+    sources->unreadable = 0;
+    for (size_t i = 0; i < count; i++) {
+        int result = visit_entry(sources, known_count, &entries[i]);
+        if (is_about_all(result))
+            return result;
+        if (result != 0) {
+            sources->unreadable++;
+            log_stuck(sources, &entries[i].identity, result);
+        }
+    }
+    return 0;
+}
+
+/* Notices files that somebody removed. What a writer that lives on appends until it notices too (a
+ * second) is still read, through the mapping; then the source is final. */
+static void
+look_for_missing(struct sources *sources, uint64_t now_ms)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        struct source *source = sources->list[i];
+        if (source->missing_since_ms == 0 || source->final)
+            continue;
+        if (now_ms - source->missing_since_ms >= MISSING_MS) {
+            log_segment(LOG_LEVEL_ERROR, "a segment was removed by somebody else",
+                        &source->facts.identity,
+                        log_string("unread", source->reader == NULL ? "all of it" : "nothing"));
+            source->final = true;
+        }
+    }
 }
 
 /* True if a file is new and the one before it in its incarnation is neither listed nor known. That
@@ -212,18 +270,23 @@ list_directory(const struct sources *sources, struct segment_entry **entries_r, 
 }
 
 int
-sources_refresh(struct sources *sources)
+sources_refresh(struct sources *sources, uint64_t now_ms)
 {
     for (int attempt = 0; attempt < 8; attempt++) {
         struct segment_entry *entries = NULL;
         size_t count = 0;
         int result = list_directory(sources, &entries, &count);
-        size_t known_count = sources->count;
-        for (size_t i = 0; i < count && result == 0; i++)
-            result = visit_entry(sources, known_count, &entries[i]);
+        for (size_t i = 0; i < sources->count && result == 0; i++) {
+            if (sources->list[i]->missing_since_ms == 0)
+                sources->list[i]->missing_since_ms = now_ms; /* until it is visited */
+        }
+        if (result == 0)
+            result = visit_entries(sources, entries, count);
         free(entries);
         if (sources->count > 1)
             qsort(sources->list, sources->count, sizeof(struct source *), compare_sources);
+        if (result == 0)
+            look_for_missing(sources, now_ms);
         if (result != -ESTALE)
             return result;
     }
@@ -268,8 +331,8 @@ source_next(struct sources *sources, struct source *source, struct segment_recor
     bool final = source->final;
     if (source->reader == NULL) {
         int result = open_reader(sources, source);
-        if (result == -EBADMSG && final)
-            end_source(source, true);
+        if (final && (result == -EBADMSG || result == -ENOENT))
+            end_source(source, result == -EBADMSG);
         if (result != 0)
             return SEGMENT_NEXT_NONE;
     }
@@ -279,6 +342,9 @@ source_next(struct sources *sources, struct source *source, struct segment_recor
         source->position = segment_reader_position(source->reader);
         return SEGMENT_NEXT_RECORD;
     case SEGMENT_NEXT_NONE:
+        if (final)
+            end_source(source, segment_reader_has_more(source->reader));
+        break;
     case SEGMENT_NEXT_SEALED:
         if (final)
             end_source(source, false);
@@ -318,8 +384,9 @@ static int
 retire_file(struct sources *sources, const struct source *source)
 {
     if (source->damaged)
-        return quarantine(sources, &source->facts.identity, source->position.offset,
-                          "what stands there is no record");
+        return quarantine(sources,
+                          &(struct segment_entry){source->facts.identity, SEGMENT_STATE_SEALED},
+                          source->position.offset, "what stands there is no record");
     int result = segment_store_remove(sources->directory_fd, &source->facts.identity);
     if (result != 0)
         log_stuck(sources, &source->facts.identity, result);

@@ -22,6 +22,7 @@ struct source {
     bool final;   /* the writer is gone: what cannot be read now never will be */
     bool ended;   /* final, and read to its end or to its damage */
     bool damaged;
+    uint64_t missing_since_ms;        /* not seen in the directory since; 0 = seen */
     struct segment_reader *reader;    /* NULL while nothing is to be read */
     struct segment_position position; /* of the next record to look at */
     struct segment_position
@@ -36,6 +37,7 @@ struct sources {
     size_t index_end;     /* every index is below */
     size_t *free_indexes; /* below index_end, had by no source now */
     size_t free_count;
+    size_t unreadable;    /* files that could not be read when the directory was last looked at */
     uint64_t quarantined; /* since the start of the process */
     struct log_brake brake;
 };
@@ -45,7 +47,7 @@ void sources_init(struct sources *sources, int directory_fd);
 /* Brings the list up to date with the directory. Returns 0, or a negative errno if the directory
  * could not be seen as a whole; then nothing must be merged before a later call succeeds, since
  * what is not seen cannot be accounted for. */
-int sources_refresh(struct sources *sources);
+int sources_refresh(struct sources *sources, uint64_t now_ms);
 
 /* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a
  * final source sets `ended`. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the

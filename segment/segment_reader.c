@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -45,15 +44,20 @@ segment_facts_read(struct segment_facts *facts_r, int fd, const struct segment_i
 {
     struct segment_header header;
     struct stat status;
+    *reason_r = NULL;
     if (fstat(fd, &status) != 0)
         return -errno;
+    if (!S_ISREG(status.st_mode)) {
+        *reason_r = "it is not a regular file";
+        return -EBADMSG;
+    }
     ssize_t got = pread(fd, &header, sizeof(header), 0);
     if (got < 0)
         return -errno;
-    *reason_r = !S_ISREG(status.st_mode) ? "it is not a regular file"
-                : status.st_size < SEGMENT_HEADER_BYTES || got != (ssize_t)sizeof(header)
-                    ? "it is shorter than a header"
-                    : header_fault(&header, identity, (uint64_t)status.st_size);
+    if (got != (ssize_t)sizeof(header) || status.st_size < SEGMENT_HEADER_BYTES)
+        *reason_r = "it is shorter than a header";
+    else
+        *reason_r = header_fault(&header, identity, (uint64_t)status.st_size);
     if (*reason_r != NULL)
         return -EBADMSG;
     facts_r->identity = *identity;
@@ -90,21 +94,41 @@ segment_reader_open(struct segment_reader **out, int fd, const struct segment_fa
     return 0;
 }
 
-/* Whether the bytes at the position are the record that belongs there. */
+/* Whether the kind is one that a writer writes, and the name one that an output can have. */
 static bool
-record_is_whole(const struct segment_reader *reader, uint64_t word, const char *at)
+destination_is_sane(uint64_t word, const char *body)
 {
+    uint16_t kind = (uint16_t)(word >> 32);
+    uint16_t name_bytes = (uint16_t)(word >> 48);
+    if (kind == SEGMENT_SEAL || kind == SEGMENT_STANDARD_OUTPUT)
+        return name_bytes == 0;
+    return kind == SEGMENT_FILE && name_bytes > 0 && name_bytes < SEGMENT_DESTINATION_BYTES_MAX &&
+           memchr(body, '\0', name_bytes) == NULL;
+}
+
+/* Whether the bytes at `offset`, whose first eight are `word`, are a record with that sequence. */
+static bool
+record_is_whole(const struct segment_reader *reader, uint64_t offset, uint64_t word,
+                uint64_t sequence)
+{
+    const char *at = reader->memory + offset;
     const struct segment_record_header *header = (const void *)at;
     uint32_t length = (uint32_t)word;
     uint16_t name_bytes = (uint16_t)(word >> 48);
-    uint64_t room = reader->file_bytes - reader->position.offset;
+    uint64_t room = reader->file_bytes - offset;
     return length > 0 && segment_record_bytes(length) <= room && name_bytes <= length &&
-           name_bytes <= SEGMENT_DESTINATION_BYTES_MAX &&
-           le64_get(header->sequence) == reader->position.sequence &&
+           le64_get(header->sequence) == sequence &&
            le64_get(header->checksum) ==
-               segment_record_checksum(&reader->id, reader->position.offset, word,
-                                       reader->position.sequence, at + SEGMENT_RECORD_HEADER_BYTES,
-                                       length);
+               segment_record_checksum(&reader->id, offset, word, sequence,
+                                       at + SEGMENT_RECORD_HEADER_BYTES, length) &&
+           destination_is_sane(word, at + SEGMENT_RECORD_HEADER_BYTES);
+}
+
+static uint64_t
+load_word(const struct segment_reader *reader, uint64_t offset)
+{
+    const void *at = reader->memory + offset;
+    return le64toh(atomic_load_explicit((const _Atomic uint64_t *)at, memory_order_acquire));
 }
 
 static bool
@@ -121,11 +145,10 @@ segment_reader_next(struct segment_reader *reader, struct segment_record *record
     if (reader->file_bytes - offset < SEGMENT_RECORD_HEADER_BYTES)
         return SEGMENT_NEXT_NONE;
     const char *at = reader->memory + offset;
-    uint64_t word = le64toh(
-        atomic_load_explicit((const _Atomic uint64_t *)(const void *)at, memory_order_acquire));
+    uint64_t word = load_word(reader, offset);
     if (word == 0)
         return SEGMENT_NEXT_NONE;
-    if (!record_is_whole(reader, word, at))
+    if (!record_is_whole(reader, offset, word, reader->position.sequence))
         return SEGMENT_NEXT_DAMAGED;
 
     uint16_t kind = (uint16_t)(word >> 32);
@@ -139,6 +162,23 @@ segment_reader_next(struct segment_reader *reader, struct segment_record *record
     reader->position.offset += segment_record_bytes(body.size);
     reader->position.sequence++;
     return SEGMENT_NEXT_RECORD;
+}
+
+bool
+segment_reader_has_more(const struct segment_reader *reader)
+{
+    uint64_t offset = reader->position.offset;
+    for (; offset + SEGMENT_RECORD_HEADER_BYTES <= reader->file_bytes;
+         offset += SEGMENT_ALIGNMENT) {
+        uint64_t word = load_word(reader, offset);
+        if (word == 0)
+            continue;
+        const struct segment_record_header *header = (const void *)(reader->memory + offset);
+        uint64_t sequence = le64_get(header->sequence);
+        if (sequence > reader->position.sequence && record_is_whole(reader, offset, word, sequence))
+            return true;
+    }
+    return false;
 }
 
 struct segment_position

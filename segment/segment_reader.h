@@ -6,6 +6,7 @@
 #ifndef MYGRPCADAPTER_SEGMENT_READER_H
 #define MYGRPCADAPTER_SEGMENT_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "segment/segment_format.h"
@@ -48,6 +49,11 @@ int segment_reader_open(struct segment_reader **out, int fd, const struct segmen
  * payload point into the mapping and are good until segment_reader_close(). */
 enum segment_next segment_reader_next(struct segment_reader *reader,
                                       struct segment_record *record_r);
+
+/* After SEGMENT_NEXT_NONE in a segment whose writer is gone: true if a record of this segment stands
+ * somewhere behind the position all the same. Then what is missing here was lost (a page that never
+ * reached the disk, say), and this is damage, not the end. */
+bool segment_reader_has_more(const struct segment_reader *reader);
 
 /* Where the reader stands. */
 struct segment_position segment_reader_position(const struct segment_reader *reader);

@@ -5,12 +5,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
 #define NEW_FILE_GRACE_S 10
@@ -89,7 +92,7 @@ segment_directory_prepare(int directory_fd, uint64_t *next_r)
     int result = segment_store_list(directory_fd, &entries, &count);
     if (result != 0)
         return result;
-    *next_r = 1;
+    *next_r = clock_realtime_ns() / 1000000;
     for (size_t i = 0; i < count; i++) {
         if (entries[i].identity.incarnation >= *next_r)
             *next_r = entries[i].identity.incarnation + 1;
@@ -188,18 +191,16 @@ segment_store_remove_new(int directory_fd, const struct segment_identity *identi
 }
 
 int
-segment_store_quarantine(int directory_fd, const struct segment_identity *identity)
+segment_store_quarantine(int directory_fd, const char *name)
 {
-    char name[SEGMENT_NAME_BYTES_MAX];
-    segment_name_format(name, identity, SEGMENT_STATE_SEALED);
     if (mkdirat(directory_fd, SEGMENT_QUARANTINE, 0700) != 0 && errno != EEXIST)
         return -errno;
     for (unsigned copy = 0; copy < 1000; copy++) {
-        char target[SEGMENT_NAME_BYTES_MAX + 32];
+        char target[NAME_MAX + 64];
         int length =
             copy == 0 ? snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%s", name)
                       : snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%s.%u", name, copy);
-        if (length < 0)
+        if (length < 0 || length >= (int)sizeof(target))
             return -EINVAL;
         if (renameat2(directory_fd, name, directory_fd, target, RENAME_NOREPLACE) == 0 ||
             errno == ENOENT)

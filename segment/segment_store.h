@@ -26,8 +26,9 @@ struct segment_entry {
  * the list. */
 int segment_store_list(int directory_fd, struct segment_entry **entries_r, size_t *count_r);
 
-/* One more than any incarnation in the directory: *next_r. Returns 0 or a negative errno. For the
- * master, before it forks. */
+/* The first incarnation to give out: *next_r, higher than any in the directory, and than any an earlier
+ * master gave out unless the clock was set back (milliseconds since the epoch): its workers may be alive
+ * still. Returns 0 or a negative errno. For the master, before it forks. */
 int segment_directory_prepare(int directory_fd, uint64_t *next_r);
 
 /* Bytes that the segment files of one slot take up, merged or not: *bytes_r. Returns 0 or a
@@ -51,9 +52,8 @@ int segment_store_remove(int directory_fd, const struct segment_identity *identi
  * is in use). */
 int segment_store_remove_new(int directory_fd, const struct segment_identity *identity);
 
-/* Moves a damaged ".sealed" file into quarantine/, under a name that is free there. Returns 0 (also if
- * it is gone) or a
- * negative errno. */
-int segment_store_quarantine(int directory_fd, const struct segment_identity *identity);
+/* Moves the file `name` (or whatever has that name) into quarantine/, under a name that is free there.
+ * Returns 0 (also if it is gone) or a negative errno. */
+int segment_store_quarantine(int directory_fd, const char *name);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -103,10 +104,14 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
 
     char new_name[SEGMENT_NAME_BYTES_MAX];
     char open_name[SEGMENT_NAME_BYTES_MAX];
+    char sealed_name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(new_name, identity, SEGMENT_STATE_NEW);
     segment_name_format(open_name, identity, SEGMENT_STATE_OPEN);
+    segment_name_format(sealed_name, identity, SEGMENT_STATE_SEALED);
     writer->fd = openat(directory_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int result = writer->fd < 0 ? -errno : prepare_file(writer);
+    if (result == 0 && faccessat(directory_fd, sealed_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        result = -EEXIST;
     if (result == 0 &&
         renameat2(directory_fd, new_name, directory_fd, open_name, RENAME_NOREPLACE) != 0)
         result = -errno;
@@ -159,6 +164,14 @@ segment_writer_append(struct segment_writer *writer, const struct segment_record
     write_record(writer, (uint16_t)record->kind, record->name, record->payload);
 }
 
+bool
+segment_writer_is_intact(const struct segment_writer *writer)
+{
+    struct stat status;
+    return fstat(writer->fd, &status) == 0 && status.st_nlink > 0 &&
+           (uint64_t)status.st_size == writer->file_bytes;
+}
+
 uint64_t
 segment_writer_next_sequence(const struct segment_writer *writer)
 {
@@ -176,7 +189,6 @@ segment_writer_seal(struct segment_writer **wp)
     le64_put(count, writer->next_sequence - writer->first_sequence);
     write_record(writer, SEGMENT_SEAL, (struct bytes){NULL, 0},
                  (struct bytes){count, sizeof(count)});
-    writer->next_sequence--; /* a seal is no record of the worker's */
 
     char open_name[SEGMENT_NAME_BYTES_MAX];
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
@@ -187,4 +199,13 @@ segment_writer_seal(struct segment_writer **wp)
         log_write(LOG_LEVEL_WARNING, "cannot rename a sealed segment",
                   LOG_FIELDS(log_string("segment", open_name), log_error(errno)));
     release(writer);
+}
+
+void
+segment_writer_abandon(struct segment_writer **wp)
+{
+    if (*wp == NULL)
+        return;
+    release(*wp);
+    *wp = NULL;
 }

@@ -32,6 +32,10 @@ bool segment_writer_fits(const struct segment_writer *writer, uint64_t body_byte
  * SEGMENT_DESTINATION_BYTES_MAX, and it must fit: see segment_writer_fits(). Cannot fail. */
 void segment_writer_append(struct segment_writer *writer, const struct segment_record *record);
 
+/* False if somebody else removed the file or changed its size: what is appended would be lost, or a
+ * store beyond its end be SIGBUS. */
+bool segment_writer_is_intact(const struct segment_writer *writer);
+
 /* The sequence the next record will carry. */
 uint64_t segment_writer_next_sequence(const struct segment_writer *writer);
 
@@ -39,5 +43,8 @@ uint64_t segment_writer_next_sequence(const struct segment_writer *writer);
  * NULL-safe. A rename that fails is logged and left to the collector, which takes the file over by
  * its lock. */
 void segment_writer_seal(struct segment_writer **wp);
+
+/* Lets go of the file as it is, unsealed; sets *wp to NULL; NULL-safe. */
+void segment_writer_abandon(struct segment_writer **wp);
 
 #endif

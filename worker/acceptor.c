@@ -26,9 +26,10 @@
 #include "common/settings.h"
 #include "worker/server.h"
 
-#define TICK_MS 200          /* how often it looks at everything, whatever happens */
-#define WILLING_MS 600       /* how long its word that it is willing holds */
-#define LOOP_FRESH_MS 1000   /* the main loop is stuck if it has not turned for so long */
+#define TICK_MS 200        /* how often it looks at everything, whatever happens */
+#define WILLING_MS 600     /* how long its word that it is willing holds */
+#define LOOP_FRESH_MS 1000 /* the main loop is stuck if it has not turned for so long */
+#define REFUSED_MS 1000 /* without a descriptor to spare, so long it leaves connections to others */
 #define ORPHAN_DRAIN_MS 1000 /* without a master, so long at most for calls under way */
 #define EVENTS_MAX 64
 
@@ -43,6 +44,8 @@ struct acceptor {
     bool draining;
     uint64_t heartbeat_seen;
     uint64_t heartbeat_ms; /* when the main loop was seen to have turned */
+    uint64_t
+        refused_until_ms; /* there was no descriptor for a connection: not willing until then */
     struct log_brake brake;
 };
 
@@ -84,6 +87,7 @@ take_turn(struct acceptor *acceptor)
     uint64_t now_ms = clock_monotonic_ms();
     bool willing =
         !acceptor->draining && loop_is_fresh(acceptor, now_ms) &&
+        now_ms >= acceptor->refused_until_ms &&
         atomic_load(&slot->connections) < (uint64_t)heritage->settings->workers_max_connections;
     atomic_store(&slot->willing_until_ms, willing ? now_ms + WILLING_MS : 0);
 
@@ -118,30 +122,46 @@ log_peer(const struct sockaddr_storage *peer, const char *event)
               LOG_FIELDS(log_string("peer", address), log_u64("port", port)));
 }
 
-/* Watches a connection through a descriptor of our own: gRPC does not tell when one ends. */
-static int
-watch_connection(struct acceptor *acceptor, int fd)
+/* Lets the others take connections for a while. */
+static void
+refuse(struct acceptor *acceptor, int error)
 {
-    int watch_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (watch_fd < 0)
-        return -errno;
+    uint64_t suppressed;
+    uint64_t now_ms = clock_monotonic_ms();
+    acceptor->refused_until_ms = now_ms + REFUSED_MS;
+    if (log_allowed(&acceptor->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "cannot take a connection",
+                  LOG_FIELDS(log_error(error), log_u64("suppressed", suppressed)));
+    (void)take_turn(acceptor);
+}
+
+/* Watches a connection through a descriptor of our own, `watch_fd`, since gRPC does not tell when one
+ * ends. Returns 0 or a negative errno. */
+static int
+watch_connection(struct acceptor *acceptor, int fd, int watch_fd)
+{
     struct epoll_event event = {.events = EPOLLRDHUP, .data.fd = watch_fd};
-    if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_ADD, watch_fd, &event) != 0) {
-        int error = errno;
-        (void)close(watch_fd);
-        return -error;
-    }
+    if (dup3(fd, watch_fd, O_CLOEXEC) < 0 ||
+        epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_ADD, watch_fd, &event) != 0)
+        return -errno;
     return 0;
 }
 
-static void
-refuse_turn(struct acceptor *acceptor, int error)
+/* Takes the connection at the head of the queue. Returns its descriptor or a negative errno. */
+static int
+accept_one(const struct acceptor *acceptor, struct sockaddr_storage *peer)
 {
-    uint64_t suppressed;
-    if (log_allowed(&acceptor->brake, clock_monotonic_ms(), 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "cannot take a connection",
-                  LOG_FIELDS(log_error(error), log_u64("suppressed", suppressed)));
-    set_listening(acceptor, false); /* until the next tick: no busy loop */
+    socklen_t peer_size = sizeof(*peer);
+    int fd = accept4(acceptor->heritage->listener_fd, (struct sockaddr *)peer, &peer_size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static bool
+is_shortage(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM ||
+           error == -ENOSPC;
 }
 
 static void
@@ -150,23 +170,25 @@ accept_connection(struct acceptor *acceptor)
     /* Counts may have changed since the socket was put into the set. */
     if (!take_turn(acceptor))
         return;
+    /* Two descriptors are needed, and the second is got first: what cannot be kept is not taken. */
+    int watch_fd = fcntl(acceptor->epoll_fd, F_DUPFD_CLOEXEC, 0);
+    if (watch_fd < 0) {
+        refuse(acceptor, -errno);
+        return;
+    }
     struct sockaddr_storage peer = {0};
-    socklen_t peer_size = sizeof(peer);
-    int fd = accept4(acceptor->heritage->listener_fd, (struct sockaddr *)&peer, &peer_size,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            refuse_turn(acceptor, errno);
-        return; /* else: it was taken by another, or its client has gone */
+    int fd = accept_one(acceptor, &peer);
+    int result = fd < 0 ? fd : watch_connection(acceptor, fd, watch_fd);
+    if (result < 0) {
+        (void)close(watch_fd);
+        if (fd >= 0)
+            (void)close(fd);
+        if (is_shortage(result))
+            refuse(acceptor, result);
+        return; /* else: another took it, or its client has gone */
     }
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    int result = watch_connection(acceptor, fd);
-    if (result != 0) {
-        refuse_turn(acceptor, result);
-        (void)close(fd);
-        return;
-    }
     atomic_fetch_add(&own_slot(acceptor)->connections, 1);
     server_add_connection(acceptor->server, fd);
     log_peer(&peer, "connection accepted");

@@ -63,7 +63,7 @@ check_path(const struct heritage *heritage, struct bytes path, char *name, const
         result = output_path_check(heritage->root_fd, heritage->segments_fd, name, fault_r);
     if (result == 0 &&
         !scoreboard_admit_destination(heritage->scoreboard, XXH3_64bits(name, strlen(name))))
-        result = -EMFILE;
+        result = -EUSERS;
     return result;
 }
 
@@ -145,7 +145,7 @@ explain(const struct heritage *heritage, struct bytes path, int result, const ch
     quote_path(quoted, path);
     if (result == -EINVAL)
         (void)snprintf(reason, DESTINATIONS_REASON_BYTES, "file_path \"%s\" %s", quoted, fault);
-    else if (result == -EMFILE)
+    else if (result == -EUSERS)
         (void)snprintf(reason, DESTINATIONS_REASON_BYTES,
                        "file_path \"%s\" would be one more than the output.max_files (%" PRId64
                        ") different output files",

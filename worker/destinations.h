@@ -22,7 +22,7 @@ int destinations_open(struct destinations **out, const struct heritage *heritage
 
 /* The output that `file_path` (any bytes) means: *kind_r and *name_r, which is good until the next
  * call. An empty path is standard output. Returns 0, or with a line of printable ASCII in `reason`:
- * -EINVAL: the path is not acceptable; -EMFILE: as many different outputs as output.max_files are
+ * -EINVAL: the path is not acceptable; -EUSERS: as many different outputs as output.max_files are
  * in use; another negative errno: it cannot be told now. */
 int destinations_resolve(struct destinations *destinations, struct bytes file_path, uint64_t now_ms,
                          enum segment_kind *kind_r, struct bytes *name_r,

@@ -22,6 +22,9 @@
  * with every call. */
 #define RETRY_MS 100
 
+/* So often the open segment is looked at from outside. */
+#define CHECK_MS 1000
+
 struct journal {
     const struct heritage *heritage;
     struct segment_writer *writer; /* NULL: there was no room for one */
@@ -30,6 +33,7 @@ struct journal {
     int refusal;          /* why there is no segment, a negative errno; 0 = there is none yet */
     uint64_t retry_at_ms; /* no attempt before, but for a smaller file than the one refused */
     uint64_t refused_file_bytes;
+    uint64_t check_at_ms;
     char refusal_text[192];
     struct log_brake brake;
 };
@@ -113,8 +117,8 @@ begin_segment(struct journal *journal, uint64_t file_bytes)
     if (over_limit)
         (void)snprintf(journal->refusal_text, sizeof(journal->refusal_text),
                        "segments.limit_bytes (%" PRId64
-                       ") is reached: records come faster than they "
-                       "can be merged into the output files",
+                       ") is reached: records come faster than they are merged, or an output "
+                       "cannot be written",
                        heritage->settings->segments_limit_bytes);
     else
         (void)snprintf(journal->refusal_text, sizeof(journal->refusal_text),
@@ -159,10 +163,27 @@ journal_open(struct journal **out, const struct heritage *heritage)
     return 0;
 }
 
+/* Once a second: leaves a segment that somebody removed or truncated. What stands in it the collector
+ * still reads, if it has it open. */
+static void
+check_intact(struct journal *journal, uint64_t now_ms)
+{
+    if (journal->writer == NULL || now_ms < journal->check_at_ms)
+        return;
+    journal->check_at_ms = now_ms + CHECK_MS;
+    if (segment_writer_is_intact(journal->writer))
+        return;
+    log_write(LOG_LEVEL_ERROR, "the open segment was removed or truncated by somebody else", NULL);
+    journal->next_sequence = segment_writer_next_sequence(journal->writer);
+    segment_writer_abandon(&journal->writer);
+    tell_directory_changed(journal->heritage);
+}
+
 int
 journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms)
 {
     uint64_t body_bytes = record->name.size + record->payload.size;
+    check_intact(journal, now_ms);
     if (journal->writer == NULL || !segment_writer_fits(journal->writer, body_bytes)) {
         uint64_t file_bytes = file_bytes_for(journal, body_bytes);
         if (journal->refusal != 0 && now_ms < journal->retry_at_ms &&

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,7 +47,7 @@ status_of(int error)
         return GRPC_STATUS_INVALID_ARGUMENT;
     case ENOMEM:
     case EMSGSIZE:
-    case EMFILE:
+    case EUSERS:
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
@@ -54,6 +55,18 @@ status_of(int error)
     default:
         return GRPC_STATUS_UNAVAILABLE;
     }
+}
+
+static void
+explain_render(const struct metric_service *service, int error,
+               char message[static SERVICE_MESSAGE_BYTES])
+{
+    if (error == -EMSGSIZE)
+        (void)snprintf(message, SERVICE_MESSAGE_BYTES,
+                       "the text of the call is longer than workers.max_text_bytes (%" PRId64 ")",
+                       service->heritage->settings->workers_max_text_bytes);
+    else
+        (void)snprintf(message, SERVICE_MESSAGE_BYTES, "the call takes too much memory to render");
 }
 
 /* Decodes and renders a request and finds its output. Returns 0 and the record, which points into
@@ -68,23 +81,19 @@ make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
     arena_reset(service->arena);
     text_reset(service->text);
     int result = request_decode(&request, service->arena, wire, message);
-    if (result == 0)
-        result = destinations_resolve(service->destinations, request.file_path, now_ms,
-                                      &record_r->kind, &record_r->name, message);
     if (result != 0)
         return result;
+    bool to_file = request.file_path.size > 0;
     result = go_text_render(service->text, service->arena, &request,
-                            record_r->kind == SEGMENT_STANDARD_OUTPUT ? GO_TEXT_FOR_STDOUT
-                                                                      : GO_TEXT_FOR_FILE);
-    if (result == 0)
-        record_r->payload = text_bytes(service->text);
-    else if (result == -EMSGSIZE)
-        (void)snprintf(message, SERVICE_MESSAGE_BYTES,
-                       "the text of the call is longer than workers.max_text_bytes (%" PRId64 ")",
-                       service->heritage->settings->workers_max_text_bytes);
-    else
-        (void)snprintf(message, SERVICE_MESSAGE_BYTES, "the call takes too much memory to render");
-    return result;
+                            to_file ? GO_TEXT_FOR_FILE : GO_TEXT_FOR_STDOUT);
+    if (result != 0) {
+        explain_render(service, result, message);
+        return result;
+    }
+    record_r->payload = text_bytes(service->text);
+    /* Last, since it counts against output.max_files: only a call that can be taken does. */
+    return destinations_resolve(service->destinations, request.file_path, now_ms, &record_r->kind,
+                                &record_r->name, message);
 }
 
 static void

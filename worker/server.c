@@ -19,6 +19,10 @@
 #define CALLS_EXPECTED 256
 #define UNKNOWN_CALLS_EXPECTED 8
 
+/* An answer still here after so long makes place for another call; after the second it is cut off. */
+#define ANSWER_LATE_MS 200
+#define ANSWER_CUT_MS 20000
+
 /* The loop turns at least this often, for its heartbeat and the drain's deadline. */
 #define TURN_MS 100
 
@@ -86,6 +90,8 @@ server_open(struct server **out, const struct settings *settings, struct scorebo
     if (server == NULL)
         return -ENOMEM;
     server->slot = slot;
+    server->answers.before = &server->answers;
+    server->answers.after = &server->answers;
     server->shutdown_complete.happen = on_shutdown_complete;
     server->credentials = grpc_insecure_server_credentials_create();
     server->empty_message = grpc_raw_byte_buffer_create(NULL, 0);
@@ -108,6 +114,49 @@ server_drain(struct server *server, uint64_t deadline_ms)
     uint64_t serving = 0;
     if (atomic_compare_exchange_strong(&server->drain_deadline_ms, &serving, deadline_ms))
         grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown_complete);
+}
+
+bool
+server_is_serving(const struct server *server)
+{
+    return atomic_load_explicit(&server->drain_deadline_ms, memory_order_relaxed) == 0;
+}
+
+void
+server_answer_begun(struct server *server, struct server_answer *answer, grpc_call *call)
+{
+    struct server_answer *head = &server->answers;
+    answer->call = call;
+    answer->begun_ms = server->now_ms;
+    answer->is_late = false;
+    answer->before = head->before;
+    answer->after = head;
+    head->before->after = answer;
+    head->before = answer;
+}
+
+bool
+server_answer_ended(struct server_answer *answer)
+{
+    answer->before->after = answer->after;
+    answer->after->before = answer->before;
+    return answer->is_late;
+}
+
+/* Looks at the oldest answers: the list is in the order they were begun. */
+static void
+look_for_late_answers(struct server *server)
+{
+    struct server_answer *answer = server->answers.after;
+    for (; answer != &server->answers && server->now_ms >= answer->begun_ms + ANSWER_LATE_MS;
+         answer = answer->after) {
+        if (!answer->is_late && server_is_serving(server)) {
+            answer->is_late = true;
+            answer->late(answer);
+        }
+        if (server->now_ms >= answer->begun_ms + ANSWER_CUT_MS)
+            (void)grpc_call_cancel(answer->call, NULL);
+    }
 }
 
 /* At the deadline cancels what still runs. True once even that has taken too long. */
@@ -141,6 +190,10 @@ server_run(struct server *server)
         if (event.type == GRPC_OP_COMPLETE) {
             struct server_event *happened = event.tag;
             happened->happen(happened, event.success != 0);
+        }
+        if (server->now_ms >= server->looked_ms + TURN_MS) {
+            server->looked_ms = server->now_ms;
+            look_for_late_answers(server);
         }
         if (drain_is_hopeless(server))
             return -ETIMEDOUT;

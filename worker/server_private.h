@@ -17,6 +17,18 @@ struct server_event {
     void (*happen)(struct server_event *event, bool ok);
 };
 
+/* An answer on its way to the client. A client may keep one from leaving (by a closed window), and then
+ * it must not keep the place of a call that others wait for: after a while it is late, once, and after
+ * a longer while its call is cancelled. In the order they were begun, in a list. */
+struct server_answer {
+    struct server_answer *before;
+    struct server_answer *after;
+    grpc_call *call;
+    uint64_t begun_ms;
+    bool is_late;
+    void (*late)(struct server_answer *answer);
+};
+
 struct server {
     grpc_server *grpc;
     grpc_completion_queue *queue;
@@ -24,11 +36,20 @@ struct server {
     grpc_byte_buffer *empty_message;
     struct scoreboard_slot *slot;
     uint64_t now_ms;                    /* CLOCK_MONOTONIC, as the event at hand came */
+    uint64_t looked_ms;                 /* when it last looked for late answers */
     _Atomic uint64_t drain_deadline_ms; /* 0 = serving */
     struct server_event shutdown_complete;
-    bool stopped; /* shutdown_complete happened */
+    struct server_answer answers; /* the list's head: its `after` is the oldest */
+    bool stopped;                 /* shutdown_complete happened */
     bool cancelled;
 };
+
+/* Puts an answer, whose `late` is set, into the list; takes it out again: true if it had been late. */
+void server_answer_begun(struct server *server, struct server_answer *answer, grpc_call *call);
+bool server_answer_ended(struct server_answer *answer);
+
+/* True until the drain begins. */
+bool server_is_serving(const struct server *server);
 
 /* Asks for the next call of a method (registered as `registered`); the call asks for its successor
  * when it is done, as long as the server serves. Returns 0 or -ENOMEM. */

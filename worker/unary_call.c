@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +25,15 @@ struct unary_call {
     grpc_byte_buffer *request; /* NULL if the client sent none, or one over the limit */
     grpc_metadata_array metadata;
     gpr_timespec deadline;
+    struct server_answer answer; /* from the answer on */
     int cancelled;
 };
 
 static void on_call(struct server_event *event, bool ok);
 
-/* Asks for the next call of the method. */
+/* Asks for a call of the method. */
 static void
-expect_next(struct unary_call *call)
+expect(struct unary_call *call)
 {
     struct server *server = call->server;
     call->event.happen = on_call;
@@ -54,15 +56,16 @@ release(struct unary_call *call)
         grpc_call_unref(call->call);
 }
 
-/* The answer is out, or its connection is gone. */
+/* The answer is out, or its connection is gone: the memory waits for a call again. */
 static void
 on_answered(struct server_event *event, bool ok)
 {
     (void)ok;
     struct unary_call *call = (struct unary_call *)(void *)event;
+    bool replaced = server_answer_ended(&call->answer);
     release(call);
-    if (atomic_load_explicit(&call->server->drain_deadline_ms, memory_order_relaxed) == 0)
-        expect_next(call);
+    if (!replaced && server_is_serving(call->server))
+        expect(call);
     else
         free(call);
 }
@@ -95,6 +98,7 @@ send_answer(struct unary_call *call, const struct unary_answer *answer)
     ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
 
     call->event.happen = on_answered;
+    server_answer_begun(call->server, &call->answer, call->call);
     grpc_call_error error = grpc_call_start_batch(call->call, ops, count, call, NULL);
     INVARIANT(error == GRPC_CALL_OK);
     grpc_slice_unref(details);
@@ -139,6 +143,16 @@ on_call(struct server_event *event, bool ok)
     send_answer(call, &answer);
 }
 
+/* An answer that does not leave its connection keeps its memory; another call is expected in its
+ * place. */
+static void
+on_answer_late(struct server_answer *answer)
+{
+    struct unary_call *call =
+        (struct unary_call *)(void *)((char *)answer - offsetof(struct unary_call, answer));
+    (void)unary_call_expect(call->server, call->method, call->registered);
+}
+
 int
 unary_call_expect(struct server *server, const struct unary_method *method, void *registered)
 {
@@ -148,6 +162,7 @@ unary_call_expect(struct server *server, const struct unary_method *method, void
     call->server = server;
     call->method = method;
     call->registered = registered;
-    expect_next(call);
+    call->answer.late = on_answer_late;
+    expect(call);
     return 0;
 }

@@ -54,7 +54,7 @@ on_answered(struct server_event *event, bool ok)
     (void)ok;
     struct unknown_call *call = (struct unknown_call *)(void *)event;
     release(call);
-    if (atomic_load_explicit(&call->server->drain_deadline_ms, memory_order_relaxed) == 0)
+    if (server_is_serving(call->server))
         expect_next(call);
     else
         free(call);

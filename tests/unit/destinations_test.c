@@ -139,7 +139,7 @@ test_spellings_of_one_path_are_one_output(void **state)
         for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
             expect_file(f, spellings[i], 7, "logs/a");
     }
-    expect_refused(f, "logs/b", 7, -EMFILE, "output.max_files");
+    expect_refused(f, "logs/b", 7, -EUSERS, "output.max_files");
     assert_false(scratch_has(&f->root, "logs")); /* resolving creates nothing */
 }
 
@@ -261,9 +261,9 @@ test_no_more_outputs_than_max_files(void **state)
     expect_file(f, "a", 7, "a");
     expect_file(f, "b", 7, "b");
     expect_file(f, "c", 7, "c");
-    expect_refused(f, "d", 7, -EMFILE, "output.max_files (3)");
-    expect_refused(f, "d", 8, -EMFILE, "output.max_files (3)");
-    expect_refused(f, "e", 7 + 2 * FRESH_MS, -EMFILE, "output.max_files (3)");
+    expect_refused(f, "d", 7, -EUSERS, "output.max_files (3)");
+    expect_refused(f, "d", 8, -EUSERS, "output.max_files (3)");
+    expect_refused(f, "e", 7 + 2 * FRESH_MS, -EUSERS, "output.max_files (3)");
     expect_file(f, "a", 7, "a");
     expect_file(f, "./b", 7, "b");
     expect_file(f, "c", 7 + 2 * FRESH_MS, "c");
@@ -284,7 +284,7 @@ test_outputs_of_other_workers_count(void **state)
     expect_file(f, "a", 7, "a");
     expect_file(f, "b", 7, "b");
     f->destinations = own;
-    expect_refused(f, "c", 7, -EMFILE, "output.max_files (2)");
+    expect_refused(f, "c", 7, -EUSERS, "output.max_files (2)");
     expect_file(f, "b", 7, "b");
     destinations_close(&other);
 }

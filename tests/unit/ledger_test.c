@@ -95,7 +95,7 @@ static struct ledger *
 open_ledger(const struct scratch *scratch, struct bytes name)
 {
     struct ledger *ledger = NULL;
-    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, name), 0);
+    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, name, &(bool){false}), 0);
     assert_non_null(ledger);
     return ledger;
 }
@@ -200,9 +200,11 @@ test_kinds_and_names_have_ledgers_of_their_own(void **state)
     const struct scratch *scratch = *state;
     struct ledger *ledgers[3] = {NULL, NULL, NULL};
     const struct bytes empty = {NULL, 0};
-    assert_int_equal(ledger_open(&ledgers[0], scratch->fd, SEGMENT_FILE, small_name), 0);
-    assert_int_equal(ledger_open(&ledgers[1], scratch->fd, SEGMENT_STANDARD_OUTPUT, empty), 0);
-    assert_int_equal(ledger_open(&ledgers[2], scratch->fd, SEGMENT_FILE, empty), 0);
+    assert_int_equal(
+        ledger_open(&ledgers[0], scratch->fd, SEGMENT_FILE, small_name, &(bool){false}), 0);
+    assert_int_equal(
+        ledger_open(&ledgers[1], scratch->fd, SEGMENT_STANDARD_OUTPUT, empty, &(bool){false}), 0);
+    assert_int_equal(ledger_open(&ledgers[2], scratch->fd, SEGMENT_FILE, empty, &(bool){false}), 0);
     for (uint64_t i = 0; i < 3; i++)
         assert_int_equal(write_numbered(ledgers[i], i + 1, 2), 0);
     for (size_t i = 0; i < 3; i++)
@@ -228,8 +230,10 @@ test_another_outputs_ledger_under_the_name_is_refused(void **state)
     char other[LEDGER_NAME_BYTES_MAX];
     ledger_name_format(other, SEGMENT_FILE, (struct bytes){"logs/b", 6});
     assert_int_equal(renameat(scratch->fd, file_name_of(small_name), scratch->fd, other), 0);
-    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, (struct bytes){"logs/b", 6}),
-                     -EEXIST);
+    bool created;
+    assert_int_equal(
+        ledger_open(&ledger, scratch->fd, SEGMENT_FILE, (struct bytes){"logs/b", 6}, &created),
+        -EEXIST);
     assert_null(ledger);
 }
 
@@ -364,7 +368,8 @@ expect_bad(const struct scratch *scratch)
     assert_int_equal(ledger_open_existing(&ledger, scratch->fd, file_name_of(small_name), &said),
                      -EBADMSG);
     assert_null(ledger);
-    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name), -EBADMSG);
+    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, &(bool){false}),
+                     -EBADMSG);
     assert_null(ledger);
     assert_true(scratch_has(scratch, file_name_of(small_name)));
 }
@@ -562,7 +567,7 @@ test_a_ledger_that_cannot_be_made_leaves_nothing(void **state)
     for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
         struct ledger *ledger = NULL;
         limit_file_size(rooms[i]);
-        int result = ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name);
+        int result = ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, &(bool){false});
         unlimit_file_size();
         assert_true(result < 0);
         assert_null(ledger);
@@ -618,7 +623,7 @@ start_writer(const struct scratch *scratch, _Atomic uint64_t *written)
     if (child != 0)
         return child;
     struct ledger *ledger = NULL;
-    if (ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name) != 0)
+    if (ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, &(bool){false}) != 0)
         _exit(1);
     for (uint64_t n = atomic_load(written) + 1;; n++) {
         if (write_numbered(ledger, n, count_of(n)) != 0)

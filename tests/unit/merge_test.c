@@ -184,8 +184,9 @@ test_an_unfinished_batch_is_cut_off_and_written_again(void **state)
         struct ledger *ledger = NULL;
         assert_int_equal(fstatat(f->root.fd, "out", &status, 0), 0);
         struct ledger_mark mark = {status.st_dev, status.st_ino, strlen("before\n"), strlen(batch)};
-        assert_int_equal(
-            ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"out", 3}), 0);
+        assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE,
+                                     (struct bytes){"out", 3}, &(bool){false}),
+                         0);
         assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
         ledger_close(&ledger);
 
@@ -247,6 +248,109 @@ test_a_blocked_output_holds_up_no_other_and_keeps_its_order(void **state)
     scratch_expect(&f->root, "free", "abc");
     assert_int_equal(count_entries(f), 0);
     assert_int_equal(merge_retry_in_ms(f->merge, f->now_ms), UINT64_MAX);
+}
+
+/* A place where no file can be is waited for, but not for good: the segments would never be free. */
+static void
+test_what_can_never_be_delivered_is_set_aside(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(mkdirat(f->root.fd, "stuck", 0700), 0);
+    struct segment_writer *writer = begin(f, 0, 0, 0);
+    append(writer, "stuck", "1");
+    append(writer, "free", "a");
+    append(writer, "stuck", "2");
+    segment_writer_seal(&writer);
+    start(f);
+    for (int second = 0; second < 8; second++) {
+        merge_all(f);
+        f->now_ms += 1000;
+    }
+    merge_all(f);
+    assert_int_equal(count_entries(f), 0);
+    scratch_expect(&f->root, "free", "a");
+    char name[64 + LEDGER_NAME_BYTES_MAX];
+    char ledger[LEDGER_NAME_BYTES_MAX];
+    ledger_name_format(ledger, SEGMENT_FILE, (struct bytes){"stuck", 5});
+    (void)snprintf(name, sizeof(name), "quarantine/undeliverable-%s", ledger);
+    scratch_expect(&f->segments, name, "12");
+}
+
+/* Two names of one file, and a batch of the one unfinished: nothing is written to the other before it
+ * is taken back. */
+static void
+test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **state)
+{
+    struct fixture *f = *state;
+    scratch_put(&f->root, "file", "before\nfir", 10);
+    assert_int_equal(symlinkat("file", f->root.fd, "link"), 0);
+    struct segment_writer *other = begin(f, 0, 0, 0);
+    append(other, "file", "other\n");
+    segment_writer_seal(&other);
+    struct segment_writer *writer = begin(f, 1, 0, 0);
+    append(writer, "link", "first\n");
+    segment_writer_seal(&writer);
+    struct stat status;
+    struct ledger *ledger = NULL;
+    bool created;
+    assert_int_equal(fstatat(f->root.fd, "file", &status, 0), 0);
+    struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
+    assert_int_equal(
+        ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4}, &created), 0);
+    assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
+    ledger_close(&ledger);
+    start(f);
+    merge_all(f);
+    char *data = scratch_get(&f->root, "file", NULL);
+    assert_true(strcmp(data, "before\nother\nfirst\n") == 0 ||
+                strcmp(data, "before\nfirst\nother\n") == 0);
+    free(data);
+    assert_int_equal(count_entries(f), 0);
+}
+
+/* Entries that are none of ours, or cannot be read, keep nothing else from being merged. */
+static void
+test_strange_entries_stand_in_nobodys_way(void **state)
+{
+    struct fixture *f = *state;
+    int fd = f->segments.fd;
+    assert_int_equal(mkdirat(fd, "00007-0000000001-0000000000.sealed", 0700), 0);
+    assert_int_equal(mkfifoat(fd, "00008-0000000001-0000000000.sealed", 0600), 0);
+    assert_int_equal(symlinkat("nowhere", fd, "00009-0000000001-0000000000.sealed"), 0);
+    assert_int_equal(mkfifoat(fd, "00010-0000000001-0000000000.open", 0600), 0);
+    assert_int_equal(mkdirat(fd, "ledger-0123456789abcdef0123456789abcdef", 0700), 0);
+    assert_int_equal(symlinkat("nowhere", fd, "ledger-1123456789abcdef0123456789abcdef"), 0);
+    scratch_put(&f->segments, "ledger-2123456789abcdef0123456789abcdef", "short", 5);
+    struct segment_writer *writer = begin(f, 0, 0, 0);
+    append(writer, "out", "x");
+    segment_writer_seal(&writer);
+    start(f);
+    merge_all(f);
+    scratch_expect(&f->root, "out", "x");
+    assert_int_equal(count_entries(f), 0);
+    assert_true(scratch_has(&f->segments, "quarantine/00008-0000000001-0000000000.sealed"));
+    assert_true(scratch_has(&f->segments, "quarantine/ledger-2123456789abcdef0123456789abcdef"));
+}
+
+static void
+test_a_removed_segment_holds_up_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct segment_writer *writer = begin(f, 0, 0, 0);
+    append(writer, "out", "1");
+    start(f);
+    merge_all(f);
+    assert_int_equal(unlinkat(f->segments.fd, "00000-0000000001-0000000000.open", 0), 0);
+    merge_all(f);
+    append(writer, "out", "2"); /* its writer has not noticed yet */
+    segment_writer_abandon(&writer);
+    writer = begin(f, 0, 1, 2);
+    append(writer, "out", "3");
+    segment_writer_seal(&writer);
+    f->now_ms += 4000;
+    merge_all(f);
+    scratch_expect(&f->root, "out", "123");
+    assert_int_equal(count_entries(f), 0);
 }
 
 static void
@@ -396,6 +500,10 @@ main(void)
         TEST(test_an_unfinished_batch_is_cut_off_and_written_again),
         TEST(test_segments_of_one_incarnation_are_read_in_turn),
         TEST(test_a_blocked_output_holds_up_no_other_and_keeps_its_order),
+        TEST(test_what_can_never_be_delivered_is_set_aside),
+        TEST(test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to),
+        TEST(test_strange_entries_stand_in_nobodys_way),
+        TEST(test_a_removed_segment_holds_up_nothing),
         TEST(test_damage_is_set_aside_with_what_came_before_it_merged),
         TEST(test_a_damaged_ledger_is_set_aside),
         TEST(test_a_renamed_output_is_left_and_a_new_one_begun),

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "common/clock.h"
 #include "segment/segment_reader.h"
 #include "segment/segment_store.h"
 #include "segment/segment_writer.h"
@@ -295,6 +296,49 @@ test_a_record_of_another_place_is_damage(void **state)
     free(data);
 }
 
+/* A page of a segment that never reached the disk reads as zeros: not the end of it. */
+static void
+test_a_hole_in_front_of_a_record_is_no_end(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct segment_writer *writer = create_writer(scratch, 8192);
+    for (uint64_t i = 0; i < 4; i++)
+        append_numbered(writer, i);
+    segment_writer_abandon(&writer);
+    assert_int_equal(segment_store_take_over(scratch->fd, &identity), 0);
+    struct segment_record record;
+    struct segment_reader *reader = open_reader(scratch, &sealed_entry);
+    while (segment_reader_next(reader, &record) == SEGMENT_NEXT_RECORD)
+        ;
+    assert_false(segment_reader_has_more(reader));
+    segment_reader_close(&reader);
+
+    size_t size = 0;
+    char *data = scratch_get(scratch, SEALED_NAME, &size);
+    memset(data + SEGMENT_HEADER_BYTES, 0, SEGMENT_RECORD_HEADER_BYTES + 8);
+    scratch_put(scratch, SEALED_NAME, data, size);
+    free(data);
+    reader = open_reader(scratch, &sealed_entry);
+    assert_int_equal(segment_reader_next(reader, &record), SEGMENT_NEXT_NONE);
+    assert_true(segment_reader_has_more(reader));
+    segment_reader_close(&reader);
+}
+
+static void
+test_a_removed_or_truncated_segment_is_noticed(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct segment_writer *writer = create_writer(scratch, 8192);
+    assert_true(segment_writer_is_intact(writer));
+    assert_int_equal(unlinkat(scratch->fd, OPEN_NAME, 0), 0);
+    assert_false(segment_writer_is_intact(writer));
+    segment_writer_abandon(&writer);
+    writer = create_writer(scratch, 8192);
+    scratch_put(scratch, OPEN_NAME, "", 0);
+    assert_false(segment_writer_is_intact(writer));
+    segment_writer_abandon(&writer);
+}
+
 static void
 test_names(void **state)
 {
@@ -341,8 +385,12 @@ test_the_store_lists_in_order_and_counts_a_slot(void **state)
     free(entries);
     assert_int_equal(segment_store_slot_bytes(scratch->fd, 1, &bytes), 0);
     assert_int_equal(bytes, 7);
+    uint64_t now_ms = clock_realtime_ns() / 1000000;
     assert_int_equal(segment_directory_prepare(scratch->fd, &next), 0);
-    assert_int_equal(next, 8);
+    assert_true(next >= now_ms); /* later starts give out higher numbers */
+    scratch_put(scratch, "00000-9999999999999-0000000000.sealed", "ab", 2);
+    assert_int_equal(segment_directory_prepare(scratch->fd, &next), 0);
+    assert_int_equal(next, 10000000000000);
 }
 
 static void
@@ -351,7 +399,7 @@ test_quarantine_keeps_what_is_there(void **state)
     const struct scratch *scratch = *state;
     for (int i = 0; i < 3; i++) {
         scratch_put(scratch, SEALED_NAME, &"012"[i], 1);
-        assert_int_equal(segment_store_quarantine(scratch->fd, &identity), 0);
+        assert_int_equal(segment_store_quarantine(scratch->fd, SEALED_NAME), 0);
         assert_false(scratch_has(scratch, SEALED_NAME));
     }
     scratch_expect(scratch, "quarantine/" SEALED_NAME, "0");
@@ -385,6 +433,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_flipped_bytes_never_invent_a_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_truncated_segment_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_record_of_another_place_is_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_hole_in_front_of_a_record_is_no_end, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_removed_or_truncated_segment_is_noticed, setup,
+                                        teardown),
         cmocka_unit_test(test_names),
         cmocka_unit_test_setup_teardown(test_the_store_lists_in_order_and_counts_a_slot, setup,
                                         teardown),
