@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -18,6 +19,13 @@
 /* Calls of one method that gRPC may hand over before the loop has answered the first of them. */
 #define CALLS_EXPECTED 256
 #define UNKNOWN_CALLS_EXPECTED 8
+
+/* Memory of incomplete requests: see quota_arg(). */
+#define QUOTA_MESSAGES 8
+#define QUOTA_BYTES_MIN ((size_t)64 << 20)
+
+/* Memory is given back to the system no more often than this. */
+#define TRIM_MS 10000
 
 /* An answer still here after so long makes place for another call; after the second it is cut off. */
 #define ANSWER_LATE_MS 200
@@ -37,18 +45,35 @@ integer_arg(const char *key, int64_t value)
     return arg;
 }
 
+/* Bounds what gRPC holds of requests that are not complete yet: room for many usual ones, and for some
+ * of the largest allowed. */
+static grpc_arg
+quota_arg(grpc_resource_quota *quota, int64_t max_message_bytes)
+{
+    size_t bytes = (size_t)max_message_bytes * QUOTA_MESSAGES;
+    grpc_resource_quota_resize(quota, bytes > QUOTA_BYTES_MIN ? bytes : QUOTA_BYTES_MIN);
+    grpc_arg arg = {.type = GRPC_ARG_POINTER, .key = bytes_unconst(GRPC_ARG_RESOURCE_QUOTA)};
+    arg.value.pointer.p = quota;
+    arg.value.pointer.vtable = grpc_resource_quota_arg_vtable();
+    return arg;
+}
+
 static grpc_server *
 create_grpc_server(const struct settings *settings)
 {
+    grpc_resource_quota *quota = grpc_resource_quota_create("worker");
     grpc_arg args[] = {
         integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, settings->workers_max_message_bytes),
         integer_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings->workers_max_concurrent_streams),
         /* Fixed windows: with the probe, a burst of large calls leaves each stream with megabytes
-           of window. */
+         * of window. */
         integer_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+        quota_arg(quota, settings->workers_max_message_bytes),
     };
     grpc_channel_args channel_args = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
-    return grpc_server_create(&channel_args, NULL);
+    grpc_server *server = grpc_server_create(&channel_args, NULL);
+    grpc_resource_quota_unref(quota);
+    return server;
 }
 
 static void
@@ -180,6 +205,17 @@ turn_deadline(void)
     return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(TURN_MS, GPR_TIMESPAN));
 }
 
+/* What a burst left with the allocator goes back to the system once the loop is idle, and not often. */
+static void
+trim_memory(struct server *server)
+{
+    if (server->trimmed || server->now_ms < server->trimmed_ms + TRIM_MS)
+        return;
+    server->trimmed = true;
+    server->trimmed_ms = server->now_ms;
+    (void)malloc_trim(0);
+}
+
 int
 server_run(struct server *server)
 {
@@ -190,6 +226,9 @@ server_run(struct server *server)
         if (event.type == GRPC_OP_COMPLETE) {
             struct server_event *happened = event.tag;
             happened->happen(happened, event.success != 0);
+            server->trimmed = false;
+        } else {
+            trim_memory(server);
         }
         if (server->now_ms >= server->looked_ms + TURN_MS) {
             server->looked_ms = server->now_ms;

@@ -38,6 +38,8 @@ struct server {
     uint64_t now_ms;                    /* CLOCK_MONOTONIC, as the event at hand came */
     uint64_t looked_ms;                 /* when it last looked for late answers */
     _Atomic uint64_t drain_deadline_ms; /* 0 = serving */
+    uint64_t trimmed_ms;                /* when memory was last given back to the system */
+    bool trimmed;                       /* nothing has happened since */
     struct server_event shutdown_complete;
     struct server_answer answers; /* the list's head: its `after` is the oldest */
     bool stopped;                 /* shutdown_complete happened */
