@@ -10,12 +10,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct admission;
 struct scoreboard;
 struct settings;
 
 struct heritage {
     const struct settings *settings;
     struct scoreboard *scoreboard;
+    struct admission *admission;
 
     pid_t master_pid;
     uint32_t slot; /* workers: 0 to worker_count-1; the collector: worker_count */

@@ -245,16 +245,18 @@ type_fault(mode_t mode)
     }
 }
 
-/* Whether something, if only a dangling link, stands under the first component of `rest`. */
+/* Whether a link stands under the first component of `rest`: one to nothing, since nothing was found
+ * through it. */
 static bool
-first_component_exists(int directory_fd, const char *rest)
+first_component_is_link(int directory_fd, const char *rest)
 {
     char component[OUTPUT_NAME_BYTES_MAX];
     struct stat status;
     size_t size = strcspn(rest, "/");
     memcpy(component, rest, size);
     component[size] = '\0';
-    return fstatat(directory_fd, component, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(directory_fd, component, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISLNK(status.st_mode);
 }
 
 /* Judges a file that is there. Returns 0 or a negative errno, or sets *reason_r. */
@@ -286,7 +288,7 @@ check_place(int root_fd, int segments_fd, int directory_fd, const char *name, co
     }
     if (fd != -ENOENT)
         return fd;
-    if (first_component_exists(directory_fd, rest))
+    if (first_component_is_link(directory_fd, rest))
         *reason_r = "leads to a symbolic link to nothing";
     else if (faccessat(directory_fd, "", W_OK | X_OK, AT_EMPTY_PATH) != 0)
         return -errno;

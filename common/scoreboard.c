@@ -7,22 +7,20 @@
 #include "common/invariant.h"
 
 static size_t
-slots_bytes(uint32_t slot_count)
+bytes_of(uint32_t slot_count)
 {
     return sizeof(struct scoreboard) + slot_count * sizeof(struct scoreboard_slot);
 }
 
 int
-scoreboard_open(struct scoreboard **out, uint32_t slot_count, uint32_t destination_count_max)
+scoreboard_open(struct scoreboard **out, uint32_t slot_count)
 {
-    size_t bytes = slots_bytes(slot_count) + destination_count_max * sizeof(uint64_t);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, bytes_of(slot_count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return -errno;
     struct scoreboard *scoreboard = memory;
     scoreboard->slot_count = slot_count;
-    scoreboard->destination_count_max = destination_count_max;
-    scoreboard->destinations = (void *)((char *)memory + slots_bytes(slot_count));
     *out = scoreboard;
     return 0;
 }
@@ -32,8 +30,7 @@ scoreboard_close(struct scoreboard **sp)
 {
     if (*sp == NULL)
         return;
-    (void)munmap(*sp,
-                 slots_bytes((*sp)->slot_count) + (*sp)->destination_count_max * sizeof(uint64_t));
+    (void)munmap(*sp, bytes_of((*sp)->slot_count));
     *sp = NULL;
 }
 
@@ -61,19 +58,4 @@ scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count, uint
         }
     }
     return turn;
-}
-
-bool
-scoreboard_admit_destination(struct scoreboard *scoreboard, uint64_t hash)
-{
-    if (hash == 0)
-        hash = 1; /* 0 marks a free place */
-    uint32_t size = scoreboard->destination_count_max;
-    for (uint32_t step = 0; step < size; step++) {
-        _Atomic uint64_t *place = &scoreboard->destinations[(hash + step) % size];
-        uint64_t found = 0;
-        if (atomic_compare_exchange_strong(place, &found, hash) || found == hash)
-            return true;
-    }
-    return false;
 }

@@ -39,18 +39,12 @@ struct scoreboard {
      * (sequentially consistent). */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t collector_sleeps;
 
-    /* Hashes of the destinations accepted since the adapter started, 0 = free: see
-     * scoreboard_admit_destination(). */
-    uint32_t destination_count_max;
-    _Atomic uint64_t *destinations;
-
     struct scoreboard_slot slots[];
 };
 
-/* Maps a zeroed scoreboard for `slot_count` processes and `destination_count_max` destinations,
- * shared with every child forked later. Returns 0 or a negative errno. The caller owns it; it lives
- * until scoreboard_close(). */
-int scoreboard_open(struct scoreboard **out, uint32_t slot_count, uint32_t destination_count_max);
+/* Maps a zeroed scoreboard for `slot_count` processes, shared with every child forked later. Returns 0
+ * or a negative errno. The caller owns it; it lives until scoreboard_close(). */
+int scoreboard_open(struct scoreboard **out, uint32_t slot_count);
 
 /* Unmaps; NULL-safe; sets *sp to NULL. */
 void scoreboard_close(struct scoreboard **sp);
@@ -63,9 +57,5 @@ void scoreboard_clear_slot(struct scoreboard *scoreboard, uint32_t slot);
  * is willing. */
 uint32_t scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count,
                          uint64_t now_ms);
-
-/* Counts a destination (by a hash of its name) against the limit on different ones; safe from
- * several processes. True if it is known already or there was room, false if the table is full. */
-bool scoreboard_admit_destination(struct scoreboard *scoreboard, uint64_t hash);
 
 #endif

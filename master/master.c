@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/admission.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
@@ -101,8 +102,9 @@ open_all(struct master *master, const struct settings *settings, struct complain
     heritage->root_fd = master->volume.root_fd;
     int result = open_wakeups(master);
     if (result == 0)
-        result = scoreboard_open(&heritage->scoreboard, heritage->worker_count + 1,
-                                 (uint32_t)settings->output_max_files);
+        result = scoreboard_open(&heritage->scoreboard, heritage->worker_count + 1);
+    if (result == 0)
+        result = admission_open(&heritage->admission, (uint32_t)settings->output_max_files);
     if (result != 0)
         return complain(complaint, EX_OSERR, "cannot start: %s", strerrordesc_np(-result));
     return 0;
@@ -113,6 +115,7 @@ static void
 close_all(struct master *master)
 {
     scoreboard_close(&master->heritage.scoreboard);
+    admission_close(&master->heritage.admission);
     listener_close(&master->listener);
     volume_close(&master->volume);
 }

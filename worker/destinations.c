@@ -9,9 +9,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "common/admission.h"
 #include "common/heritage.h"
 #include "common/output_path.h"
-#include "common/scoreboard.h"
 #include "common/settings.h"
 
 #define ENTRIES 64
@@ -61,9 +61,12 @@ check_path(const struct heritage *heritage, struct bytes path, char *name, const
     int result = output_path_normalise(name, path, heritage->settings->output_root, fault_r);
     if (result == 0)
         result = output_path_check(heritage->root_fd, heritage->segments_fd, name, fault_r);
-    if (result == 0 &&
-        !scoreboard_admit_destination(heritage->scoreboard, XXH3_64bits(name, strlen(name))))
-        result = -EUSERS;
+    if (result == 0)
+        result = admission_admit(heritage->admission, name);
+    if (result == -EEXIST) {
+        *fault_r = "is a directory of another output, or the other way round";
+        result = -EINVAL;
+    }
     return result;
 }
 

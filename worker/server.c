@@ -69,6 +69,9 @@ create_grpc_server(const struct settings *settings)
          * of window. */
         integer_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
         quota_arg(quota, settings->workers_max_message_bytes),
+        /* No compression (Mixer uses none): gRPC would inflate a request before it looks at its
+         * size. */
+        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
     };
     grpc_channel_args channel_args = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
     grpc_server *server = grpc_server_create(&channel_args, NULL);

@@ -3,7 +3,7 @@
 #include "scratch.h"
 
 #include "common/heritage.h"
-#include "common/scoreboard.h"
+#include "common/admission.h"
 #include "common/settings.h"
 #include "worker/destinations.h"
 
@@ -23,9 +23,9 @@ static void
 begin(struct fixture *f, int64_t max_files)
 {
     f->settings.output_max_files = max_files;
-    scoreboard_close(&f->heritage.scoreboard);
+    admission_close(&f->heritage.admission);
     destinations_close(&f->destinations);
-    assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1, (uint32_t)max_files), 0);
+    assert_int_equal(admission_open(&f->heritage.admission, (uint32_t)max_files), 0);
     assert_int_equal(destinations_open(&f->destinations, &f->heritage), 0);
     assert_non_null(f->destinations);
 }
@@ -53,7 +53,7 @@ teardown(void **state)
     struct fixture *f = *state;
     destinations_close(&f->destinations);
     assert_null(f->destinations);
-    scoreboard_close(&f->heritage.scoreboard);
+    admission_close(&f->heritage.admission);
     (void)close(f->heritage.segments_fd);
     scratch_close(&f->root);
     free(f);

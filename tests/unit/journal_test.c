@@ -42,7 +42,7 @@ setup(void **state)
     f->heritage.segments_fd = f->segments.fd;
     f->heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     assert_true(f->heritage.collector_fd >= 0);
-    assert_int_equal(scoreboard_open(&f->heritage.scoreboard, SLOT + 2, 10), 0);
+    assert_int_equal(scoreboard_open(&f->heritage.scoreboard, SLOT + 2), 0);
     *state = f;
     return 0;
 }
