@@ -113,7 +113,8 @@ deps-ci:
 
 .PHONY: demo
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@echo "building $(PROGRAM)"
+	@$(MAKE) --no-print-directory -s all
 	@tests/demo $(PROGRAM)
 
 .PHONY: run

@@ -8,6 +8,7 @@
 
 #include "collector/batch.h"
 #include "collector/destination.h"
+#include "collector/positions.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
@@ -18,12 +19,6 @@
 /* A refusal that cannot pass by itself may still be somebody's rename under way: so long it is waited
  * for. */
 #define HOPELESS_MS 5000
-
-/* What the ledger said of a segment when the collector started. */
-struct recovered {
-    struct ledger_position position;
-    bool met;
-};
 
 struct output {
     const struct heritage *heritage;
@@ -43,14 +38,7 @@ struct output {
         size_t bytes;
     } begun;
 
-    /* By index of source: every record of ours before that offset is delivered; 0 = none. */
-    uint64_t *consumed;
-    size_t consumed_count;
-    struct recovered *recovered;
-    size_t recovered_count;
-    struct ledger_position *positions; /* room to write the ledger from */
-    size_t positions_capacity;
-
+    struct positions positions;
     struct batch batch;
 
     bool blocked;
@@ -90,20 +78,6 @@ output_open(struct output **out, const struct heritage *heritage, enum segment_k
     return 0;
 }
 
-/* Keeps what the ledger said, for the batch to undo and for the sources to be met. */
-static int
-keep_state(struct output *output, const struct ledger_state *state)
-{
-    output->unfinished = state->mark;
-    output->recovered = calloc(state->position_count + 1, sizeof(*output->recovered));
-    if (output->recovered == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < state->position_count; i++)
-        output->recovered[i].position = state->positions[i];
-    output->recovered_count = state->position_count;
-    return 0;
-}
-
 int
 output_recover(struct output **out, const struct heritage *heritage, const char *ledger_name)
 {
@@ -115,13 +89,14 @@ output_recover(struct output **out, const struct heritage *heritage, const char 
     struct output *output = NULL;
     result = output_open(&output, heritage, state.kind, state.name);
     if (result == 0)
-        result = keep_state(output, &state);
+        result = positions_recover(&output->positions, &state);
     if (result != 0) {
         output_close(&output, false);
         ledger_close(&ledger);
         return result;
     }
     output->ledger = ledger;
+    output->unfinished = state.mark;
     *out = output;
     return 0;
 }
@@ -138,32 +113,13 @@ output_is(const struct output *output, enum segment_kind kind, struct bytes name
 int
 output_meet_source(struct output *output, const struct source *source)
 {
-    if (source->index >= output->consumed_count) {
-        size_t larger = (source->index + 1) * 2;
-        uint64_t *grown = realloc(output->consumed, larger * sizeof(*grown));
-        if (grown == NULL)
-            return -ENOMEM;
-        memset(grown + output->consumed_count, 0,
-               (larger - output->consumed_count) * sizeof(*grown));
-        output->consumed = grown;
-        output->consumed_count = larger;
-    }
-    output->consumed[source->index] = 0;
-    for (size_t i = 0; i < output->recovered_count; i++) {
-        struct recovered *recovered = &output->recovered[i];
-        if (memcmp(&recovered->position.id, &source->facts.id, sizeof(source->facts.id)) == 0) {
-            output->consumed[source->index] = recovered->position.offset;
-            recovered->met = true;
-        }
-    }
-    return 0;
+    return positions_meet(&output->positions, source);
 }
 
 void
 output_forget_source(struct output *output, size_t index)
 {
-    if (index < output->consumed_count)
-        output->consumed[index] = 0;
+    positions_forget(&output->positions, index);
     if (output->begun.source_index == index)
         output->begun.bytes = 0;
 }
@@ -171,45 +127,15 @@ output_forget_source(struct output *output, size_t index)
 bool
 output_has_consumed(const struct output *output, const struct source *source, uint64_t offset)
 {
-    INVARIANT(source->index < output->consumed_count);
-    return offset < output->consumed[source->index];
-}
-
-/* Collects the positions the ledger must hold: what is consumed of each source, and what was of those
- * that cannot be read at present and may come back. Returns their number or -ENOMEM. */
-static ssize_t
-collect_positions(struct output *output, const struct sources *sources)
-{
-    size_t most = sources->count + output->recovered_count;
-    if (most > output->positions_capacity) {
-        struct ledger_position *grown =
-            realloc(output->positions, most * 2 * sizeof(*output->positions));
-        if (grown == NULL)
-            return -ENOMEM;
-        output->positions = grown;
-        output->positions_capacity = most * 2;
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < sources->count; i++) {
-        const struct source *source = sources->list[i];
-        INVARIANT(source->index < output->consumed_count);
-        uint64_t consumed = output->consumed[source->index];
-        if (consumed > 0)
-            output->positions[count++] = (struct ledger_position){source->facts.id, consumed};
-    }
-    for (size_t i = 0; i < output->recovered_count && sources->unreadable > 0; i++) {
-        if (!output->recovered[i].met)
-            output->positions[count++] = output->recovered[i].position;
-    }
-    return (ssize_t)count;
+    return offset < positions_get(&output->positions, source);
 }
 
 static int
 write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
 {
-    ssize_t count = collect_positions(output, sources);
-    return count < 0 ? (int)count
-                     : ledger_write(output->ledger, mark, output->positions, (size_t)count);
+    const struct ledger_position *list;
+    ssize_t count = positions_list(&output->positions, sources, &list);
+    return count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
 }
 
 /* Ends the process, for a new collector to take everything up from what is on the volume. */
@@ -415,7 +341,7 @@ settle(struct output *output, const struct sources *sources, const struct delive
 {
     for (size_t i = 0; i < delivered; i++) {
         const struct batch_origin *origin = &output->batch.origins[i];
-        output->consumed[origin->source->index] = origin->end_offset;
+        positions_set(&output->positions, origin->source, origin->end_offset);
     }
     output->begun.bytes = 0;
     if (delivered < output->batch.count && delivery->begun_bytes > 0) {
@@ -476,13 +402,8 @@ output_rest(struct output *output)
 bool
 output_is_forgettable(const struct output *output, const struct sources *sources)
 {
-    if (output->blocked || output->unfinished.length > 0 || sources->unreadable > 0)
-        return false;
-    for (size_t i = 0; i < sources->count; i++) {
-        if (output->consumed[sources->list[i]->index] > 0)
-            return false;
-    }
-    return true;
+    return !output->blocked && output->unfinished.length == 0 &&
+           !positions_matter(&output->positions, sources);
 }
 
 void
@@ -498,9 +419,7 @@ output_close(struct output **op, bool forget)
     if (output->destination != NULL)
         output->ways->close(&output->destination);
     free(output->name);
-    free(output->consumed);
-    free(output->recovered);
-    free(output->positions);
+    positions_clear(&output->positions);
     batch_clear(&output->batch);
     free(output);
 }
