@@ -38,6 +38,10 @@ struct destination_kind {
     size_t (*deliver)(struct destination *destination, const struct iovec *records, size_t count,
                       struct delivery *delivery);
 
+    /* Waits until what was delivered is on the disk. 0, or a negative errno after which the process must
+     * end. */
+    int (*sync)(struct destination *destination);
+
     /* Takes back what a batch left that was cut short. 0 or a negative errno. */
     int (*undo)(struct destination *destination, const struct ledger_mark *mark);
 

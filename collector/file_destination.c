@@ -35,6 +35,7 @@ struct destination {
     uint64_t device;
     uint64_t inode;
     uint64_t size; /* of the file, as we left it */
+    bool named;    /* its name is known to be on the disk */
     struct log_brake brake;
 };
 
@@ -136,6 +137,7 @@ adopt(struct destination *destination, int fd)
     destination->device = status.st_dev;
     destination->inode = status.st_ino;
     destination->size = (uint64_t)status.st_size;
+    destination->named = false;
     return 0;
 }
 
@@ -235,6 +237,22 @@ file_deliver(struct destination *destination, const struct iovec *records, size_
 }
 
 static int
+file_sync(struct destination *destination)
+{
+    const struct heritage *heritage = destination->heritage;
+    if (destination->fd < 0)
+        return 0; /* nothing was there to undo */
+    if (fdatasync(destination->fd) != 0)
+        return -errno;
+    if (destination->named)
+        return 0;
+    int result = output_path_sync_directories(
+        destination->aside ? heritage->segments_fd : heritage->root_fd, destination->name);
+    destination->named = result == 0;
+    return result;
+}
+
+static int
 file_undo(struct destination *destination, const struct ledger_mark *mark)
 {
     file_rest(destination);
@@ -266,7 +284,7 @@ file_undo(struct destination *destination, const struct ledger_mark *mark)
 }
 
 #define FILE_WAYS                                                                                  \
-    .prepare = file_prepare, .deliver = file_deliver, .undo = file_undo,                           \
+    .prepare = file_prepare, .deliver = file_deliver, .sync = file_sync, .undo = file_undo,        \
     .identify = file_identify, .rest = file_rest, .close = file_close
 
 const struct destination_kind file_destination = {.open = file_open, FILE_WAYS};

@@ -345,6 +345,12 @@ ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struc
     return 0;
 }
 
+int
+ledger_sync(const struct ledger *ledger)
+{
+    return fdatasync(ledger->fd) == 0 ? 0 : -errno;
+}
+
 void
 ledger_close(struct ledger **lp)
 {

@@ -86,6 +86,10 @@ int ledger_open_existing(struct ledger **out, int directory_fd, const char *name
 int ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
                  const struct ledger_position *positions, size_t position_count);
 
+/* Waits until what the ledger says is on the disk. Returns 0, or a negative errno after which the process
+ * must end. */
+int ledger_sync(const struct ledger *ledger);
+
 /* Closes; NULL-safe; sets *lp to NULL. */
 void ledger_close(struct ledger **lp);
 

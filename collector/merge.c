@@ -23,6 +23,7 @@
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
+#include "common/settings.h"
 #include "segment/segment_store.h"
 
 /* Bounds of one pass, over all segments. */
@@ -370,17 +371,31 @@ merge_retry_in_ms(const struct merge *merge, uint64_t now_ms)
     return soonest;
 }
 
+/* A ledger must not be gone while the disk still has a segment it tells of. */
+static void
+sync_removals(const struct merge *merge)
+{
+    if (merge->heritage->settings->segments_durability == DURABILITY_MACHINE &&
+        fsync(merge->heritage->segments_fd) != 0)
+        fail(-errno);
+}
+
 void
 merge_rest(struct merge *merge)
 {
     size_t kept = 0;
+    bool synced = false;
     for (size_t i = 0; i < merge->output_count; i++) {
         struct output *output = merge->outputs[i];
         output_rest(output);
-        if (!merge->stale && output_is_forgettable(output, &merge->sources))
-            output_close(&output, true);
-        else
+        if (merge->stale || !output_is_forgettable(output, &merge->sources)) {
             merge->outputs[kept++] = output;
+            continue;
+        }
+        if (!synced)
+            sync_removals(merge);
+        synced = true;
+        output_close(&output, true);
     }
     merge->output_count = kept;
 }

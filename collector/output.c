@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/batch.h"
 #include "collector/destination.h"
@@ -12,6 +13,7 @@
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
+#include "common/settings.h"
 
 #define RETRY_MS_MIN 20
 #define RETRY_MS_MAX 1000
@@ -130,14 +132,6 @@ output_has_consumed(const struct output *output, const struct source *source, ui
     return offset < positions_get(&output->positions, source);
 }
 
-static int
-write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
-{
-    const struct ledger_position *list;
-    ssize_t count = positions_list(&output->positions, sources, &list);
-    return count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
-}
-
 /* Ends the process, for a new collector to take everything up from what is on the volume. */
 _Noreturn static void
 start_afresh(const struct output *output, const char *why, int error)
@@ -145,6 +139,33 @@ start_afresh(const struct output *output, const char *why, int error)
     log_write(LOG_LEVEL_ERROR, why,
               LOG_FIELDS(log_string("output", output->name), log_error(error)));
     exit(EXIT_FAILURE);
+}
+
+static bool
+is_durable(const struct output *output)
+{
+    return output->heritage->settings->segments_durability == DURABILITY_MACHINE;
+}
+
+/* A sync that fails ends the process: what the kernel could not write it may have dropped, and to try
+ * again proves nothing. */
+static void
+require_sync(const struct output *output, int result)
+{
+    if (result != 0)
+        start_afresh(output, "an output or its ledger cannot be synced", result);
+}
+
+/* Writes the ledger; for durability "machine" it is on the disk before this returns. */
+static int
+write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
+{
+    const struct ledger_position *list;
+    ssize_t count = positions_list(&output->positions, sources, &list);
+    int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
+    if (result == 0 && is_durable(output))
+        require_sync(output, ledger_sync(output->ledger));
+    return result;
 }
 
 /* Makes the ledger of an output that was not recovered. One that is there all the same could not be
@@ -157,6 +178,8 @@ make_ledger(struct output *output)
                              (struct bytes){output->name, output->name_bytes}, &created);
     if (result == 0 && !created)
         start_afresh(output, "a ledger can be read again; starting afresh", 0);
+    if (result == 0 && is_durable(output))
+        require_sync(output, fsync(output->heritage->segments_fd) == 0 ? 0 : -errno);
     return result;
 }
 
@@ -246,9 +269,12 @@ undo(struct output *output)
     if (output->unfinished.length == 0)
         return 0;
     int result = output->ways->undo(output->destination, &output->unfinished);
-    if (result == 0)
-        output->unfinished.length = 0;
-    return result;
+    if (result != 0)
+        return result;
+    if (is_durable(output))
+        require_sync(output, output->ways->sync(output->destination));
+    output->unfinished.length = 0;
+    return 0;
 }
 
 void
@@ -371,6 +397,8 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
                                           output->batch.count, &delivery);
         error = delivery.error;
         INVARIANT(delivered == output->batch.count || error != 0);
+        if (is_durable(output))
+            require_sync(output, output->ways->sync(output->destination));
         settle(output, sources, &delivery, delivered);
     }
     batch_give_back(&output->batch, delivered);

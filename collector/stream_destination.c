@@ -134,6 +134,13 @@ stream_deliver(struct destination *destination, const struct iovec *records, siz
 }
 
 static int
+stream_sync(struct destination *destination)
+{
+    (void)destination;
+    return 0;
+}
+
+static int
 stream_undo(struct destination *destination, const struct ledger_mark *mark)
 {
     (void)destination;
@@ -160,6 +167,7 @@ const struct destination_kind stream_destination = {
     .open = stream_open,
     .prepare = stream_prepare,
     .deliver = stream_deliver,
+    .sync = stream_sync,
     .undo = stream_undo,
     .identify = stream_identify,
     .rest = stream_rest,

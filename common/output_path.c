@@ -394,3 +394,23 @@ output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t
     *inode_r = status.st_ino;
     return result;
 }
+
+int
+output_path_sync_directories(int root_fd, const char *name)
+{
+    char path[OUTPUT_NAME_BYTES_MAX];
+    memcpy(path, name, strlen(name) + 1);
+    bool at_root = false;
+    while (!at_root) {
+        to_parent(path);
+        at_root = strcmp(path, ".") == 0;
+        int fd = open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+            return fd;
+        int result = fsync(fd) == 0 ? 0 : -errno;
+        (void)close(fd);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}

@@ -11,6 +11,12 @@
 
 #include "common/log.h"
 
+/* What an answer of OK survives. */
+enum durability {
+    DURABILITY_PROCESS, /* the death of any process: the record is in the page cache */
+    DURABILITY_MACHINE, /* the loss of power: the record is on the disk */
+};
+
 struct settings {
     char *listen_address; /* numeric IPv4, or IPv6 with or without brackets */
     int64_t listen_port;  /* 0 = one the kernel chooses */
@@ -28,7 +34,7 @@ struct settings {
     char *segments_directory; /* never empty: the default is .mygrpcadapter beneath output_root */
     int64_t segments_size_bytes;
     int64_t segments_limit_bytes;
-    char *segments_durability;
+    enum durability segments_durability;
 
     char *output_root;
     int64_t output_mode; /* permission bits of a new output file */

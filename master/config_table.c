@@ -15,7 +15,8 @@
 #define GIB (1024 * MIB)
 #define HOUR_MS INT64_C(3600000)
 
-/* In the order of enum log_level and enum log_format. */
+/* In the order of enum durability, enum log_level and enum log_format. */
+static const char *const durability_names[] = {"process", "machine", NULL};
 static const char *const level_names[] = {"error", "warning", "info", "debug", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 
@@ -35,16 +36,6 @@ static const char *
 refuse_relative_unless_empty(const char *value)
 {
     return value[0] == '\0' ? NULL : refuse_relative(value);
-}
-
-static const char *
-refuse_durability(const char *value)
-{
-    if (strcmp(value, "process") == 0)
-        return NULL;
-    if (strcmp(value, "machine") == 0)
-        return "is not supported by this version yet (only \"process\" is)";
-    return "is not one of: process";
 }
 
 #define NUMBER(setting, field, value, min, max, text)                                              \
@@ -97,8 +88,8 @@ const struct config_rule config_rules[CONFIG_RULE_COUNT] = {
            "bytes of one segment file"),
     NUMBER("segments.limit_bytes", segments_limit_bytes, 256 * MIB, 64 * KIB, 1024 * GIB,
            "bytes of all unmerged segments of one worker"),
-    TEXT("segments.durability", segments_durability, "process", refuse_durability,
-         "process = what is answered OK survives the death of any process"),
+    CHOICE("segments.durability", segments_durability, "process", durability_names,
+           "what an OK survives: the death of any process, or of the machine"),
 
     TEXT("output.root", output_root, "/volume", refuse_relative,
          "absolute path; every output file is beneath it"),

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "commands/segments.h"
 #include "commands/send.h"
 #include "common/settings.h"
 #include "master/config.h"
@@ -49,6 +50,8 @@ main(int argc, char **argv)
     open_standard_descriptors();
     if (argc > 1 && strcmp(argv[1], "send") == 0)
         return send_command(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "segments") == 0)
+        return segments_command(argc - 1, argv + 1);
 
     if (options_parse(&options, argc, argv, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);

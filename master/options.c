@@ -24,7 +24,8 @@ const char *
 options_help(void)
 {
     return "Usage: mygrpcadapter [OPTION...] [PORT]\n"
-           "       mygrpcadapter send [OPTION...]   (see mygrpcadapter send --help)\n"
+           "       mygrpcadapter send [OPTION...]       (see mygrpcadapter send --help)\n"
+           "       mygrpcadapter segments [OPTION...] DIRECTORY\n"
            "\n"
            "An out-of-process Istio Mixer adapter: takes metric instances over gRPC and writes "
            "them to files.\n"

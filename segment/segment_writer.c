@@ -21,6 +21,7 @@
 struct segment_writer {
     int directory_fd; /* borrowed */
     int fd;
+    bool durable;
     struct segment_identity identity;
     struct segment_id id;
     char *memory;
@@ -86,16 +87,26 @@ release(struct segment_writer *writer)
     free(writer);
 }
 
+/* Gives the file another name; with `durable`, for good. */
+static int
+rename_file(const struct segment_writer *writer, const char *from, const char *to)
+{
+    if (renameat2(writer->directory_fd, from, writer->directory_fd, to, RENAME_NOREPLACE) != 0)
+        return -errno;
+    return writer->durable && fsync(writer->directory_fd) != 0 ? -errno : 0;
+}
+
 int
 segment_writer_create(struct segment_writer **out, int directory_fd,
                       const struct segment_identity *identity, uint64_t first_sequence,
-                      uint64_t file_bytes)
+                      uint64_t file_bytes, bool durable)
 {
     INVARIANT(file_bytes >= segment_writer_file_bytes(1));
     struct segment_writer *writer = calloc(1, sizeof(*writer));
     if (writer == NULL)
         return -ENOMEM;
     writer->directory_fd = directory_fd;
+    writer->durable = durable;
     writer->identity = *identity;
     writer->file_bytes = file_bytes;
     writer->offset = SEGMENT_HEADER_BYTES;
@@ -112,12 +123,13 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     int result = writer->fd < 0 ? -errno : prepare_file(writer);
     if (result == 0 && faccessat(directory_fd, sealed_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         result = -EEXIST;
-    if (result == 0 &&
-        renameat2(directory_fd, new_name, directory_fd, open_name, RENAME_NOREPLACE) != 0)
+    if (result == 0 && durable && fsync(writer->fd) != 0)
         result = -errno;
+    if (result == 0)
+        result = rename_file(writer, new_name, open_name);
     if (result != 0) {
-        if (writer->fd >= 0)
-            (void)unlinkat(directory_fd, new_name, 0);
+        if (writer->fd >= 0 && unlinkat(directory_fd, new_name, 0) != 0)
+            (void)unlinkat(directory_fd, open_name, 0); /* its name could not be made to last */
         release(writer);
         return result;
     }
@@ -172,6 +184,12 @@ segment_writer_is_intact(const struct segment_writer *writer)
            (uint64_t)status.st_size == writer->file_bytes;
 }
 
+int
+segment_writer_sync(const struct segment_writer *writer)
+{
+    return fdatasync(writer->fd) == 0 ? 0 : -errno;
+}
+
 uint64_t
 segment_writer_next_sequence(const struct segment_writer *writer)
 {
@@ -194,10 +212,12 @@ segment_writer_seal(struct segment_writer **wp)
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(open_name, &writer->identity, SEGMENT_STATE_OPEN);
     segment_name_format(sealed_name, &writer->identity, SEGMENT_STATE_SEALED);
-    if (renameat2(writer->directory_fd, open_name, writer->directory_fd, sealed_name,
-                  RENAME_NOREPLACE) != 0)
-        log_write(LOG_LEVEL_WARNING, "cannot rename a sealed segment",
-                  LOG_FIELDS(log_string("segment", open_name), log_error(errno)));
+    int result = writer->durable ? segment_writer_sync(writer) : 0;
+    if (result == 0)
+        result = rename_file(writer, open_name, sealed_name);
+    if (result != 0)
+        log_write(LOG_LEVEL_WARNING, "cannot seal a segment; it is left to the collector",
+                  LOG_FIELDS(log_string("segment", open_name), log_error(result)));
     release(writer);
 }
 

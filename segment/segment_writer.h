@@ -20,10 +20,12 @@ uint64_t segment_writer_file_bytes(uint64_t body_bytes);
 /* Creates and preallocates a segment of `file_bytes` in `directory_fd`, maps it, locks it, and
  * gives it its ".open" name; its first record will carry `first_sequence`. Returns 0, or a negative
  * errno with nothing left behind (-ENOSPC: no room on the volume; -EDQUOT; -EEXIST: that identity
- * is taken). The caller owns *out. */
+ * is taken). The caller owns *out. With
+ * `durable` the file is on the disk, under its name, before this returns, and so is all of it when it
+ * is sealed. */
 int segment_writer_create(struct segment_writer **out, int directory_fd,
                           const struct segment_identity *identity, uint64_t first_sequence,
-                          uint64_t file_bytes);
+                          uint64_t file_bytes, bool durable);
 
 /* True if a record with such a body still fits, with room for the seal behind it. */
 bool segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes);
@@ -35,6 +37,11 @@ void segment_writer_append(struct segment_writer *writer, const struct segment_r
 /* False if somebody else removed the file or changed its size: what is appended would be lost, or a
  * store beyond its end be SIGBUS. */
 bool segment_writer_is_intact(const struct segment_writer *writer);
+
+/* Waits until everything appended so far is on the disk. Returns 0, or a negative errno after which
+ * nothing about the file can be trusted: the process must end. May be called from another thread than
+ * the one that appends. */
+int segment_writer_sync(const struct segment_writer *writer);
 
 /* The sequence the next record will carry. */
 uint64_t segment_writer_next_sequence(const struct segment_writer *writer);

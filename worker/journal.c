@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,6 +35,8 @@ struct journal {
     uint64_t retry_at_ms; /* no attempt before, but for a smaller file than the one refused */
     uint64_t refused_file_bytes;
     uint64_t check_at_ms;
+    bool durable;              /* segments.durability is "machine" */
+    pthread_mutex_t sync_lock; /* `writer` does not change while another thread syncs it */
     char refusal_text[192];
     struct log_brake brake;
 };
@@ -64,13 +67,32 @@ tell_appended(const struct heritage *heritage)
         wake_collector(heritage);
 }
 
+void
+journal_sync(struct journal *journal)
+{
+    if (!journal->durable)
+        return;
+    (void)pthread_mutex_lock(&journal->sync_lock);
+    int result = journal->writer == NULL ? 0 : segment_writer_sync(journal->writer);
+    if (result != 0) {
+        /* What the kernel could not write it may have dropped: to try again proves nothing. */
+        log_write(LOG_LEVEL_ERROR, "a segment cannot be synced; this worker ends",
+                  LOG_FIELDS(log_error(result)));
+        _exit(EXIT_FAILURE);
+    }
+    (void)pthread_mutex_unlock(&journal->sync_lock);
+}
+
 static void
 seal_segment(struct journal *journal)
 {
     if (journal->writer == NULL)
         return;
     journal->next_sequence = segment_writer_next_sequence(journal->writer);
+    journal_sync(journal); /* calls may wait for what is in it */
+    (void)pthread_mutex_lock(&journal->sync_lock);
     segment_writer_seal(&journal->writer);
+    (void)pthread_mutex_unlock(&journal->sync_lock);
     tell_directory_changed(journal->heritage);
 }
 
@@ -104,8 +126,12 @@ begin_segment(struct journal *journal, uint64_t file_bytes)
     if (result == 0) {
         struct segment_identity identity = {heritage->slot, heritage->incarnation,
                                             journal->next_number};
-        result = segment_writer_create(&journal->writer, heritage->segments_fd, &identity,
-                                       journal->next_sequence, file_bytes);
+        struct segment_writer *writer = NULL;
+        result = segment_writer_create(&writer, heritage->segments_fd, &identity,
+                                       journal->next_sequence, file_bytes, journal->durable);
+        (void)pthread_mutex_lock(&journal->sync_lock);
+        journal->writer = writer;
+        (void)pthread_mutex_unlock(&journal->sync_lock);
     } else {
         over_limit = result == -EDQUOT;
     }
@@ -155,6 +181,8 @@ journal_open(struct journal **out, const struct heritage *heritage)
     if (journal == NULL)
         return -ENOMEM;
     journal->heritage = heritage;
+    journal->durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
+    (void)pthread_mutex_init(&journal->sync_lock, NULL); /* cannot fail with default attributes */
     uint64_t file_bytes = file_bytes_for(journal, 1);
     int result = begin_segment(journal, file_bytes);
     if (result != 0)
@@ -175,7 +203,9 @@ check_intact(struct journal *journal, uint64_t now_ms)
         return;
     log_write(LOG_LEVEL_ERROR, "the open segment was removed or truncated by somebody else", NULL);
     journal->next_sequence = segment_writer_next_sequence(journal->writer);
+    (void)pthread_mutex_lock(&journal->sync_lock);
     segment_writer_abandon(&journal->writer);
+    (void)pthread_mutex_unlock(&journal->sync_lock);
     tell_directory_changed(journal->heritage);
 }
 
@@ -215,6 +245,7 @@ journal_close(struct journal **jp)
     if (*jp == NULL)
         return;
     seal_segment(*jp);
+    (void)pthread_mutex_destroy(&(*jp)->sync_lock);
     free(*jp);
     *jp = NULL;
 }

@@ -24,6 +24,10 @@ int journal_open(struct journal **out, const struct heritage *heritage);
  * segment is a moment later; until then it fails alike. */
 int journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms);
 
+/* With durability "machine": waits until everything appended before the call is on the disk. May be
+ * called from another thread. A disk that cannot ends the process: no answer could be trusted. */
+void journal_sync(struct journal *journal);
+
 /* Says what the last failed journal_append() met; a text for a client. Good until the next append.
  */
 const char *journal_refusal(const struct journal *journal);

@@ -114,8 +114,12 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
     int result = make_record(service, request, now_ms, &record, answer_r->message);
     if (result == 0) {
         result = journal_append(service->journal, &record, now_ms);
-        if (result == 0)
-            return; /* OK, and the response is the empty message */
+        if (result == 0) {
+            /* OK, and the response is the empty message. */
+            answer_r->after_sync =
+                service->heritage->settings->segments_durability == DURABILITY_MACHINE;
+            return;
+        }
         (void)snprintf(answer_r->message, SERVICE_MESSAGE_BYTES, "%s",
                        journal_refusal(service->journal));
     }

@@ -112,12 +112,13 @@ start(struct server *server, const struct unary_method *methods, size_t count)
 
 int
 server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
-            const struct unary_method *methods, size_t count)
+            struct commit *commit, const struct unary_method *methods, size_t count)
 {
     struct server *server = calloc(1, sizeof(*server));
     if (server == NULL)
         return -ENOMEM;
     server->slot = slot;
+    server->commit = commit;
     server->answers.before = &server->answers;
     server->answers.after = &server->answers;
     server->shutdown_complete.happen = on_shutdown_complete;

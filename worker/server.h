@@ -12,15 +12,17 @@
 
 #include "worker/service.h"
 
+struct commit;
 struct server;
 struct settings;
 struct scoreboard_slot;
 
 /* Makes and starts a server of `count` methods, which the caller keeps alive as long as it, with
  * the limits of `settings`; gRPC must be initialised. It listens nowhere: connections are given to
- * it. Its loop beats in `slot`. Returns 0 or -ENOMEM; the caller owns *out. */
+ * it. Its loop beats in `slot`. Answers that are to wait for the disk wait with `commit` (borrowed; NULL
+ * if no method has such). Returns 0 or -ENOMEM; the caller owns *out. */
 int server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
-                const struct unary_method *methods, size_t count);
+                struct commit *commit, const struct unary_method *methods, size_t count);
 
 /* Serves a connected, non-blocking socket, which it takes over. */
 void server_add_connection(struct server *server, int fd);

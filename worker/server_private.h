@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct commit;
 struct scoreboard_slot;
 struct unary_method;
 
@@ -35,6 +36,7 @@ struct server {
     grpc_server_credentials *credentials;
     grpc_byte_buffer *empty_message;
     struct scoreboard_slot *slot;
+    struct commit *commit;              /* NULL if no answer waits for the disk */
     uint64_t now_ms;                    /* CLOCK_MONOTONIC, as the event at hand came */
     uint64_t looked_ms;                 /* when it last looked for late answers */
     _Atomic uint64_t drain_deadline_ms; /* 0 = serving */

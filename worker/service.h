@@ -8,6 +8,7 @@
 #define MYGRPCADAPTER_WORKER_SERVICE_H
 
 #include <grpc/status.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/bytes.h"
@@ -19,6 +20,7 @@ struct unary_answer {
     grpc_status_code status;
     char message[SERVICE_MESSAGE_BYTES]; /* printable ASCII; empty with GRPC_STATUS_OK */
     struct bytes body; /* the serialized response, with GRPC_STATUS_OK; good until the next call */
+    bool after_sync;   /* OK, without a body, and not before the journal is on the disk */
 };
 
 struct unary_method {

@@ -13,6 +13,7 @@
 
 #include "common/invariant.h"
 #include "common/scoreboard.h"
+#include "worker/commit.h"
 #include "worker/server_private.h"
 #include "worker/service.h"
 
@@ -26,6 +27,7 @@ struct unary_call {
     grpc_metadata_array metadata;
     gpr_timespec deadline;
     struct server_answer answer; /* from the answer on */
+    struct commit_waiter waiter; /* while it waits for the disk */
     int cancelled;
 };
 
@@ -70,40 +72,58 @@ on_answered(struct server_event *event, bool ok)
         free(call);
 }
 
+/* Sends the answer in one batch. `body` is NULL unless the status is OK; in the commit thread or in the
+ * main thread, as gRPC allows. */
 static void
-send_answer(struct unary_call *call, const struct unary_answer *answer)
+send_batch(struct unary_call *call, grpc_status_code status, grpc_byte_buffer *body,
+           grpc_slice *details)
 {
-    bool has_body = answer->status == GRPC_STATUS_OK;
-    grpc_slice details = grpc_slice_from_static_string("");
-    grpc_byte_buffer *body = call->server->empty_message;
-    if (has_body && answer->body.size > 0) {
-        grpc_slice slice = grpc_slice_from_copied_buffer(answer->body.data, answer->body.size);
-        body = grpc_raw_byte_buffer_create(&slice, 1);
-        grpc_slice_unref(slice);
-    } else if (!has_body) {
-        details = grpc_slice_from_copied_string(answer->message);
-    }
     grpc_op ops[4];
     memset(ops, 0, sizeof(ops));
     size_t count = 0;
     ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
-    if (has_body) {
+    if (body != NULL) {
         ops[count].op = GRPC_OP_SEND_MESSAGE;
         ops[count++].data.send_message.send_message = body;
     }
     ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    ops[count].data.send_status_from_server.status = answer->status;
-    ops[count++].data.send_status_from_server.status_details = has_body ? NULL : &details;
+    ops[count].data.send_status_from_server.status = status;
+    ops[count++].data.send_status_from_server.status_details = details;
     ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
     ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
-
-    call->event.happen = on_answered;
-    server_answer_begun(call->server, &call->answer, call->call);
     grpc_call_error error = grpc_call_start_batch(call->call, ops, count, call, NULL);
     INVARIANT(error == GRPC_CALL_OK);
-    grpc_slice_unref(details);
-    if (body != call->server->empty_message)
-        grpc_byte_buffer_destroy(body);
+}
+
+static void
+send_answer(struct unary_call *call, const struct unary_answer *answer)
+{
+    if (answer->status != GRPC_STATUS_OK) {
+        grpc_slice details = grpc_slice_from_copied_string(answer->message);
+        send_batch(call, answer->status, NULL, &details);
+        grpc_slice_unref(details);
+        return;
+    }
+    if (answer->body.size == 0) {
+        send_batch(call, GRPC_STATUS_OK, call->server->empty_message, NULL);
+        return;
+    }
+    grpc_slice slice = grpc_slice_from_copied_buffer(answer->body.data, answer->body.size);
+    grpc_byte_buffer *body = grpc_raw_byte_buffer_create(&slice, 1);
+    send_batch(call, GRPC_STATUS_OK, body, NULL);
+    grpc_byte_buffer_destroy(body);
+    grpc_slice_unref(slice);
+}
+
+/* The disk has what the call brought. In the commit thread: it touches nothing of the server's. */
+static void
+on_synced(struct commit_waiter *waiter)
+{
+    struct unary_call *call =
+        (struct unary_call *)(void *)((char *)waiter - offsetof(struct unary_call, waiter));
+    grpc_byte_buffer *body = grpc_raw_byte_buffer_create(NULL, 0);
+    send_batch(call, GRPC_STATUS_OK, body, NULL);
+    grpc_byte_buffer_destroy(body);
 }
 
 /* Gives the request's bytes in one piece to the method. */
@@ -137,10 +157,16 @@ on_call(struct server_event *event, bool ok)
     answer.status = GRPC_STATUS_OK;
     answer.message[0] = '\0';
     answer.body = (struct bytes){NULL, 0};
+    answer.after_sync = false;
     answer_request(call, &answer);
     struct scoreboard_slot *slot = call->server->slot;
     atomic_fetch_add_explicit(&slot->calls, 1, memory_order_relaxed);
-    send_answer(call, &answer);
+    call->event.happen = on_answered;
+    server_answer_begun(call->server, &call->answer, call->call);
+    if (answer.after_sync)
+        commit_wait(call->server->commit, &call->waiter);
+    else
+        send_answer(call, &answer);
 }
 
 /* An answer that does not leave its connection keeps its memory; another call is expected in its
@@ -163,6 +189,7 @@ unary_call_expect(struct server *server, const struct unary_method *method, void
     call->method = method;
     call->registered = registered;
     call->answer.late = on_answer_late;
+    call->waiter.synced = on_synced;
     expect(call);
     return 0;
 }

@@ -18,7 +18,9 @@
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
+#include "common/settings.h"
 #include "worker/acceptor.h"
+#include "worker/commit.h"
 #include "worker/journal.h"
 #include "worker/metric_service.h"
 #include "worker/server.h"
@@ -27,6 +29,7 @@ struct worker {
     const struct heritage *heritage;
     int signal_fd;
     struct journal *journal;
+    struct commit *commit; /* NULL unless segments.durability is "machine" */
     struct metric_service *metric_service;
     struct unary_method methods[1]; /* one for each method of each service */
     struct server *server;
@@ -45,10 +48,15 @@ prepare(struct worker *worker)
                                      worker->journal);
     if (result != 0)
         return result;
+    if (heritage->settings->segments_durability == DURABILITY_MACHINE) {
+        result = commit_start(&worker->commit, worker->journal);
+        if (result != 0)
+            return result;
+    }
     grpc_init();
     result = server_open(&worker->server, heritage->settings,
-                         &heritage->scoreboard->slots[heritage->slot], worker->methods,
-                         sizeof(worker->methods) / sizeof(worker->methods[0]));
+                         &heritage->scoreboard->slots[heritage->slot], worker->commit,
+                         worker->methods, sizeof(worker->methods) / sizeof(worker->methods[0]));
     if (result == 0)
         result = acceptor_start(&worker->acceptor, heritage, worker->server, worker->signal_fd);
     return result;
@@ -65,10 +73,12 @@ worker_main(const struct heritage *heritage)
     }
     child_ready(heritage);
     result = server_run(worker.server);
-    /* Sealed first: whatever happens below, the collector has it all. */
-    journal_close(&worker.journal);
+    /* A connection that will not end cannot be freed, only left to the kernel, and the open segment to
+     * the collector. */
     if (result != 0)
-        _exit(0); /* a connection that will not end cannot be freed, only left to the kernel */
+        _exit(0);
+    commit_stop(&worker.commit);
+    journal_close(&worker.journal);
     acceptor_stop(&worker.acceptor);
     server_close(&worker.server);
     grpc_shutdown();

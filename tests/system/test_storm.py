@@ -9,6 +9,8 @@ import os
 import random
 import time
 
+import pytest
+
 from processes import send
 from records import check_exactly_once, check_order, idents
 from traffic import Sender, stop_all
@@ -22,9 +24,9 @@ SETTINGS = {"workers.count": 3, "segments.size_bytes": 256 << 10, "workers.start
 class Storm:
     """One adapter, several senders, and what is done to them."""
 
-    def __init__(self, stage, seed):
+    def __init__(self, stage, seed, durability):
         self.random = random.Random(seed)
-        self.adapter = stage.start(dict(SETTINGS))
+        self.adapter = stage.start({**SETTINGS, "segments.durability": durability})
         self.senders = []
         self.retired = []
         self.kills = {"worker": 0, "collector": 0, "master": 0}
@@ -95,11 +97,12 @@ class Storm:
         return len(acknowledged), len(sent)
 
 
-def test_kill_storm(stage):
+@pytest.mark.parametrize("durability", ["process", "machine"])
+def test_kill_storm(stage, durability):
     """Nothing acknowledged is lost, nothing is doubled, torn or out of order, and nothing had to be set aside."""
     seed = int(os.environ.get("MYGRPCADAPTER_STORM_SEED", time.time_ns() % 1000000))
     print(f"MYGRPCADAPTER_STORM_SEED={seed}")
-    storm = Storm(stage, seed)
+    storm = Storm(stage, seed, durability)
     storm.rage(SECONDS)
     acknowledged, sent = storm.settle()
     print(f"{storm.kills}, {acknowledged} of {sent} calls acknowledged")

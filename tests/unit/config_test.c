@@ -118,7 +118,7 @@ test_defaults(void **state)
     assert_string_equal(settings.segments_directory, "/volume/.mygrpcadapter");
     assert_int_equal(settings.segments_size_bytes, 16777216);
     assert_int_equal(settings.segments_limit_bytes, 268435456);
-    assert_string_equal(settings.segments_durability, "process");
+    assert_int_equal(settings.segments_durability, DURABILITY_PROCESS);
     assert_string_equal(settings.output_root, "/volume");
     assert_int_equal(settings.output_mode, 0640);
     assert_int_equal(settings.output_max_files, 1024);
@@ -288,9 +288,7 @@ test_set_refusals(void **state)
     assert_set_refused("output.root=volume", "\"volume\" is not an absolute path");
     assert_set_refused("output.root=", "\"\" is not an absolute path");
     assert_set_refused("segments.directory=x", "\"x\" is not an absolute path");
-    assert_set_refused("segments.durability=machine", "\"machine\" is not supported by this "
-                                                      "version yet (only \"process\" is)");
-    assert_set_refused("segments.durability=x", "\"x\" is not one of: process");
+    assert_set_refused("segments.durability=x", "\"x\" is not one of: process, machine");
     assert_set_refused("output.mode=0999", "\"0999\" is not a string of one to four octal digits");
     assert_set_refused("output.mode=7777", "\"7777\" is out of range (0600 to 0777)");
     assert_set_refused("output.mode=0440", "\"0440\" does not let the owner read and write");

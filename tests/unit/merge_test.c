@@ -55,7 +55,7 @@ begin(struct fixture *f, uint32_t slot, uint64_t number, uint64_t first_sequence
     struct segment_writer *writer = NULL;
     struct segment_identity identity = {slot, 1, number};
     assert_int_equal(
-        segment_writer_create(&writer, f->segments.fd, &identity, first_sequence, 65536), 0);
+        segment_writer_create(&writer, f->segments.fd, &identity, first_sequence, 65536, false), 0);
     return writer;
 }
 

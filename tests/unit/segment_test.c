@@ -73,7 +73,8 @@ static struct segment_writer *
 create_writer(const struct scratch *scratch, uint64_t file_bytes)
 {
     struct segment_writer *writer = NULL;
-    assert_int_equal(segment_writer_create(&writer, scratch->fd, &identity, 5, file_bytes), 0);
+    assert_int_equal(segment_writer_create(&writer, scratch->fd, &identity, 5, file_bytes, false),
+                     0);
     return writer;
 }
 
@@ -184,7 +185,7 @@ test_what_a_killed_writer_appended_is_all_there(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             struct segment_writer *writer = NULL;
-            if (segment_writer_create(&writer, scratch->fd, &identity, 5, 32 << 20) != 0)
+            if (segment_writer_create(&writer, scratch->fd, &identity, 5, 32 << 20, false) != 0)
                 _exit(1);
             for (uint64_t i = 0; segment_writer_fits(writer, 256); i++) {
                 append_numbered(writer, i);
@@ -413,7 +414,8 @@ test_a_taken_identity_is_an_error_and_leaves_nothing(void **state)
     const struct scratch *scratch = *state;
     struct segment_writer *writer = create_writer(scratch, 8192);
     struct segment_writer *second = NULL;
-    assert_int_equal(segment_writer_create(&second, scratch->fd, &identity, 0, 8192), -EEXIST);
+    assert_int_equal(segment_writer_create(&second, scratch->fd, &identity, 0, 8192, false),
+                     -EEXIST);
     assert_null(second);
     assert_false(scratch_has(scratch, "00003-0000000017-0000000002.new"));
     segment_writer_seal(&writer);
