@@ -16,24 +16,6 @@
 
 static const struct bytes small_name = {"logs/a", 6};
 
-static int
-setup(void **state)
-{
-    struct scratch *scratch = calloc(1, sizeof(*scratch));
-    assert_non_null(scratch);
-    scratch_open(scratch);
-    *state = scratch;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    scratch_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* Write `n` of a test: everything in it follows from its number and its count of positions. */
 static struct ledger_mark
 mark_of(uint64_t n)
@@ -670,7 +652,7 @@ test_a_killed_writer_leaves_its_last_write_or_the_one_under_way(void **state)
     (void)munmap((void *)(uintptr_t)written, 4096);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int
 main(void)

@@ -48,6 +48,25 @@ scratch_close(struct scratch *scratch)
     assert_int_equal(nftw(scratch->path, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+/* The two as a fixture of cmocka's: *state is the struct scratch. */
+static inline int
+scratch_setup(void **state)
+{
+    struct scratch *scratch = calloc(1, sizeof(*scratch));
+    assert_non_null(scratch);
+    scratch_open(scratch);
+    *state = scratch;
+    return 0;
+}
+
+static inline int
+scratch_teardown(void **state)
+{
+    scratch_close(*state);
+    free(*state);
+    return 0;
+}
+
 /* Writes a file whole. */
 static inline void
 scratch_put(const struct scratch *scratch, const char *name, const void *data, size_t size)

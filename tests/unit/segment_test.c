@@ -18,24 +18,6 @@ static const struct segment_entry sealed_entry = {{3, 17, 2}, SEGMENT_STATE_SEAL
 #define OPEN_NAME "00003-0000000017-0000000002.open"
 #define SEALED_NAME "00003-0000000017-0000000002.sealed"
 
-static int
-setup(void **state)
-{
-    struct scratch *scratch = calloc(1, sizeof(*scratch));
-    assert_non_null(scratch);
-    scratch_open(scratch);
-    *state = scratch;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    scratch_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* Record `i` of a test: its size and its bytes follow from its number. */
 static size_t
 body_of(uint64_t i, char *body)
@@ -425,26 +407,33 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_reads_what_was_appended_while_it_is_written, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_seek_gives_the_same_records_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_full_segment_still_takes_its_seal, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_file_bytes_is_enough_for_one_record, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_a_killed_writer_appended_is_all_there, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_flipped_bytes_never_invent_a_record, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_truncated_segment_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_record_of_another_place_is_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_hole_in_front_of_a_record_is_no_end, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_removed_or_truncated_segment_is_noticed, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_reads_what_was_appended_while_it_is_written,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_seek_gives_the_same_records_again, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_segment_still_takes_its_seal, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_file_bytes_is_enough_for_one_record, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_killed_writer_appended_is_all_there,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_flipped_bytes_never_invent_a_record, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_truncated_segment_is_refused, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_record_of_another_place_is_damage, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_hole_in_front_of_a_record_is_no_end, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_removed_or_truncated_segment_is_noticed,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test(test_names),
-        cmocka_unit_test_setup_teardown(test_the_store_lists_in_order_and_counts_a_slot, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_quarantine_keeps_what_is_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_taken_identity_is_an_error_and_leaves_nothing, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_the_store_lists_in_order_and_counts_a_slot,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_quarantine_keeps_what_is_there, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_taken_identity_is_an_error_and_leaves_nothing,
+                                        scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

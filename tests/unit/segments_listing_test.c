@@ -12,24 +12,6 @@
 #define NAME_0 "00000-0000000007-0000000000"
 #define NAME_1 "00000-0000000007-0000000001"
 
-static int
-setup(void **state)
-{
-    struct scratch *scratch = calloc(1, sizeof(*scratch));
-    assert_non_null(scratch);
-    scratch_open(scratch);
-    *state = scratch;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    scratch_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void
 make_directory(const struct scratch *scratch, const char *name)
 {
@@ -180,12 +162,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_lists_what_belongs_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_empty_directory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_directory_beneath, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_file_is_found_under_its_next_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lists_what_belongs_there, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_empty_directory, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_directory_beneath, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_file_is_found_under_its_next_name, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test(test_writer_in_a_list_of_locks),
-        cmocka_unit_test_setup_teardown(test_writer_of_a_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_writer_of_a_file, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,24 +26,6 @@ struct taken {
     int answer;
 };
 
-static int
-setup(void **state)
-{
-    struct scratch *scratch = calloc(1, sizeof(*scratch));
-    assert_non_null(scratch);
-    scratch_open(scratch);
-    *state = scratch;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    scratch_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void
 change_file(const struct taken *taken)
 {
@@ -332,16 +314,21 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_whole_segments, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_torn_tail_is_no_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_missing_record_is_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_every_byte_flipped, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut_short_anywhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cut_short_while_it_is_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_one_copy_lacks_is_no_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_taker_ends_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_live_segment_seems_never_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole_segments, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_torn_tail_is_no_damage, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_missing_record_is_damage, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_every_byte_flipped, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_cut_short_anywhere, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_cut_short_while_it_is_read, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_what_one_copy_lacks_is_no_damage, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_other_files, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_taker_ends_it, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_live_segment_seems_never_damaged, scratch_setup,
+                                        scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
