@@ -18,7 +18,7 @@ PYTHON := /usr/bin/python3
 PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
 	libprotobuf-dev libconfig-dev libsystemd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps
-PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1
+PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libxxhash
 
 # ---- sources
@@ -100,6 +100,7 @@ help:
 	@echo "make check        installs what is missing, builds, and runs all tests"
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
+	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
 	@echo "make format       lays the code out"
 	@echo "make clean        removes what was built"
 
@@ -140,7 +141,7 @@ check-structure:
 	@tests/check-structure
 
 .PHONY: format check-format
-FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch])
+FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch])
 format:
 	clang-format-14 -i $(FORMATTED)
 
@@ -167,6 +168,40 @@ $(BUILD)/tidy/%.ok: % .clang-tidy $(HEADERS) | $(PROTO_H)
 check-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inconclusive --std=c11 \
 		--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE -I. $(FOLDERS)
+
+# ---- fuzzing: the rules above under clang-14, in a directory of its own (tests/fuzz/fuzz.h)
+
+FUZZ_BUILD := build-fuzz
+FUZZ_TARGETS := segment ledger request
+FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,common/invariant.c common/log.c $(wildcard segment/*.c) \
+	collector/ledger.c $(addprefix worker/,arena.c go_text.c go_time.c request.c text.c))) \
+	$(BUILD)/worker/go_double.o
+FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime
+FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAKE) --no-print-directory \
+	-s BUILD=$(FUZZ_BUILD) SAN=fuzzer-no-link,address,undefined CC=clang-14 CXX=clang++-14
+
+# What a target consists of beside its own file and fuzz.c.
+$(BUILD)/fuzz/segment: $(BUILD)/tests/fuzz/segment_layout.o
+$(BUILD)/fuzz/request: $(BUILD)/tests/fuzz/request_mutator.o $(BUILD)/tests/fuzz/request_wire.o
+
+$(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/fuzz.o \
+		$(FUZZ_OBJECTS) $(PROTO_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer $(FUZZ_WRAPPED) -o $@ $^ -lprotobuf-c -lxxhash -lstdc++ -lm
+
+-include $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/fuzz/*.c))
+
+.PHONY: fuzz-programs fuzz check-fuzz
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+
+# FUZZ_SECONDS=600 or FUZZ_RUNS=1000000 for each target; FUZZ_TARGETS=segment for one.
+fuzz:
+	@$(FUZZ_MAKE) fuzz-programs
+	@tests/fuzz/run $(FUZZ_BUILD) long $(FUZZ_TARGETS)
+
+check-fuzz:
+	@$(FUZZ_MAKE) fuzz-programs
+	@tests/fuzz/run $(FUZZ_BUILD) check $(FUZZ_TARGETS)
 
 .PHONY: clean
 clean:
