@@ -90,7 +90,7 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
 }
 
 /* One collector at a time: waits until the one before it is gone. True once it has the lock, false
- * if that takes too long after it was told to drain. */
+ * if that takes too long after it was told to drain, or the master is gone. */
 static bool
 get_lock(struct collector *collector)
 {
@@ -106,7 +106,9 @@ get_lock(struct collector *collector)
         if (log_allowed(&brake, clock_monotonic_ms(), 10000, &suppressed))
             log_write(LOG_LEVEL_WARNING, "waiting for another collector to end", NULL);
         look_for_orders(collector);
-        if (collector->draining && clock_monotonic_ms() >= collector->deadline_ms)
+        /* Without a master there is nothing to wait for: who has the lock merges everything. */
+        if (child_is_orphan(collector->heritage) ||
+            (collector->draining && clock_monotonic_ms() >= collector->deadline_ms))
             return false;
         beat(collector);
         sleep_until(collector, false, 20);

@@ -22,17 +22,32 @@ fuzz_failed(const char *file, int line, const char *condition)
     abort();
 }
 
+/* ---- numbers in files */
+
+uint64_t
+fuzz_get(const unsigned char *at, size_t bytes)
+{
+    uint64_t number = 0;
+    for (size_t i = bytes; i > 0; i--)
+        number = number << 8 | at[i - 1];
+    return number;
+}
+
+void
+fuzz_put(unsigned char *at, size_t bytes, uint64_t number)
+{
+    for (size_t i = 0; i < bytes; i++)
+        at[i] = (unsigned char)(number >> (8 * i));
+}
+
 /* ---- the input as a program */
 
 uint64_t
 fuzz_take(struct fuzz_input *input, size_t bytes)
 {
-    uint64_t number = 0;
     size_t size = 0;
     const uint8_t *at = fuzz_take_bytes(input, bytes, &size);
-    for (size_t i = 0; i < size; i++)
-        number |= (uint64_t)at[i] << (8 * i);
-    return number;
+    return fuzz_get(at, size);
 }
 
 const uint8_t *

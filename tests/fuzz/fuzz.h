@@ -14,11 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FUZZ_CHECK(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            fuzz_failed(__FILE__, __LINE__, #condition);                                           \
-    } while (0)
+#define FUZZ_CHECK(condition) ((condition) ? (void)0 : fuzz_failed(__FILE__, __LINE__, #condition))
 
 /* Names the property that does not hold, and aborts. */
 _Noreturn void fuzz_failed(const char *file, int line, const char *condition);
@@ -38,6 +34,11 @@ uint64_t fuzz_take(struct fuzz_input *input, size_t bytes);
 
 /* The next `size` bytes, or as many as are left: *size_r. */
 const uint8_t *fuzz_take_bytes(struct fuzz_input *input, size_t size, size_t *size_r);
+
+/* Little-endian numbers of at most 8 bytes, byte by byte: this is the format as the targets read it,
+ * without the code under test. */
+uint64_t fuzz_get(const unsigned char *at, size_t bytes);
+void fuzz_put(unsigned char *at, size_t bytes, uint64_t number);
 
 /* A file in memory, being made or damaged. */
 struct fuzz_image {

@@ -67,22 +67,6 @@ static int file_fd = -1;
 /* ---- the layout, read the slow and simple way */
 
 static uint64_t
-number(const unsigned char *at, size_t bytes)
-{
-    uint64_t value = 0;
-    for (size_t i = bytes; i > 0; i--)
-        value = value << 8 | at[i - 1];
-    return value;
-}
-
-static void
-put_number(unsigned char *at, size_t bytes, uint64_t value)
-{
-    for (size_t i = 0; i < bytes; i++)
-        at[i] = (unsigned char)(value >> (8 * i));
-}
-
-static uint64_t
 record_bytes(uint64_t name_bytes, uint64_t position_count)
 {
     return HEADER_BYTES + (name_bytes + 7) / 8 * 8 + position_count * POSITION_BYTES +
@@ -94,18 +78,19 @@ read_block(const struct fuzz_image *block)
 {
     const unsigned char *at = block->bytes;
     struct said said = {.valid = false};
-    if (block->size < HEADER_BYTES || memcmp(at, "mygrpcld", 8) != 0 || number(at + 8, 4) != 1)
+    if (block->size < HEADER_BYTES || memcmp(at, "mygrpcld", 8) != 0 || fuzz_get(at + 8, 4) != 1)
         return said;
-    uint64_t total = number(at + 12, 4);
-    uint64_t name_bytes = number(at + 58, 2);
-    said.generation = number(at + 16, 8);
+    uint64_t total = fuzz_get(at + 12, 4);
+    uint64_t name_bytes = fuzz_get(at + 58, 2);
+    said.generation = fuzz_get(at + 16, 8);
     said.header = at;
     said.name = (struct bytes){(const char *)at + HEADER_BYTES, name_bytes};
     said.positions = at + HEADER_BYTES + (name_bytes + 7) / 8 * 8;
-    said.position_count = number(at + 60, 4);
-    said.valid = name_bytes < NAME_BYTES_END && total <= block->size &&
-                 total == record_bytes(name_bytes, said.position_count) &&
-                 number(at + total - CHECKSUM_BYTES, 8) == XXH3_64bits(at, total - CHECKSUM_BYTES);
+    said.position_count = fuzz_get(at + 60, 4);
+    said.valid =
+        name_bytes < NAME_BYTES_END && total <= block->size &&
+        total == record_bytes(name_bytes, said.position_count) &&
+        fuzz_get(at + total - CHECKSUM_BYTES, 8) == XXH3_64bits(at, total - CHECKSUM_BYTES);
     return said;
 }
 
@@ -113,15 +98,15 @@ static bool
 says(const struct ledger_state *state, const struct said *said)
 {
     const unsigned char *at = said->header;
-    if ((uint64_t)state->kind != number(at + 56, 2) || !bytes_equal(state->name, said->name) ||
-        state->mark.device != number(at + 24, 8) || state->mark.inode != number(at + 32, 8) ||
-        state->mark.offset != number(at + 40, 8) || state->mark.length != number(at + 48, 8) ||
+    if ((uint64_t)state->kind != fuzz_get(at + 56, 2) || !bytes_equal(state->name, said->name) ||
+        state->mark.device != fuzz_get(at + 24, 8) || state->mark.inode != fuzz_get(at + 32, 8) ||
+        state->mark.offset != fuzz_get(at + 40, 8) || state->mark.length != fuzz_get(at + 48, 8) ||
         state->position_count != said->position_count)
         return false;
     for (size_t i = 0; i < state->position_count; i++) {
         const unsigned char *position = said->positions + i * POSITION_BYTES;
         if (memcmp(&state->positions[i].id, position, SEGMENT_ID_BYTES) != 0 ||
-            state->positions[i].offset != number(position + SEGMENT_ID_BYTES, 8))
+            state->positions[i].offset != fuzz_get(position + SEGMENT_ID_BYTES, 8))
             return false;
     }
     return true;
@@ -183,7 +168,7 @@ check_open(const struct said *said)
     struct ledger *ledger = NULL;
     bool created = true;
     int result = ledger_open(&ledger, fuzz_directory(), output_kind, output, &created);
-    bool ours = said->valid && number(said->header + 56, 2) == (uint64_t)output_kind &&
+    bool ours = said->valid && fuzz_get(said->header + 56, 2) == (uint64_t)output_kind &&
                 bytes_equal(said->name, output);
     FUZZ_CHECK(!created);
     FUZZ_CHECK(result == (ours ? 0 : said->valid ? -EEXIST : -EBADMSG));
@@ -219,7 +204,7 @@ check_next_write(struct ledger **ledger, const struct said *before, struct fuzz_
         {{new[0], BLOCK_CAPACITY, BLOCK_CAPACITY}, {new[1], BLOCK_CAPACITY, BLOCK_CAPACITY}}};
     struct said after = newest(&blocks);
     FUZZ_CHECK(after.valid && after.generation == before->generation + 1);
-    FUZZ_CHECK(number(after.header + 48, 8) == before->generation);
+    FUZZ_CHECK(fuzz_get(after.header + 48, 8) == before->generation);
     FUZZ_CHECK(open_existing(ledger, &state) == 0 && says(&state, &after));
     ledger_close(ledger);
 
@@ -284,17 +269,17 @@ mend(struct fuzz_image *block, uint64_t choices)
         return;
     if ((choices & 1) == 0) {
         memcpy(at, "mygrpcld", 8);
-        put_number(at + 8, 4, 1);
+        fuzz_put(at + 8, 4, 1);
     }
     if ((choices & 2) == 0) {
-        put_number(at + 58, 2, number(at + 58, 2) % (block->size / 2));
-        put_number(at + 60, 4, number(at + 60, 4) % (block->size / 2 / POSITION_BYTES + 1));
+        fuzz_put(at + 58, 2, fuzz_get(at + 58, 2) % (block->size / 2));
+        fuzz_put(at + 60, 4, fuzz_get(at + 60, 4) % (block->size / 2 / POSITION_BYTES + 1));
     }
     if ((choices & 4) == 0)
-        put_number(at + 12, 4, record_bytes(number(at + 58, 2), number(at + 60, 4)));
-    uint64_t total = number(at + 12, 4);
+        fuzz_put(at + 12, 4, record_bytes(fuzz_get(at + 58, 2), fuzz_get(at + 60, 4)));
+    uint64_t total = fuzz_get(at + 12, 4);
     if (total >= CHECKSUM_BYTES && total <= block->size)
-        put_number(at + total - CHECKSUM_BYTES, 8, XXH3_64bits(at, total - CHECKSUM_BYTES));
+        fuzz_put(at + total - CHECKSUM_BYTES, 8, XXH3_64bits(at, total - CHECKSUM_BYTES));
 }
 
 /* ---- the program */
@@ -355,7 +340,7 @@ damage(struct blocks *blocks, struct fuzz_input *input)
     for (size_t i = 0; i < damages; i++) {
         unsigned which = (unsigned)(fuzz_take(input, 1) % BLOCKS);
         size_t at = (size_t)fuzz_take(input, 2);
-        at = at < 0x8000 ? at % (2 * HEADER_BYTES) : at % BLOCK_CAPACITY;
+        at = at < 0x8000 ? at % ((size_t)2 * HEADER_BYTES) : at % BLOCK_CAPACITY;
         struct fuzz_image *block = &blocks->block[which];
         block->size = BLOCK_CAPACITY;
         fuzz_damage(block, pristine[1 - which], input, at);
@@ -398,10 +383,10 @@ run_program(struct fuzz_input *input)
     }
     unsigned last =
         (unsigned)(writes % BLOCKS); /* generations 1 and 2 are those of ledger_open() */
-    uint64_t last_bytes = number(pristine[last] + 12, 4);
+    uint64_t last_bytes = fuzz_get(pristine[last] + 12, 4);
     bool last_is_whole = blocks.block[last].size >= last_bytes &&
                          memcmp(memory[last], pristine[last], last_bytes) == 0;
-    uint64_t other_bytes = number(pristine[1 - last] + 12, 4);
+    uint64_t other_bytes = fuzz_get(pristine[1 - last] + 12, 4);
     bool other_is_whole = blocks.block[1 - last].size >= other_bytes &&
                           memcmp(memory[1 - last], pristine[1 - last], other_bytes) == 0;
     struct said said = check_file(&blocks, input);

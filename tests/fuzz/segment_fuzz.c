@@ -160,6 +160,10 @@ check_file(const struct fuzz_image *image, struct segment_facts *facts)
     FUZZ_CHECK(memcmp(&facts->id, layout.id, sizeof(facts->id)) == 0);
     FUZZ_CHECK(facts->file_bytes == image->size);
 
+    struct segment_facts larger = *facts;
+    struct segment_reader *none = NULL;
+    larger.file_bytes++; /* as if the file had been cut since */
+    FUZZ_CHECK(segment_reader_open(&none, file_fd, &larger) == -EBADMSG && none == NULL);
     struct segment_reader *first = open_reader(facts);
     struct segment_reader *second = open_reader(facts);
     size_t count = check_forwards(first, &layout, image, positions);

@@ -12,22 +12,6 @@
 #define COMMON_LENGTHS 256U
 
 static uint64_t
-number(const unsigned char *at, size_t bytes)
-{
-    uint64_t value = 0;
-    for (size_t i = bytes; i > 0; i--)
-        value = value << 8 | at[i - 1];
-    return value;
-}
-
-static void
-put_number(unsigned char *at, size_t bytes, uint64_t value)
-{
-    for (size_t i = 0; i < bytes; i++)
-        at[i] = (unsigned char)(value >> (8 * i));
-}
-
-static uint64_t
 record_end(uint64_t offset, uint64_t length)
 {
     return (offset + RECORD_BYTES + length + 7) / 8 * 8;
@@ -38,9 +22,9 @@ record_checksum(const unsigned char *id, uint64_t offset, const unsigned char *a
 {
     unsigned char place[16 + 8 + 16];
     memcpy(place, id, 16);
-    put_number(place + 16, 8, offset);
+    fuzz_put(place + 16, 8, offset);
     memcpy(place + 24, at, 16);
-    return XXH3_64bits_withSeed(at + RECORD_BYTES, number(at, 4),
+    return XXH3_64bits_withSeed(at + RECORD_BYTES, fuzz_get(at, 4),
                                 XXH3_64bits(place, sizeof(place)));
 }
 
@@ -52,11 +36,12 @@ layout_read(struct layout *layout, const struct fuzz_image *image,
     if (image->size < PAGE_BYTES)
         return false;
     layout->id = at + 32;
-    layout->first_sequence = number(at + 64, 8);
-    return memcmp(at, "mygrpcsg", 8) == 0 && number(at + 8, 4) == 1 &&
-           number(at + 12, 4) == identity->slot && number(at + 16, 8) == identity->incarnation &&
-           number(at + 24, 8) == identity->number && number(at + 48, 8) == image->size &&
-           number(at + 72, 8) == XXH3_64bits(at, HEADER_BYTES);
+    layout->first_sequence = fuzz_get(at + 64, 8);
+    return memcmp(at, "mygrpcsg", 8) == 0 && fuzz_get(at + 8, 4) == 1 &&
+           fuzz_get(at + 12, 4) == identity->slot &&
+           fuzz_get(at + 16, 8) == identity->incarnation &&
+           fuzz_get(at + 24, 8) == identity->number && fuzz_get(at + 48, 8) == image->size &&
+           fuzz_get(at + 72, 8) == XXH3_64bits(at, HEADER_BYTES);
 }
 
 static bool
@@ -80,10 +65,11 @@ is_record(const struct layout *layout, const struct fuzz_image *image, uint64_t 
     const unsigned char *at = image->bytes + offset;
     if (offset + RECORD_BYTES > image->size)
         return false;
-    uint64_t length = number(at, 4);
-    return length > 0 && record_end(offset, length) <= image->size && number(at + 6, 2) <= length &&
-           number(at + 16, 8) == record_checksum(layout->id, offset, at) &&
-           is_destination(number(at + 4, 2), at + RECORD_BYTES, number(at + 6, 2));
+    uint64_t length = fuzz_get(at, 4);
+    return length > 0 && record_end(offset, length) <= image->size &&
+           fuzz_get(at + 6, 2) <= length &&
+           fuzz_get(at + 16, 8) == record_checksum(layout->id, offset, at) &&
+           is_destination(fuzz_get(at + 4, 2), at + RECORD_BYTES, fuzz_get(at + 6, 2));
 }
 
 enum segment_next
@@ -92,16 +78,16 @@ layout_next(const struct layout *layout, const struct fuzz_image *image,
             struct segment_position *next_r)
 {
     const unsigned char *at = image->bytes + position.offset;
-    if (position.offset + RECORD_BYTES > image->size || number(at, 8) == 0)
+    if (position.offset + RECORD_BYTES > image->size || fuzz_get(at, 8) == 0)
         return SEGMENT_NEXT_NONE;
-    if (!is_record(layout, image, position.offset) || number(at + 8, 8) != position.sequence)
+    if (!is_record(layout, image, position.offset) || fuzz_get(at + 8, 8) != position.sequence)
         return SEGMENT_NEXT_DAMAGED;
-    uint64_t length = number(at, 4);
-    uint64_t kind = number(at + 4, 2);
-    uint64_t name_bytes = number(at + 6, 2);
+    uint64_t length = fuzz_get(at, 4);
+    uint64_t kind = fuzz_get(at + 4, 2);
+    uint64_t name_bytes = fuzz_get(at + 6, 2);
     if (kind == 0xffff)
         return length == 8 &&
-                       number(at + RECORD_BYTES, 8) == position.sequence - layout->first_sequence
+                       fuzz_get(at + RECORD_BYTES, 8) == position.sequence - layout->first_sequence
                    ? SEGMENT_NEXT_SEALED
                    : SEGMENT_NEXT_DAMAGED;
     const char *body = (const char *)at + RECORD_BYTES;
@@ -118,7 +104,7 @@ layout_has_more(const struct layout *layout, const struct fuzz_image *image,
                 struct segment_position position)
 {
     for (uint64_t offset = position.offset; offset + RECORD_BYTES <= image->size; offset += 8) {
-        if (number(image->bytes + offset + 8, 8) > position.sequence &&
+        if (fuzz_get(image->bytes + offset + 8, 8) > position.sequence &&
             is_record(layout, image, offset))
             return true;
     }
@@ -129,7 +115,7 @@ void
 layout_mend_header(struct fuzz_image *image)
 {
     if (image->size >= HEADER_BYTES + 8)
-        put_number(image->bytes + 72, 8, XXH3_64bits(image->bytes, HEADER_BYTES));
+        fuzz_put(image->bytes + 72, 8, XXH3_64bits(image->bytes, HEADER_BYTES));
 }
 
 void
@@ -139,11 +125,11 @@ layout_name_header(struct fuzz_image *image, const struct segment_identity *iden
     if (image->size < HEADER_BYTES + 8)
         return;
     memcpy(at, "mygrpcsg", 8);
-    put_number(at + 8, 4, 1);
-    put_number(at + 12, 4, identity->slot);
-    put_number(at + 16, 8, identity->incarnation);
-    put_number(at + 24, 8, identity->number);
-    put_number(at + 48, 8, image->size);
+    fuzz_put(at + 8, 4, 1);
+    fuzz_put(at + 12, 4, identity->slot);
+    fuzz_put(at + 16, 8, identity->incarnation);
+    fuzz_put(at + 24, 8, identity->number);
+    fuzz_put(at + 48, 8, image->size);
 }
 
 void
@@ -152,23 +138,23 @@ layout_mend_records(struct fuzz_image *image, unsigned what)
     if (image->size < PAGE_BYTES)
         return;
     const unsigned char *id = image->bytes + 32;
-    uint64_t first_sequence = number(image->bytes + 64, 8);
+    uint64_t first_sequence = fuzz_get(image->bytes + 64, 8);
     uint64_t sequence = first_sequence;
     for (uint64_t offset = PAGE_BYTES; offset + RECORD_BYTES <= image->size; sequence++) {
         unsigned char *at = image->bytes + offset;
-        uint64_t length = number(at, 4);
-        if ((what & LAYOUT_MEND_LENGTH) != 0 && number(at, 8) != 0) {
+        uint64_t length = fuzz_get(at, 4);
+        if ((what & LAYOUT_MEND_LENGTH) != 0 && fuzz_get(at, 8) != 0) {
             length %= COMMON_LENGTHS;
-            put_number(at, 4, length);
+            fuzz_put(at, 4, length);
         }
         uint64_t end = record_end(offset, length);
-        if (number(at, 8) == 0 || end > image->size)
+        if (fuzz_get(at, 8) == 0 || end > image->size)
             return;
         if ((what & LAYOUT_MEND_SEQUENCE) != 0)
-            put_number(at + 8, 8, sequence);
-        if ((what & LAYOUT_MEND_SEAL) != 0 && number(at + 4, 2) == 0xffff && length >= 8)
-            put_number(at + RECORD_BYTES, 8, number(at + 8, 8) - first_sequence);
-        put_number(at + 16, 8, record_checksum(id, offset, at));
+            fuzz_put(at + 8, 8, sequence);
+        if ((what & LAYOUT_MEND_SEAL) != 0 && fuzz_get(at + 4, 2) == 0xffff && length >= 8)
+            fuzz_put(at + RECORD_BYTES, 8, fuzz_get(at + 8, 8) - first_sequence);
+        fuzz_put(at + 16, 8, record_checksum(id, offset, at));
         offset = end;
     }
 }

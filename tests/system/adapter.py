@@ -226,7 +226,9 @@ class Adapter:
         except subprocess.TimeoutExpired as late:
             raise AssertionError(f"has not ended; {self.complaint()}") from late
         self.ended_by_test = True
-        if code >= 0:
+        if code >= 0 and self.runs > 1:
+            self.wait_gone()  # children of a master killed before this one have a moment to end
+        elif code >= 0:
             assert self.processes() == [], "processes are left behind"
         return code
 
