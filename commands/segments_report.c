@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "commands/segments_listing.h"
 #include "commands/segments_outputs.h"
@@ -46,6 +47,20 @@ print_destination(FILE *out, enum segment_kind kind, struct bytes name)
 {
     (void)fputs(kind == SEGMENT_STANDARD_OUTPUT ? "stdout" : "file:", out);
     print_escaped(out, name, false);
+}
+
+/* UTC to the millisecond, as in the log; segments of version 1 do not say. */
+static void
+print_time(FILE *out, uint64_t ns)
+{
+    char text[32] = NOTHING;
+    time_t seconds = (time_t)(ns / 1000000000U);
+    struct tm utc;
+    if (ns != 0 && gmtime_r(&seconds, &utc) != NULL &&
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc) > 0)
+        (void)fprintf(out, "%s.%03uZ", text, (unsigned)(ns / 1000000U % 1000U));
+    else
+        (void)fputs(NOTHING, out);
 }
 
 /* A cell: the number, or nothing to say. */
@@ -275,6 +290,8 @@ segments_report_record(FILE *out, const char *file_name, const struct segment_re
 {
     struct bytes text = record->payload;
     (void)fprintf(out, "%s %" PRIu64 " %" PRIu64 " ", file_name, at.sequence, at.offset);
+    print_time(out, record->appended_ns);
+    (void)fputc(' ', out);
     print_destination(out, record->kind, record->name);
     (void)fprintf(out, " %zu %s%s", text.size, fate_name(fate), escape ? " " : "\n");
     if (escape)

@@ -5,15 +5,17 @@
 #include <xxhash.h>
 
 uint64_t
-segment_record_checksum(const struct segment_id *id, uint64_t offset, uint64_t word,
-                        uint64_t sequence, const void *body, uint64_t body_bytes)
+segment_record_checksum(uint32_t version, const struct segment_record_place *place,
+                        const void *body, uint64_t body_bytes)
 {
-    unsigned char place[SEGMENT_ID_BYTES + 24];
-    memcpy(place, id->bytes, SEGMENT_ID_BYTES);
-    le64_put(place + SEGMENT_ID_BYTES, offset);
-    le64_put(place + SEGMENT_ID_BYTES + 8, word);
-    le64_put(place + SEGMENT_ID_BYTES + 16, sequence);
-    return XXH3_64bits_withSeed(body, body_bytes, XXH3_64bits(place, sizeof(place)));
+    unsigned char seed[SEGMENT_ID_BYTES + 32];
+    size_t seed_bytes = version == 1 ? sizeof(seed) - 8 : sizeof(seed);
+    memcpy(seed, place->id->bytes, SEGMENT_ID_BYTES);
+    le64_put(seed + SEGMENT_ID_BYTES, place->offset);
+    le64_put(seed + SEGMENT_ID_BYTES + 8, place->word);
+    le64_put(seed + SEGMENT_ID_BYTES + 16, place->sequence);
+    le64_put(seed + SEGMENT_ID_BYTES + 24, place->appended_ns);
+    return XXH3_64bits_withSeed(body, body_bytes, XXH3_64bits(seed, seed_bytes));
 }
 
 uint64_t

@@ -11,7 +11,7 @@
  *
  * The header page:
  *      0  8  magic "mygrpcsg"
- *      8  4  version, 1
+ *      8  4  version, 2
  *     12  4  slot of the worker
  *     16  8  incarnation of the worker
  *     24  8  number of the segment in its incarnation, from 0
@@ -26,11 +26,15 @@
  *      4  2  kind: enum segment_kind
  *      6  2  name_bytes, how much of the body is the destination's name
  *      8  8  sequence: one more than the record before, through all segments of an incarnation
- *     16  8  checksum: XXH3-64 of the body, seeded with the XXH3-64 of id, offset (8 bytes) and
- *            bytes 0 to 15
- *     24     body: the destination's name, then the payload; zeros to the next multiple of 8
+ *     16  8  checksum: XXH3-64 of the body, seeded with the XXH3-64 of id, offset (8 bytes), bytes
+ *            0 to 15 and bytes 24 to 31
+ *     24  8  appended, nanoseconds since the epoch
+ *     32     body: the destination's name, then the payload; zeros to the next multiple of 8
  *
- * Crash contract: body, sequence and checksum are stored first, then bytes 0 to 7 with one 64-bit
+ * In version 1 a record has no time: its body begins at 24, and the checksum is without it. Such
+ * segments are still read, never written: who upgrades may have left some.
+ *
+ * Crash contract: body, sequence, checksum and time are stored first, then bytes 0 to 7 with one 64-bit
  * release store. A writer killed before it has left no record, one killed after it a whole one. The
  * id and the offset in the checksum keep bytes of another file or place from passing for a record.
  *
@@ -45,14 +49,17 @@
 #ifndef MYGRPCADAPTER_SEGMENT_FORMAT_H
 #define MYGRPCADAPTER_SEGMENT_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/bytes.h"
 
 #define SEGMENT_MAGIC "mygrpcsg"
-#define SEGMENT_VERSION 1U
+#define SEGMENT_VERSION 2U
+#define SEGMENT_VERSION_OLDEST 1U
 #define SEGMENT_HEADER_BYTES 4096U
-#define SEGMENT_RECORD_HEADER_BYTES 24U
+#define SEGMENT_RECORD_HEADER_BYTES 32U
+#define SEGMENT_RECORD_HEADER_BYTES_V1 24U
 #define SEGMENT_ALIGNMENT 8U
 #define SEGMENT_SEAL_BYTES (SEGMENT_RECORD_HEADER_BYTES + 8U)
 #define SEGMENT_ID_BYTES 16U
@@ -90,27 +97,46 @@ _Static_assert(sizeof(struct segment_header) == 80, "on disk");
 
 /* On disk. */
 struct segment_record_header {
-    unsigned char length[4];     /*  0 */
-    unsigned char kind[2];       /*  4 */
-    unsigned char name_bytes[2]; /*  6 */
-    unsigned char sequence[8];   /*  8 */
-    unsigned char checksum[8];   /* 16 */
+    unsigned char length[4];      /*  0 */
+    unsigned char kind[2];        /*  4 */
+    unsigned char name_bytes[2];  /*  6 */
+    unsigned char sequence[8];    /*  8 */
+    unsigned char checksum[8];    /* 16 */
+    unsigned char appended_ns[8]; /* 24, not in version 1 */
 };
 _Static_assert(sizeof(struct segment_record_header) == SEGMENT_RECORD_HEADER_BYTES, "on disk");
+_Static_assert(offsetof(struct segment_record_header, appended_ns) ==
+                   SEGMENT_RECORD_HEADER_BYTES_V1,
+               "on disk");
 
 /* A record in memory; name and payload are borrowed. */
 struct segment_record {
     enum segment_kind kind;
     struct bytes name;    /* of the destination, at most SEGMENT_DESTINATION_BYTES_MAX */
     struct bytes payload; /* what the destination gets */
+    uint64_t appended_ns; /* since the epoch; set by the reader, 0 = not known (version 1) */
 };
 
-/* Bytes a record with such a body takes in the file. */
+/* Bytes of a record's header in a segment of that version. */
+static inline uint64_t
+segment_record_header_bytes(uint32_t version)
+{
+    return version == 1 ? SEGMENT_RECORD_HEADER_BYTES_V1 : SEGMENT_RECORD_HEADER_BYTES;
+}
+
+/* Bytes a record with such a body takes in a segment of that version. */
+static inline uint64_t
+segment_record_bytes_in(uint32_t version, uint64_t body_bytes)
+{
+    return (segment_record_header_bytes(version) + body_bytes + SEGMENT_ALIGNMENT - 1) &
+           ~(uint64_t)(SEGMENT_ALIGNMENT - 1);
+}
+
+/* Bytes a record with such a body takes in a segment that is written today. */
 static inline uint64_t
 segment_record_bytes(uint64_t body_bytes)
 {
-    return (SEGMENT_RECORD_HEADER_BYTES + body_bytes + SEGMENT_ALIGNMENT - 1) &
-           ~(uint64_t)(SEGMENT_ALIGNMENT - 1);
+    return segment_record_bytes_in(SEGMENT_VERSION, body_bytes);
 }
 
 /* The first eight bytes of a record as the one number that publishes it. */
@@ -120,9 +146,18 @@ segment_publish_word(uint32_t length, uint16_t kind, uint16_t name_bytes)
     return (uint64_t)length | (uint64_t)kind << 32 | (uint64_t)name_bytes << 48;
 }
 
-/* The checksum of a record whose first eight bytes are `word`; layout above. */
-uint64_t segment_record_checksum(const struct segment_id *id, uint64_t offset, uint64_t word,
-                                 uint64_t sequence, const void *body, uint64_t body_bytes);
+/* What binds a record to its place. */
+struct segment_record_place {
+    const struct segment_id *id;
+    uint64_t offset;
+    uint64_t word; /* segment_publish_word() */
+    uint64_t sequence;
+    uint64_t appended_ns; /* does not count in version 1 */
+};
+
+/* The checksum of a record at that place of a segment of that version; layout above. */
+uint64_t segment_record_checksum(uint32_t version, const struct segment_record_place *place,
+                                 const void *body, uint64_t body_bytes);
 
 /* The checksum of a header page; layout above. */
 uint64_t segment_header_checksum(const struct segment_header *header);

@@ -14,6 +14,7 @@
 struct segment_reader {
     const char *memory;
     uint64_t file_bytes;
+    uint32_t version;
     struct segment_id id;
     struct segment_position start;
     struct segment_position position;
@@ -27,7 +28,8 @@ header_fault(const struct segment_header *header, const struct segment_identity 
         return "the header has no magic number";
     if (le64_get(header->checksum) != segment_header_checksum(header))
         return "the header's checksum is wrong";
-    if (le32_get(header->version) != SEGMENT_VERSION)
+    if (le32_get(header->version) < SEGMENT_VERSION_OLDEST ||
+        le32_get(header->version) > SEGMENT_VERSION)
         return "the header is of an unknown version";
     if (le32_get(header->slot) != identity->slot ||
         le64_get(header->incarnation) != identity->incarnation ||
@@ -62,6 +64,7 @@ segment_facts_read(struct segment_facts *facts_r, int fd, const struct segment_i
         return -EBADMSG;
     facts_r->identity = *identity;
     facts_r->id = header.id;
+    facts_r->version = le32_get(header.version);
     facts_r->file_bytes = (uint64_t)status.st_size;
     facts_r->start.offset = SEGMENT_HEADER_BYTES;
     facts_r->start.sequence = le64_get(header.first_sequence);
@@ -87,6 +90,7 @@ segment_reader_open(struct segment_reader **out, int fd, const struct segment_fa
     }
     reader->memory = memory;
     reader->file_bytes = facts->file_bytes;
+    reader->version = facts->version;
     reader->id = facts->id;
     reader->start = facts->start;
     reader->position = facts->start;
@@ -106,22 +110,47 @@ destination_is_sane(uint64_t word, const char *body)
            memchr(body, '\0', name_bytes) == NULL;
 }
 
-/* Whether the bytes at `offset`, whose first eight are `word`, are a record with that sequence. */
+/* Where the body of a record at `offset` begins. */
+static const char *
+body_at(const struct segment_reader *reader, uint64_t offset)
+{
+    return reader->memory + offset + segment_record_header_bytes(reader->version);
+}
+
+/* When the record at `offset` was appended; 0 where the version does not say. */
+static uint64_t
+appended_ns_at(const struct segment_reader *reader, uint64_t offset)
+{
+    const struct segment_record_header *header = (const void *)(reader->memory + offset);
+    return reader->version == 1 ? 0 : le64_get(header->appended_ns);
+}
+
+/* Whether the bytes at `offset`, whose first eight are `word`, are a record with that sequence. The
+ * record's header fits the file. */
 static bool
 record_is_whole(const struct segment_reader *reader, uint64_t offset, uint64_t word,
                 uint64_t sequence)
 {
-    const char *at = reader->memory + offset;
-    const struct segment_record_header *header = (const void *)at;
+    const struct segment_record_header *header = (const void *)(reader->memory + offset);
+    const char *body = body_at(reader, offset);
     uint32_t length = (uint32_t)word;
     uint16_t name_bytes = (uint16_t)(word >> 48);
     uint64_t room = reader->file_bytes - offset;
-    return length > 0 && segment_record_bytes(length) <= room && name_bytes <= length &&
-           le64_get(header->sequence) == sequence &&
-           le64_get(header->checksum) ==
-               segment_record_checksum(&reader->id, offset, word, sequence,
-                                       at + SEGMENT_RECORD_HEADER_BYTES, length) &&
-           destination_is_sane(word, at + SEGMENT_RECORD_HEADER_BYTES);
+    if (length == 0 || segment_record_bytes_in(reader->version, length) > room ||
+        name_bytes > length || le64_get(header->sequence) != sequence)
+        return false;
+    struct segment_record_place place = {&reader->id, offset, word, sequence,
+                                         appended_ns_at(reader, offset)};
+    return le64_get(header->checksum) ==
+               segment_record_checksum(reader->version, &place, body, length) &&
+           destination_is_sane(word, body);
+}
+
+/* Whether a record's header fits the file at `offset`. */
+static bool
+header_fits(const struct segment_reader *reader, uint64_t offset)
+{
+    return reader->file_bytes - offset >= segment_record_header_bytes(reader->version);
 }
 
 static uint64_t
@@ -142,9 +171,8 @@ enum segment_next
 segment_reader_next(struct segment_reader *reader, struct segment_record *record_r)
 {
     uint64_t offset = reader->position.offset;
-    if (reader->file_bytes - offset < SEGMENT_RECORD_HEADER_BYTES)
+    if (!header_fits(reader, offset))
         return SEGMENT_NEXT_NONE;
-    const char *at = reader->memory + offset;
     uint64_t word = load_word(reader, offset);
     if (word == 0)
         return SEGMENT_NEXT_NONE;
@@ -153,13 +181,14 @@ segment_reader_next(struct segment_reader *reader, struct segment_record *record
 
     uint16_t kind = (uint16_t)(word >> 32);
     size_t name_bytes = (size_t)(word >> 48);
-    struct bytes body = {at + SEGMENT_RECORD_HEADER_BYTES, (uint32_t)word};
+    struct bytes body = {body_at(reader, offset), (uint32_t)word};
     if (kind == SEGMENT_SEAL)
         return seal_is_true(reader, body) ? SEGMENT_NEXT_SEALED : SEGMENT_NEXT_DAMAGED;
     record_r->kind = (enum segment_kind)kind;
     record_r->name = (struct bytes){body.data, name_bytes};
     record_r->payload = (struct bytes){body.data + name_bytes, body.size - name_bytes};
-    reader->position.offset += segment_record_bytes(body.size);
+    record_r->appended_ns = appended_ns_at(reader, offset);
+    reader->position.offset += segment_record_bytes_in(reader->version, body.size);
     reader->position.sequence++;
     return SEGMENT_NEXT_RECORD;
 }
@@ -168,7 +197,7 @@ bool
 segment_reader_has_more(const struct segment_reader *reader)
 {
     uint64_t offset = reader->position.offset;
-    for (; offset + SEGMENT_RECORD_HEADER_BYTES <= reader->file_bytes;
+    for (; offset < reader->file_bytes && header_fits(reader, offset);
          offset += SEGMENT_ALIGNMENT) {
         uint64_t word = load_word(reader, offset);
         if (word == 0)

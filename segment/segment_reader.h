@@ -23,6 +23,7 @@ struct segment_position {
 struct segment_facts {
     struct segment_identity identity;
     struct segment_id id;
+    uint32_t version;
     uint64_t file_bytes;
     struct segment_position start;
 };

@@ -158,9 +158,11 @@ write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, st
     if (payload.size > 0)
         memcpy(body + name.size, payload.data, payload.size);
     struct segment_record_header *header = (void *)at;
-    le64_put(header->sequence, writer->next_sequence);
-    le64_put(header->checksum, segment_record_checksum(&writer->id, writer->offset, word,
-                                                       writer->next_sequence, body, body_bytes));
+    struct segment_record_place place = {&writer->id, writer->offset, word, writer->next_sequence,
+                                         clock_realtime_ns()};
+    le64_put(header->sequence, place.sequence);
+    le64_put(header->appended_ns, place.appended_ns);
+    le64_put(header->checksum, segment_record_checksum(SEGMENT_VERSION, &place, body, body_bytes));
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
 
     writer->offset += segment_record_bytes(body_bytes);

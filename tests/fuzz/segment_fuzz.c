@@ -31,7 +31,7 @@
 
 #define IMAGE_BYTES_MAX (64U << 10)
 #define HEADER_FIELDS_BYTES 80U
-#define POSITIONS_MAX (IMAGE_BYTES_MAX / SEGMENT_RECORD_HEADER_BYTES)
+#define POSITIONS_MAX (IMAGE_BYTES_MAX / SEGMENT_RECORD_HEADER_BYTES_V1)
 #define APPENDED_MAX 24U
 #define BODY_BYTES_MAX 8192U
 #define DAMAGES_MAX 8U
@@ -68,8 +68,8 @@ static int file_fd = -1;
 static bool
 same_record(const struct segment_record *a, const struct segment_record *b)
 {
-    return a->kind == b->kind && bytes_equal(a->name, b->name) &&
-           bytes_equal(a->payload, b->payload);
+    return a->kind == b->kind && a->appended_ns == b->appended_ns &&
+           bytes_equal(a->name, b->name) && bytes_equal(a->payload, b->payload);
 }
 
 static bool
@@ -281,7 +281,7 @@ append(struct segment_writer *writer, int fd, struct fuzz_input *input)
         return false;
     record->offset = written.end;
     struct segment_record given = {
-        record->kind, {record->body, record->name_bytes}, {payload, payload_bytes}};
+        record->kind, {record->body, record->name_bytes}, {payload, payload_bytes}, 0};
     segment_writer_append(writer, &given);
     written.end += segment_record_bytes(record->body_bytes);
     written.count++;
@@ -345,7 +345,7 @@ make_other(void)
     struct fuzz_image other = {other_bytes, written.pristine_bytes, IMAGE_BYTES_MAX};
     memcpy(other.bytes, written.pristine, other.size);
     memset(other.bytes + 32, 0x77, SEGMENT_ID_BYTES);
-    layout_name_header(&other, &before);
+    layout_name_header(&other, &before, SEGMENT_VERSION);
     layout_mend_header(&other);
     layout_mend_records(&other, 0);
 }
@@ -367,7 +367,7 @@ run_program(struct fuzz_input *input)
     if (cut < image.size)
         image.size = cut;
     if ((mending & 2) != 0 && image.size >= HEADER_FIELDS_BYTES)
-        layout_name_header(&image, &identity);
+        layout_name_header(&image, &identity, SEGMENT_VERSION);
     if ((mending & 4) != 0)
         layout_mend_header(&image);
     bool forged = (mending & 8) != 0;
@@ -413,7 +413,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_image image = spread(input.at, input.left, mode != MODE_BYTES);
     if (mode == MODE_FORGED) {
         if ((choices & 1) == 0)
-            layout_name_header(&image, &identity);
+            layout_name_header(&image, &identity, 1 + ((choices >> 4) & 1));
         layout_mend_header(&image);
         layout_mend_records(&image, (unsigned)(choices >> 1));
     }

@@ -15,6 +15,7 @@
 /* What a header page that is right says. */
 struct layout {
     const unsigned char *id; /* in the image */
+    uint64_t version;
     uint64_t first_sequence;
 };
 
@@ -34,8 +35,9 @@ bool layout_has_more(const struct layout *layout, const struct fuzz_image *image
 /* Puts the header's checksum right. */
 void layout_mend_header(struct fuzz_image *image);
 
-/* Makes the header that of the segment, and of a file of this size. */
-void layout_name_header(struct fuzz_image *image, const struct segment_identity *identity);
+/* Makes the header that of the segment, in that version, and of a file of this size. */
+void layout_name_header(struct fuzz_image *image, const struct segment_identity *identity,
+                        uint64_t version);
 
 enum layout_mend { LAYOUT_MEND_SEQUENCE = 1, LAYOUT_MEND_LENGTH = 2, LAYOUT_MEND_SEAL = 4 };
 

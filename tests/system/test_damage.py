@@ -9,7 +9,7 @@ from processes import stop
 from waiting import until
 
 HEADER_BYTES = 4096
-RECORD_HEADER_BYTES = 24
+RECORD_HEADER_BYTES = 32
 COUNT = 20
 DAMAGED = 12  # this record is the first that is damaged
 SET_ASIDE = "a damaged segment is set aside in quarantine/"
@@ -69,8 +69,8 @@ def test_segment_that_is_whole(stage):
     assert adapter.output("a.txt") == text_of(metrics) and adapter.quarantined() == []
 
 
-@pytest.mark.parametrize("place", [0, 3, 4, 7, 8, 16, 24, 60], ids=[
-    "length", "length-high", "kind", "name", "sequence", "checksum", "destination", "payload"])
+@pytest.mark.parametrize("place", [0, 3, 4, 7, 8, 16, 24, 32, 60], ids=[
+    "length", "length-high", "kind", "name", "sequence", "checksum", "time", "destination", "payload"])
 def test_flipped_bit_in_a_record(stage, place):
     """One bit of one record is wrong, wherever: the records before it are merged, it and those after it are kept."""
     adapter, metrics, segment = leave_segments(stage)

@@ -14,7 +14,7 @@ from processes import resume, stop
 from traffic import Sender
 
 HEADER_BYTES = 4096
-RECORD_HEADER_BYTES = 24
+RECORD_HEADER_BYTES = 32
 NOBODY = 65534
 COUNT = 20
 
@@ -119,7 +119,7 @@ def test_dump(stage):
         begin = plain.index(f"{name} ", position)
         head, rest = plain[begin:].split("\n", 1)
         words = head.split()
-        assert words[1] == str(number) and words[3:] == [r"file:a\x20b.txt", str(len(text)), "waiting"]
+        assert words[1] == str(number) and words[4:] == [r"file:a\x20b.txt", str(len(text)), "waiting"]
         assert rest.startswith(text)
         position = begin + len(head) + 1 + len(text)
     assert position == len(plain)
@@ -167,7 +167,7 @@ def test_damage_and_quarantine(stage):
     assert f"damage: quarantine/{aside}: offset {offset}: " in result.stdout
     (row,), _ = listed(result.stdout)
     assert row["STATE"] == "quarantined" and row["RECORDS"] == "1" and row["CONSUMED"] == "-"
-    assert segments(adapter.root, "--dump", "--escape").stdout.splitlines()[0].split()[5] == "aside"
+    assert segments(adapter.root, "--dump", "--escape").stdout.splitlines()[0].split()[6] == "aside"
 
 
 def test_damaged_ledger(stage):

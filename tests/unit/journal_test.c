@@ -103,7 +103,7 @@ append_sized(struct fixture *f, size_t payload_bytes, uint64_t now_ms)
 {
     char *payload = calloc(1, payload_bytes);
     assert_non_null(payload);
-    struct segment_record record = {SEGMENT_FILE, {"big", 3}, {payload, payload_bytes}};
+    struct segment_record record = {SEGMENT_FILE, {"big", 3}, {payload, payload_bytes}, 0};
     int result = journal_append(f->journal, &record, now_ms);
     free(payload);
     return result;
@@ -272,7 +272,7 @@ test_a_record_larger_than_a_segment_gets_one_of_its_own(void **state)
     begin(f);
     append_many(f, 3);
     assert_int_equal(append_sized(f, payload, NOW_MS), 0);
-    struct segment_record small = {SEGMENT_FILE, {"small", 5}, {"after", 5}};
+    struct segment_record small = {SEGMENT_FILE, {"small", 5}, {"after", 5}, 0};
     assert_int_equal(journal_append(f->journal, &small, NOW_MS), 0);
     journal_close(&f->journal);
 

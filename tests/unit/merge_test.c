@@ -62,7 +62,8 @@ begin(struct fixture *f, uint32_t slot, uint64_t number, uint64_t first_sequence
 static void
 append(struct segment_writer *writer, const char *output, const char *text)
 {
-    struct segment_record record = {SEGMENT_FILE, {output, strlen(output)}, {text, strlen(text)}};
+    struct segment_record record = {
+        SEGMENT_FILE, {output, strlen(output)}, {text, strlen(text)}, 0};
     segment_writer_append(writer, &record);
 }
 

@@ -35,7 +35,7 @@ append_numbered(struct segment_writer *writer, uint64_t i)
     size_t size = body_of(i, body);
     char name[16];
     int name_bytes = snprintf(name, sizeof(name), "out-%llu", (unsigned long long)(i % 3));
-    struct segment_record record = {SEGMENT_FILE, {name, (size_t)name_bytes}, {body, size}};
+    struct segment_record record = {SEGMENT_FILE, {name, (size_t)name_bytes}, {body, size}, 0};
     segment_writer_append(writer, &record);
 }
 
@@ -122,7 +122,7 @@ static void
 test_a_full_segment_still_takes_its_seal(void **state)
 {
     char body[100] = {0};
-    struct segment_record record = {SEGMENT_STANDARD_OUTPUT, {NULL, 0}, {body, sizeof(body)}};
+    struct segment_record record = {SEGMENT_STANDARD_OUTPUT, {NULL, 0}, {body, sizeof(body)}, 0};
     uint64_t file_bytes = segment_writer_file_bytes(sizeof(body));
     struct segment_writer *writer = create_writer(*state, file_bytes);
     uint64_t appended = 0;
@@ -237,7 +237,7 @@ test_flipped_bytes_never_invent_a_record(void **state)
     for (size_t at = 0; at < size; at++) {
         if (at == 80)
             at = SEGMENT_HEADER_BYTES; /* what follows the header in its page means nothing */
-        if (at == 5500)
+        if (at == 5600)
             break; /* nothing is written there any more */
         data[at] = (char)(data[at] ^ 0x41);
         shorter += read_prefix(scratch, data, size) < records ? 1 : 0;
@@ -256,9 +256,50 @@ test_a_truncated_segment_is_refused(void **state)
     segment_writer_seal(&writer);
     size_t size = 0;
     char *data = scratch_get(scratch, SEALED_NAME, &size);
-    for (size_t left = 0; left < size; left += 13)
+    for (size_t left = 0; left < size; left++)
         assert_int_equal(read_prefix(scratch, data, left), 0);
     free(data);
+}
+
+static void
+test_a_header_of_a_later_version_is_refused(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct segment_writer *writer = create_writer(scratch, 8192);
+    append_numbered(writer, 0);
+    segment_writer_seal(&writer);
+    size_t size = 0;
+    char *data = scratch_get(scratch, SEALED_NAME, &size);
+    for (uint32_t version = 0; version < 5; version++) {
+        struct segment_header *header = (void *)data;
+        le32_put(header->version, version);
+        le64_put(header->checksum, segment_header_checksum(header));
+        scratch_put(scratch, SEALED_NAME, data, size);
+        struct segment_facts facts;
+        const char *reason = NULL;
+        int fd = segment_store_open(scratch->fd, &sealed_entry);
+        int result = segment_facts_read(&facts, fd, &identity, &reason);
+        (void)close(fd);
+        bool known = version >= SEGMENT_VERSION_OLDEST && version <= SEGMENT_VERSION;
+        assert_int_equal(result, known ? 0 : -EBADMSG);
+        if (!known)
+            assert_string_equal(reason, "the header is of an unknown version");
+    }
+    free(data);
+}
+
+static void
+test_a_record_carries_the_time_it_was_appended(void **state)
+{
+    uint64_t before_ns = clock_realtime_ns();
+    struct segment_writer *writer = create_writer(*state, 8192);
+    append_numbered(writer, 0);
+    struct segment_reader *reader = open_reader(*state, &open_entry);
+    struct segment_record record;
+    assert_int_equal(segment_reader_next(reader, &record), SEGMENT_NEXT_RECORD);
+    assert_in_range(record.appended_ns, before_ns, clock_realtime_ns());
+    segment_reader_close(&reader);
+    segment_writer_seal(&writer);
 }
 
 static void
@@ -421,6 +462,10 @@ main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_truncated_segment_is_refused, scratch_setup,
                                         scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_header_of_a_later_version_is_refused, scratch_setup,
+                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_record_carries_the_time_it_was_appended,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_record_of_another_place_is_damage, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_hole_in_front_of_a_record_is_no_end, scratch_setup,

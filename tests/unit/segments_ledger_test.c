@@ -170,9 +170,9 @@ test_outputs_count_what_waits(void **state)
     struct fixture *f = *state;
     struct segments_outputs outputs = {.list = NULL};
     struct segments_ledger ledger = read_as(f, f->name);
-    const struct segment_record known = {SEGMENT_FILE, output_name, {"text", 4}};
-    const struct segment_record unknown = {SEGMENT_FILE, {"logs/aa", 7}, {"text", 4}};
-    const struct segment_record standard = {SEGMENT_STANDARD_OUTPUT, {NULL, 0}, {"text", 4}};
+    const struct segment_record known = {SEGMENT_FILE, output_name, {"text", 4}, 0};
+    const struct segment_record unknown = {SEGMENT_FILE, {"logs/aa", 7}, {"text", 4}, 0};
+    const struct segment_record standard = {SEGMENT_STANDARD_OUTPUT, {NULL, 0}, {"text", 4}, 0};
     const struct segment_id other = {{1}};
     bool consumed;
     assert_int_equal(segments_outputs_add_ledger(&outputs, &ledger.state), 0);

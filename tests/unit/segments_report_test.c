@@ -138,19 +138,21 @@ static void
 test_records(void **state)
 {
     (void)state;
-    const struct segment_record ended = {SEGMENT_FILE, {"a.txt", 5}, {"one\ntwo\n", 8}};
-    const struct segment_record unended = {SEGMENT_STANDARD_OUTPUT, {NULL, 0}, {"t\t\\\0\x1b[", 6}};
-    const struct segment_record empty = {SEGMENT_FILE, {"a", 1}, {"", 0}};
+    const struct segment_record ended = {
+        SEGMENT_FILE, {"a.txt", 5}, {"one\ntwo\n", 8}, 1552698123005999999};
+    const struct segment_record unended = {
+        SEGMENT_STANDARD_OUTPUT, {NULL, 0}, {"t\t\\\0\x1b[", 6}, 0};
+    const struct segment_record empty = {SEGMENT_FILE, {"a", 1}, {"", 0}, 0};
     const struct segment_position at = {4096, 12};
     FILE *out = begin();
     segments_report_record(out, "f", &ended, at, SEGMENTS_WAITING, false);
     segments_report_record(out, "f", &ended, at, SEGMENTS_CONSUMED, true);
     segments_report_record(out, "f", &unended, at, SEGMENTS_ASIDE, true);
     segments_report_record(out, "f", &empty, at, SEGMENTS_ASIDE, false);
-    expect(out, "f 12 4096 file:a.txt 8 waiting\none\ntwo\n"
-                "f 12 4096 file:a.txt 8 consumed one\\ntwo\\n\n"
-                "f 12 4096 stdout 6 aside t\\t\\\\\\x00\\x1b[\n"
-                "f 12 4096 file:a 0 aside\n\n");
+    expect(out, "f 12 4096 2019-03-16T01:02:03.005Z file:a.txt 8 waiting\none\ntwo\n"
+                "f 12 4096 2019-03-16T01:02:03.005Z file:a.txt 8 consumed one\\ntwo\\n\n"
+                "f 12 4096 - stdout 6 aside t\\t\\\\\\x00\\x1b[\n"
+                "f 12 4096 - file:a 0 aside\n\n");
 }
 
 int

@@ -14,7 +14,7 @@
 #define RECORDS 5U
 
 static const struct segment_identity identity = {3, 17, 2};
-static const struct segment_record sample = {SEGMENT_FILE, {"a", 1}, {"0123456789", 10}};
+static const struct segment_record sample = {SEGMENT_FILE, {"a", 1}, {"0123456789", 10}, 0};
 
 /* What a survey gave out. */
 struct taken {
@@ -127,8 +127,8 @@ test_torn_tail_is_no_damage(void **state)
 {
     make_segment(*state, false);
     uint64_t end = SEGMENT_HEADER_BYTES + RECORDS * segment_record_bytes(11);
-    /* A writer died in the middle: body, sequence and checksum are there, the length is not. */
-    poke(*state, OPEN_NAME, end + 8, "sequence checksum and a body", 28);
+    /* A writer died in the middle: body, sequence, checksum and time are there, the length is not. */
+    poke(*state, OPEN_NAME, end + 8, "sequence, checksum, time and a body", 35);
     struct segments_survey found = surveyed(*state, OPEN_NAME);
     assert_int_equal(found.records, RECORDS);
     assert_null(found.damage);
@@ -137,7 +137,7 @@ test_torn_tail_is_no_damage(void **state)
 static void
 test_missing_record_is_damage(void **state)
 {
-    static const char zeros[40];
+    static const char zeros[48];
     make_segment(*state, false);
     uint64_t second = SEGMENT_HEADER_BYTES + segment_record_bytes(11);
     poke(*state, OPEN_NAME, second, zeros, (size_t)segment_record_bytes(11));
