@@ -1,7 +1,7 @@
 # mygrpcadapter: `make` builds build/mygrpcadapter; `make help` lists the rest.
 #
-# SAN=address,undefined (or thread) builds and tests a sanitizer variant in a directory of its own; WERROR=1 makes
-# warnings errors, as .ci/run does.
+# SAN=address,undefined (or thread) builds and tests a sanitizer variant in a directory of its own, CRASH=1 one that the
+# crash tests can have die at named places; WERROR=1 makes warnings errors, as .ci/run does.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -9,7 +9,8 @@ SHELL := /bin/bash
 
 comma := ,
 SAN ?=
-BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+CRASH ?=
+BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(CRASH),-crash)
 PROGRAM := $(BUILD)/mygrpcadapter
 PYTHON := /usr/bin/python3
 
@@ -47,7 +48,8 @@ WARNINGS_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-convers
 WARNINGS := $(WARNINGS_COMMON) -Wstrict-prototypes -Wmissing-prototypes
 HARDENING := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-CPPFLAGS += -D_GNU_SOURCE -DMYGRPCADAPTER_VERSION='"$(VERSION)"' -I. -isystem $(BUILD)/proto
+CPPFLAGS += -D_GNU_SOURCE -DMYGRPCADAPTER_VERSION='"$(VERSION)"' $(if $(CRASH),-DMYGRPCADAPTER_CRASH_POINTS) -I. \
+	-isystem $(BUILD)/proto
 CFLAGS += -std=c17 -O2 -g $(WARNINGS) $(HARDENING) $(SANITIZE)
 CXXFLAGS += -std=c++17 -O2 -g $(WARNINGS_COMMON) $(HARDENING) $(SANITIZE) -fno-exceptions -fno-rtti
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE)
@@ -125,9 +127,9 @@ run: all
 
 # ---- checks
 
-.PHONY: check check-unit check-system check-structure unit-programs
+.PHONY: check check-unit check-system check-structure check-crash-points unit-programs
 check: deps
-	@$(MAKE) --no-print-directory check-structure check-unit check-system
+	@$(MAKE) --no-print-directory check-structure check-unit check-system check-crash-points
 
 unit-programs: $(UNIT_TESTS)
 
@@ -136,6 +138,11 @@ check-unit: $(UNIT_TESTS)
 
 check-system: all
 	MYGRPCADAPTER=$(PROGRAM) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system
+
+# A program that the tests can have die at named places (common/crash_point.h).
+check-crash-points:
+	@$(MAKE) --no-print-directory -s CRASH=1 all
+	MYGRPCADAPTER=build-crash/mygrpcadapter $(PYTHON) -m pytest -q -p no:cacheprovider tests/system/test_crash_points.py
 
 check-structure:
 	@tests/check-structure

@@ -23,6 +23,7 @@
 #include "collector/merge.h"
 #include "common/child.h"
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
@@ -190,11 +191,13 @@ collector_main(const struct heritage *heritage)
         return EXIT_FAILURE;
     if (!get_lock(&collector))
         return collector.draining ? EX_TEMPFAIL : EXIT_FAILURE;
+    crash_point("collector.locked");
     result = merge_open(&collector.merge, heritage);
     if (result != 0) {
         log_write(LOG_LEVEL_ERROR, "cannot recover the outputs", LOG_FIELDS(log_error(result)));
         return EXIT_FAILURE;
     }
+    crash_point("collector.recovered");
     collector.worked_ms = clock_monotonic_ms();
     child_ready(heritage);
     int code = merge_until_drained(&collector);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/output_path.h"
@@ -183,6 +184,7 @@ file_prepare(struct destination *destination, struct ledger_mark *mark_r)
     int result = destination->fd < 0 ? 0 : leave_if_replaced(destination);
     if (result == 0 && destination->fd < 0) {
         int fd = open_or_create(destination);
+        crash_point("file.opened");
         result = fd < 0 ? fd : adopt(destination, fd);
     }
     if (result == 0)
@@ -222,6 +224,7 @@ file_deliver(struct destination *destination, const struct iovec *records, size_
         size_t whole = whole_records(records + delivered, chunk, (size_t)written, &bytes);
         destination->size += bytes;
         delivered += whole;
+        crash_point("file.written");
         /* A short write, as on a volume that is filling up, may end inside a record: nobody shall
          * read half of it. What cannot be cut off now is the ledger's to remember. */
         size_t torn = (size_t)written - bytes;
@@ -244,6 +247,7 @@ file_sync(struct destination *destination)
         return 0; /* nothing was there to undo */
     if (fdatasync(destination->fd) != 0)
         return -errno;
+    crash_point("file.synced");
     if (destination->named)
         return 0;
     int result = output_path_sync_directories(
@@ -276,6 +280,7 @@ file_undo(struct destination *destination, const struct ledger_mark *mark)
         return 0;
     if (ftruncate(destination->fd, (off_t)mark->offset) != 0)
         return -errno;
+    crash_point("file.cut_back");
     log_write(
         LOG_LEVEL_INFO, "an unfinished batch was cut off and will be written again",
         LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size - mark->offset)));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "common/crash_point.h"
 #include "common/invariant.h"
 #include "common/log.h"
 
@@ -143,6 +144,7 @@ ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
     if (written != bytes)
         return written < 0 ? -errno : -ENOSPC; /* the other block still stands */
     ledger->generation = generation;
+    crash_point("ledger.written");
     return 0;
 }
 
@@ -300,12 +302,14 @@ create_file(struct ledger *ledger)
         openat(ledger->directory_fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (ledger->fd < 0)
         return -errno;
+    crash_point("ledger.created");
     int result = ledger_write(ledger, &nothing, NULL, 0);
     if (result == 0)
         result = ledger_write(ledger, &nothing, NULL, 0); /* both blocks have room on the volume */
     if (result == 0 &&
         renameat(ledger->directory_fd, temporary, ledger->directory_fd, ledger->file_name) != 0)
         result = -errno;
+    crash_point("ledger.renamed");
     if (result != 0)
         (void)unlinkat(ledger->directory_fd, temporary, 0);
     return result;
@@ -373,5 +377,6 @@ ledger_remove(struct ledger **lp)
     if (unlinkat((*lp)->directory_fd, (*lp)->file_name, 0) != 0 && errno != ENOENT)
         log_write(LOG_LEVEL_WARNING, "cannot remove a ledger",
                   LOG_FIELDS(log_string("ledger", (*lp)->file_name), log_error(errno)));
+    crash_point("ledger.removed");
     ledger_close(lp);
 }

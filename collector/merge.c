@@ -20,6 +20,7 @@
 #include "collector/output.h"
 #include "collector/sources.h"
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
@@ -378,6 +379,7 @@ sync_removals(const struct merge *merge)
     if (merge->heritage->settings->segments_durability == DURABILITY_MACHINE &&
         fsync(merge->heritage->segments_fd) != 0)
         fail(-errno);
+    crash_point("merge.removals_synced");
 }
 
 void

@@ -10,6 +10,7 @@
 #include "collector/batch.h"
 #include "collector/destination.h"
 #include "collector/positions.h"
+#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
@@ -260,6 +261,7 @@ set_aside(struct output *output)
     output->unfinished.length = 0;
     output->begun.bytes = 0;
     output->hopeless_since_ms = 0;
+    crash_point("output.set_aside");
     return 0;
 }
 
@@ -273,6 +275,7 @@ undo(struct output *output)
         return result;
     if (is_durable(output))
         require_sync(output, output->ways->sync(output->destination));
+    crash_point("output.undone");
     output->unfinished.length = 0;
     return 0;
 }
@@ -393,13 +396,17 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
     size_t delivered = 0;
     int error = begin_batch(output, sources, &delivery);
     if (error == 0) {
+        crash_point("output.intent_noted");
         delivered = output->ways->deliver(output->destination, output->batch.payloads,
                                           output->batch.count, &delivery);
         error = delivery.error;
         INVARIANT(delivered == output->batch.count || error != 0);
+        crash_point("output.delivered");
         if (is_durable(output))
             require_sync(output, output->ways->sync(output->destination));
+        crash_point("output.synced");
         settle(output, sources, &delivery, delivered);
+        crash_point("output.settled");
     }
     batch_give_back(&output->batch, delivered);
     if (delivered > 0)

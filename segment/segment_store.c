@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/crash_point.h"
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
 #define NEW_FILE_GRACE_S 10
@@ -149,8 +150,10 @@ segment_store_take_over(int directory_fd, const struct segment_identity *identit
     if (fd < 0)
         return fd;
     int result = 0;
+    crash_point("store.locked");
     if (renameat2(directory_fd, open_name, directory_fd, sealed_name, RENAME_NOREPLACE) != 0)
         result = -errno;
+    crash_point("store.taken_over");
     (void)close(fd);
     return result;
 }
@@ -169,7 +172,9 @@ segment_store_remove(int directory_fd, const struct segment_identity *identity)
 {
     char name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(name, identity, SEGMENT_STATE_SEALED);
-    return unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
+    int result = unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
+    crash_point("store.removed");
+    return result;
 }
 
 int
@@ -195,6 +200,7 @@ segment_store_quarantine(int directory_fd, const char *name)
 {
     if (mkdirat(directory_fd, SEGMENT_QUARANTINE, 0700) != 0 && errno != EEXIST)
         return -errno;
+    crash_point("store.quarantine_made");
     for (unsigned copy = 0; copy < 1000; copy++) {
         char target[NAME_MAX + 64];
         int length =
@@ -203,8 +209,10 @@ segment_store_quarantine(int directory_fd, const char *name)
         if (length < 0 || length >= (int)sizeof(target))
             return -EINVAL;
         if (renameat2(directory_fd, name, directory_fd, target, RENAME_NOREPLACE) == 0 ||
-            errno == ENOENT)
+            errno == ENOENT) {
+            crash_point("store.quarantined");
             return 0;
+        }
         if (errno != EEXIST)
             return -errno;
     }

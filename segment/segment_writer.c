@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/invariant.h"
 #include "common/log.h"
 #include "segment/segment_name.h"
@@ -66,6 +67,7 @@ prepare_file(struct segment_writer *writer)
     int error = posix_fallocate(writer->fd, 0, (off_t)writer->file_bytes);
     if (error != 0)
         return -error;
+    crash_point("segment.allocated");
     void *memory =
         mmap(NULL, writer->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, writer->fd, 0);
     if (memory == MAP_FAILED)
@@ -74,6 +76,7 @@ prepare_file(struct segment_writer *writer)
     if (getrandom(&writer->id, sizeof(writer->id), 0) != (ssize_t)sizeof(writer->id))
         return -EIO;
     write_header(writer);
+    crash_point("segment.header_written");
     return 0;
 }
 
@@ -93,6 +96,7 @@ rename_file(const struct segment_writer *writer, const char *from, const char *t
 {
     if (renameat2(writer->directory_fd, from, writer->directory_fd, to, RENAME_NOREPLACE) != 0)
         return -errno;
+    crash_point("segment.renamed");
     return writer->durable && fsync(writer->directory_fd) != 0 ? -errno : 0;
 }
 
@@ -120,11 +124,15 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     segment_name_format(open_name, identity, SEGMENT_STATE_OPEN);
     segment_name_format(sealed_name, identity, SEGMENT_STATE_SEALED);
     writer->fd = openat(directory_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int result = writer->fd < 0 ? -errno : prepare_file(writer);
+    int result = writer->fd < 0 ? -errno : 0;
+    crash_point("segment.created");
+    if (result == 0)
+        result = prepare_file(writer);
     if (result == 0 && faccessat(directory_fd, sealed_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         result = -EEXIST;
     if (result == 0 && durable && fsync(writer->fd) != 0)
         result = -errno;
+    crash_point("segment.synced");
     if (result == 0)
         result = rename_file(writer, new_name, open_name);
     if (result != 0) {
@@ -163,7 +171,9 @@ write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, st
     le64_put(header->sequence, place.sequence);
     le64_put(header->appended_ns, place.appended_ns);
     le64_put(header->checksum, segment_record_checksum(SEGMENT_VERSION, &place, body, body_bytes));
+    crash_point("segment.record_stored");
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
+    crash_point("segment.record_published");
 
     writer->offset += segment_record_bytes(body_bytes);
     writer->next_sequence++;
@@ -215,8 +225,10 @@ segment_writer_seal(struct segment_writer **wp)
     segment_name_format(open_name, &writer->identity, SEGMENT_STATE_OPEN);
     segment_name_format(sealed_name, &writer->identity, SEGMENT_STATE_SEALED);
     int result = writer->durable ? segment_writer_sync(writer) : 0;
+    crash_point("segment.seal_synced");
     if (result == 0)
         result = rename_file(writer, open_name, sealed_name);
+    crash_point("segment.sealed");
     if (result != 0)
         log_write(LOG_LEVEL_WARNING, "cannot seal a segment; it is left to the collector",
                   LOG_FIELDS(log_string("segment", open_name), log_error(result)));

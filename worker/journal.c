@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
@@ -80,6 +81,7 @@ journal_sync(struct journal *journal)
                   LOG_FIELDS(log_error(result)));
         _exit(EXIT_FAILURE);
     }
+    crash_point("journal.synced");
     (void)pthread_mutex_unlock(&journal->sync_lock);
 }
 

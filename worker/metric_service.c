@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/settings.h"
@@ -115,6 +116,7 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
     if (result == 0) {
         result = journal_append(service->journal, &record, now_ms);
         if (result == 0) {
+            crash_point("call.appended");
             /* OK, and the response is the empty message. */
             answer_r->after_sync =
                 service->heritage->settings->segments_durability == DURABILITY_MACHINE;

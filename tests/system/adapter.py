@@ -15,7 +15,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("MYGRPCADAPTER", "build/mygrpcadapter"))
 if not PROGRAM.is_absolute():
     PROGRAM = REPOSITORY / PROGRAM
-SANITIZED = b"__asan_init" in PROGRAM.read_bytes() if PROGRAM.exists() else False
+IMAGE = PROGRAM.read_bytes() if PROGRAM.exists() else b""
+SANITIZED = b"__asan_init" in IMAGE
+CRASH_POINTS = b"MYGRPCADAPTER_CRASH_POINTS" in IMAGE  # built with `make CRASH=1`
 
 START_SECONDS = 30.0
 END_SECONDS = 40.0
