@@ -20,7 +20,6 @@
 #include "collector/output.h"
 #include "collector/sources.h"
 #include "common/clock.h"
-#include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
@@ -137,7 +136,8 @@ merge_open(struct merge **out, const struct heritage *heritage)
         return -ENOMEM;
     merge->heritage = heritage;
     merge->stale = true;
-    sources_init(&merge->sources, heritage->segments_fd);
+    sources_init(&merge->sources, heritage->segments_fd,
+                 heritage->settings->segments_durability == DURABILITY_MACHINE);
     int result = recover_outputs(merge);
     if (result != 0) {
         merge_close(&merge);
@@ -350,7 +350,9 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     retry_outputs(merge, now_ms);
     size_t records = read_sources(merge);
     deliver_all(merge, now_ms);
-    sources_retire(&merge->sources, forget_source, merge);
+    int result = sources_retire(&merge->sources, forget_source, merge);
+    if (result != 0)
+        fail(result);
     return (int64_t)records;
 }
 
@@ -372,21 +374,10 @@ merge_retry_in_ms(const struct merge *merge, uint64_t now_ms)
     return soonest;
 }
 
-/* A ledger must not be gone while the disk still has a segment it tells of. */
-static void
-sync_removals(const struct merge *merge)
-{
-    if (merge->heritage->settings->segments_durability == DURABILITY_MACHINE &&
-        fsync(merge->heritage->segments_fd) != 0)
-        fail(-errno);
-    crash_point("merge.removals_synced");
-}
-
 void
 merge_rest(struct merge *merge)
 {
     size_t kept = 0;
-    bool synced = false;
     for (size_t i = 0; i < merge->output_count; i++) {
         struct output *output = merge->outputs[i];
         output_rest(output);
@@ -394,9 +385,6 @@ merge_rest(struct merge *merge)
             merge->outputs[kept++] = output;
             continue;
         }
-        if (!synced)
-            sync_removals(merge);
-        synced = true;
         output_close(&output, true);
     }
     merge->output_count = kept;

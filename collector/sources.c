@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/crash_point.h"
 #include "common/invariant.h"
 #include "common/log.h"
 #include "segment/segment_store.h"
@@ -14,9 +15,9 @@
 #define MISSING_MS 3000
 
 void
-sources_init(struct sources *sources, int directory_fd)
+sources_init(struct sources *sources, int directory_fd, bool durable)
 {
-    *sources = (struct sources){.directory_fd = directory_fd};
+    *sources = (struct sources){.directory_fd = directory_fd, .durable = durable};
 }
 
 static void
@@ -393,23 +394,44 @@ retire_file(struct sources *sources, const struct source *source)
     return result;
 }
 
-void
-sources_retire(struct sources *sources, void (*forget)(void *context, size_t index), void *context)
+/* Gets the files out of the way whose time has come. True if there were any. */
+static bool
+retire_files(struct sources *sources)
 {
-    size_t kept = 0;
+    bool any = false;
     for (size_t i = 0; i < sources->count; i++) {
         struct source *source = sources->list[i];
         if (source->ended)
             segment_reader_close(&source->reader);
         if (source->ended && source->skipped.offset == 0 && retire_file(sources, source) == 0) {
-            forget(context, source->index);
-            sources->free_indexes[sources->free_count++] = source->index;
-            free(source);
-        } else {
-            sources->list[kept++] = source;
+            source->retired = true;
+            any = true;
         }
     }
+    return any;
+}
+
+int
+sources_retire(struct sources *sources, void (*forget)(void *context, size_t index), void *context)
+{
+    if (!retire_files(sources))
+        return 0;
+    if (sources->durable && fsync(sources->directory_fd) != 0)
+        return -errno;
+    crash_point("sources.retired");
+    size_t kept = 0;
+    for (size_t i = 0; i < sources->count; i++) {
+        struct source *source = sources->list[i];
+        if (!source->retired) {
+            sources->list[kept++] = source;
+            continue;
+        }
+        forget(context, source->index);
+        sources->free_indexes[sources->free_count++] = source->index;
+        free(source);
+    }
     sources->count = kept;
+    return 0;
 }
 
 void
@@ -421,5 +443,5 @@ sources_clear(struct sources *sources)
     }
     free(sources->list);
     free(sources->free_indexes);
-    sources_init(sources, sources->directory_fd);
+    sources_init(sources, sources->directory_fd, sources->durable);
 }

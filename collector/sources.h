@@ -22,6 +22,7 @@ struct source {
     bool final;   /* the writer is gone: what cannot be read now never will be */
     bool ended;   /* final, and read to its end or to its damage */
     bool damaged;
+    bool retired;                     /* its file is out of the way */
     uint64_t missing_since_ms;        /* not seen in the directory since; 0 = seen */
     struct segment_reader *reader;    /* NULL while nothing is to be read */
     struct segment_position position; /* of the next record to look at */
@@ -31,6 +32,7 @@ struct source {
 
 struct sources {
     int directory_fd;     /* borrowed */
+    bool durable;         /* what is removed must be gone from the disk before it is forgotten */
     struct source **list; /* ordered by segment_identity_compare() */
     size_t count;
     size_t capacity;
@@ -42,7 +44,7 @@ struct sources {
     struct log_brake brake;
 };
 
-void sources_init(struct sources *sources, int directory_fd);
+void sources_init(struct sources *sources, int directory_fd, bool durable);
 
 /* Brings the list up to date with the directory. Returns 0, or a negative errno if the directory
  * could not be seen as a whole; then nothing must be merged before a later call succeeds, since
@@ -62,9 +64,12 @@ void source_skip(struct source *source, struct segment_position at);
 void source_rewind(struct source *source);
 
 /* Lets go of the bytes of ended sources; removes the files of those with nothing passed over
- * (damaged ones go to quarantine) and forgets them, calling `forget(context, index)` for each. */
-void sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
-                    void *context);
+ * (damaged ones go to quarantine) and forgets them, calling `forget(context, index)` for each. With
+ * `durable` the disk has forgotten them first: an output's ledger must know of a segment as long as a
+ * loss of power could bring it back. Returns 0, or a negative errno if it cannot be told whether the
+ * disk has; the process must end then. */
+int sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
+                   void *context);
 
 /* Frees all of it; leaves the files alone. */
 void sources_clear(struct sources *sources);

@@ -27,7 +27,7 @@ GARBAGE = "00009-0000000001-0000000000.sealed"
 TAKES_BACK = ("file.cut_back", "output.undone")
 
 # Where nobody comes by with durability "process".
-ONLY_DURABLE = ("journal.synced", "file.synced", "merge.removals_synced")
+ONLY_DURABLE = ("journal.synced", "file.synced")
 
 
 def places():
