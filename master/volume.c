@@ -63,14 +63,39 @@ open_root(struct volume *volume, const char *path, struct complaint *complaint)
     return 0;
 }
 
+/* Waits until the name of an open directory is on the disk. Returns 0 or a negative errno. */
 static int
-open_segments(struct volume *volume, const char *path, struct complaint *complaint)
+sync_name(int directory_fd)
 {
+    int parent_fd = openat(directory_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent_fd < 0)
+        return -errno;
+    int result = fsync(parent_fd) == 0 ? 0 : -errno;
+    (void)close(parent_fd);
+    return result;
+}
+
+/* Makes the segment directory where it is missing, and opens it. With durability "machine" its name is
+ * synced whoever made it: that one may have died before it came to this. */
+static int
+make_segments(struct volume *volume, const struct settings *settings)
+{
+    const char *path = settings->segments_directory;
     if (mkdir(path, SEGMENTS_MODE) != 0 && errno != EEXIST)
-        return complain_path(complaint, "segments.directory", path, errno);
+        return -errno;
     volume->segments_fd = open_directory(path);
     if (volume->segments_fd < 0)
-        return complain_path(complaint, "segments.directory", path, -volume->segments_fd);
+        return volume->segments_fd;
+    return settings->segments_durability == DURABILITY_MACHINE ? sync_name(volume->segments_fd) : 0;
+}
+
+static int
+open_segments(struct volume *volume, const struct settings *settings, struct complaint *complaint)
+{
+    const char *path = settings->segments_directory;
+    int result = make_segments(volume, settings);
+    if (result != 0)
+        return complain_path(complaint, "segments.directory", path, -result);
     struct stat root;
     struct stat segments;
     if (fstat(volume->root_fd, &root) != 0 || fstat(volume->segments_fd, &segments) != 0)
@@ -134,7 +159,7 @@ volume_open(struct volume *out, const struct settings *settings, struct complain
     *out = (struct volume){.root_fd = -1, .segments_fd = -1, .lock_fd = -1};
     int result = open_root(out, settings->output_root, complaint);
     if (result == 0)
-        result = open_segments(out, settings->segments_directory, complaint);
+        result = open_segments(out, settings, complaint);
     if (result == 0)
         result = take_lock(out, settings->segments_directory, complaint);
     if (result != 0)
