@@ -217,7 +217,7 @@ file_deliver(struct destination *destination, const struct iovec *records, size_
         size_t chunk = count - delivered < IOV_MAX ? count - delivered : IOV_MAX;
         ssize_t written = writev(destination->fd, records + delivered, (int)chunk);
         if (written < 0) {
-            delivery->error = errno == EINTR ? 0 : -errno;
+            delivery->error = -errno;
             continue;
         }
         size_t bytes;
