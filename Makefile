@@ -100,6 +100,7 @@ help:
 	@echo "make              builds $(PROGRAM)"
 	@echo "make demo         installs what is missing, builds, and shows one call from end to end"
 	@echo "make check        installs what is missing, builds, and runs all tests"
+	@echo "make check-crash  the long form of the crash tests: half an hour of kills, failing calls and power cuts"
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
@@ -129,7 +130,8 @@ run: all
 
 .PHONY: check check-unit check-system check-structure check-crash-points unit-programs
 check: deps
-	@$(MAKE) --no-print-directory check-structure check-unit check-system check-crash-points
+	@$(MAKE) --no-print-directory check-structure check-unit check-crash-short check-crash-points \
+		check-system
 
 unit-programs: $(UNIT_TESTS)
 
@@ -148,7 +150,7 @@ check-structure:
 	@tests/check-structure
 
 .PHONY: format check-format
-FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch])
+FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] tests/crash/*.[ch])
 format:
 	clang-format-14 -i $(FORMATTED)
 
@@ -175,6 +177,40 @@ $(BUILD)/tidy/%.ok: % .clang-tidy $(HEADERS) | $(PROTO_H)
 check-cppcheck:
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inconclusive --std=c11 \
 		--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE -I. $(FOLDERS)
+
+# ---- the crash suite: journals and a collector in one process, with every call to a file wrapped (tests/crash/calls.h)
+
+CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 unlinkat pwrite writev ftruncate \
+	posix_fallocate fsync fdatasync mmap flock fstat fstatat faccessat pread fdopendir readdir getrandom
+CRASH_SUITE := $(BUILD)/tests/crash-suite
+CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
+CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
+	$(addprefix $(BUILD)/,worker/journal.o common/output_path.o master/volume.o)
+# In memory: what reaches the disk is the suite's to say, and it is faster.
+CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
+
+$(CRASH_SUITE): $(CRASH_OBJECTS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(CRASH_WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
+
+-include $(CRASH_OBJECTS:.o=.d)
+
+# Kills at every call; failures at some; power cuts. SEED=N has a run again.
+.PHONY: check-crash-short check-crash
+check-crash-short: $(CRASH_SUITE)
+	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
+	@$(CRASH_RUN) kills
+	@$(CRASH_RUN) --stride 29 faults
+	@$(CRASH_RUN) --rounds 400 power
+
+# The long form, half an hour: every call fails in every way, many power cuts, and a storm of some minutes.
+STORM_SECONDS ?= 180
+check-crash: $(CRASH_SUITE) check-crash-points
+	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
+	@$(CRASH_RUN) kills faults
+	@$(CRASH_RUN) --rounds 30000 power
+	MYGRPCADAPTER=$(PROGRAM) MYGRPCADAPTER_STORM_SECONDS=$(STORM_SECONDS) $(if $(SEED),MYGRPCADAPTER_STORM_SEED=$(SEED)) \
+		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/test_storm.py
 
 # ---- fuzzing: the rules above under clang-14, in a directory of its own (tests/fuzz/fuzz.h)
 

@@ -1,0 +1,256 @@
+/* account.c -- keeps and checks the account; account.h. */
+#include "tests/crash/account.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define RECORDS_MAX 8192U
+#define OUTPUT_BYTES_MAX (2U << 20)
+
+const char *const account_outputs[ACCOUNT_OUTPUTS] = {"a.txt", "b.txt", "deep/er/c.txt"};
+
+enum fate { FATE_ATTEMPTED, FATE_APPENDED, FATE_ACKNOWLEDGED, FATE_REFUSED };
+
+struct entry {
+    enum fate fate;
+    uint32_t output;
+    uint32_t slot;
+    uint32_t child;
+};
+
+struct account {
+    uint32_t count;
+    uint32_t child; /* the present one, from 1 */
+    struct entry entries[RECORDS_MAX];
+    size_t synced_bytes[ACCOUNT_OUTPUTS];
+    char synced[ACCOUNT_OUTPUTS][OUTPUT_BYTES_MAX];
+};
+
+/* An output while it is checked. */
+struct reading {
+    const struct account *account;
+    enum account_rule rule;
+    uint32_t output;
+    const char *name;
+    char *bytes;
+    size_t size;
+    uint16_t *seen; /* how often each record stands there, in all outputs */
+};
+
+void
+account_open(struct account **out)
+{
+    void *memory = mmap(NULL, sizeof(struct account), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        abort();
+    *out = memory;
+}
+
+void
+account_clear(struct account *account)
+{
+    account->count = 0;
+    account->child = 0;
+    memset(account->synced_bytes, 0, sizeof(account->synced_bytes));
+}
+
+void
+account_begin_child(struct account *account)
+{
+    account->child++;
+}
+
+/* The text of a record: a line whose length and letters follow from its number. Returns its size. */
+static size_t
+make_text(uint32_t number, uint32_t output, char text[static ACCOUNT_TEXT_BYTES_MAX])
+{
+    size_t filler = number * 53U % 500U;
+    int head =
+        snprintf(text, ACCOUNT_TEXT_BYTES_MAX, "record %u to %s ", number, account_outputs[output]);
+    for (size_t i = 0; i < filler; i++)
+        text[(size_t)head + i] = (char)('a' + (number + i) % 26);
+    text[(size_t)head + filler] = '\n';
+    text[(size_t)head + filler + 1] = '\0';
+    return (size_t)head + filler + 1;
+}
+
+uint32_t
+account_attempt(struct account *account, uint32_t output, uint32_t slot, char *text)
+{
+    if (account->count == RECORDS_MAX)
+        abort();
+    uint32_t number = account->count++;
+    account->entries[number] = (struct entry){FATE_ATTEMPTED, output, slot, account->child};
+    (void)make_text(number, output, text);
+    return number;
+}
+
+void
+account_refuse(struct account *account, uint32_t number)
+{
+    account->entries[number].fate = FATE_REFUSED;
+}
+
+void
+account_append(struct account *account, uint32_t number, bool acknowledge)
+{
+    account->entries[number].fate = acknowledge ? FATE_ACKNOWLEDGED : FATE_APPENDED;
+}
+
+void
+account_acknowledge_slot(struct account *account, uint32_t slot)
+{
+    for (uint32_t i = 0; i < account->count; i++) {
+        struct entry *entry = &account->entries[i];
+        if (entry->child == account->child && entry->slot == slot && entry->fate == FATE_APPENDED)
+            entry->fate = FATE_ACKNOWLEDGED;
+    }
+}
+
+uint32_t
+account_acknowledged(const struct account *account)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < account->count; i++)
+        count += account->entries[i].fate == FATE_ACKNOWLEDGED ? 1 : 0;
+    return count;
+}
+
+/* Reads an output whole; an output that is not there is empty. */
+static size_t
+read_output(const char *volume, uint32_t output, char *to)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%s", volume, account_outputs[output]);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    size_t size = fread(to, 1, OUTPUT_BYTES_MAX, file);
+    if (size == OUTPUT_BYTES_MAX)
+        abort();
+    (void)fclose(file);
+    return size;
+}
+
+void
+account_note_synced(struct account *account, const char *volume)
+{
+    for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++)
+        account->synced_bytes[i] = read_output(volume, i, account->synced[i]);
+}
+
+static bool
+complain(const struct reading *reading, size_t at, const char *what, uint32_t number)
+{
+    (void)fprintf(stderr, "%s, byte %zu: %s (record %u)\n", reading->name, at, what, number);
+    return false;
+}
+
+/* The record that begins at `at`: its number, or UINT32_MAX if it is none that was ever written, whole
+ * and to this output. */
+static uint32_t
+recognise(const struct reading *reading, size_t at, size_t *size_r)
+{
+    char text[ACCOUNT_TEXT_BYTES_MAX];
+    unsigned number = 0;
+    if (reading->size - at < 16 || sscanf(reading->bytes + at, "record %u ", &number) != 1 ||
+        number >= reading->account->count)
+        return UINT32_MAX;
+    *size_r = make_text(number, reading->output, text);
+    bool whole = reading->size - at >= *size_r && memcmp(reading->bytes + at, text, *size_r) == 0 &&
+                 reading->account->entries[number].output == reading->output;
+    return whole ? number : UINT32_MAX;
+}
+
+/* Whether a record may follow another of the same journal. */
+static bool
+is_in_order(const struct reading *reading, const uint32_t *last, uint32_t number)
+{
+    const struct entry *entry = &reading->account->entries[number];
+    uint32_t before = last[entry->slot];
+    return before == UINT32_MAX || reading->account->entries[before].child != entry->child ||
+           before < number;
+}
+
+/* Under ACCOUNT_SYNCED_PREFIX only the last child's records count; what stands before them may be torn
+ * by the power cut. */
+static bool
+counts(const struct reading *reading, uint32_t number)
+{
+    return reading->rule == ACCOUNT_EXACTLY_ONCE ||
+           reading->account->entries[number].child == reading->account->child;
+}
+
+static bool
+check_output(const struct reading *reading)
+{
+    uint32_t last[16];
+    memset(last, 0xff, sizeof(last));
+    for (size_t at = 0; at < reading->size;) {
+        size_t size = 0;
+        uint32_t number = recognise(reading, at, &size);
+        if (number == UINT32_MAX && reading->rule == ACCOUNT_EXACTLY_ONCE)
+            return complain(reading, at, "this is no whole record of this output", number);
+        if (number == UINT32_MAX) {
+            at++;
+            continue;
+        }
+        if (counts(reading, number)) {
+            reading->seen[number]++;
+            if (!is_in_order(reading, last, number))
+                return complain(reading, at, "stands behind a later one of its journal", number);
+            last[reading->account->entries[number].slot] = number;
+        }
+        at += size;
+    }
+    size_t synced = reading->account->synced_bytes[reading->output];
+    if (reading->rule == ACCOUNT_SYNCED_PREFIX &&
+        (reading->size < synced ||
+         memcmp(reading->bytes, reading->account->synced[reading->output], synced) != 0))
+        return complain(reading, synced, "what was on the disk has changed", UINT32_MAX);
+    return true;
+}
+
+static bool
+check_counts(const struct reading *reading)
+{
+    bool right = true;
+    for (uint32_t i = 0; i < reading->account->count; i++) {
+        enum fate fate = reading->account->entries[i].fate;
+        unsigned least = fate == FATE_ACKNOWLEDGED ? 1 : 0;
+        unsigned most = fate == FATE_REFUSED ? 0 : 1;
+        if (!counts(reading, i) || (reading->seen[i] >= least && reading->seen[i] <= most))
+            continue;
+        (void)fprintf(stderr, "record %u (child %u, slot %u, %s, %s) stands there %u times\n", i,
+                      reading->account->entries[i].child, reading->account->entries[i].slot,
+                      account_outputs[reading->account->entries[i].output],
+                      fate == FATE_ACKNOWLEDGED ? "acknowledged"
+                      : fate == FATE_REFUSED    ? "refused"
+                                                : "not acknowledged",
+                      reading->seen[i]);
+        right = false;
+    }
+    return right;
+}
+
+bool
+account_check(const struct account *account, const char *volume, enum account_rule rule)
+{
+    static char bytes[OUTPUT_BYTES_MAX + 1];
+    static uint16_t seen[RECORDS_MAX];
+    memset(seen, 0, sizeof(seen));
+    struct reading reading = {account, rule, 0, "", bytes, 0, seen};
+    bool right = true;
+    for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++) {
+        reading.output = i;
+        reading.name = account_outputs[i];
+        reading.size = read_output(volume, i, bytes);
+        bytes[reading.size] = '\0';
+        right = check_output(&reading) && right;
+    }
+    return check_counts(&reading) && right;
+}

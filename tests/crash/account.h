@@ -1,0 +1,57 @@
+/* account.h -- what became of each record that the suite had written, and whether the outputs agree.
+ *
+ * Lives in memory that the children share, so it outlives whatever they do to themselves.
+ */
+#ifndef MYGRPCADAPTER_TESTS_CRASH_ACCOUNT_H
+#define MYGRPCADAPTER_TESTS_CRASH_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ACCOUNT_OUTPUTS 3U
+#define ACCOUNT_TEXT_BYTES_MAX 640U
+
+/* The outputs that records go to, beneath the volume. */
+extern const char *const account_outputs[ACCOUNT_OUTPUTS];
+
+struct account;
+
+/* What must be true of the outputs. */
+enum account_rule {
+    ACCOUNT_EXACTLY_ONCE, /* acknowledged once, refused never, others at most once, whole, in order */
+    ACCOUNT_SYNCED_PREFIX, /* what was on the disk for sure is as it was; of the last child, as above */
+};
+
+/* Maps an empty account. The caller owns *out for the life of the process. */
+void account_open(struct account **out);
+
+/* Forgets everything. */
+void account_clear(struct account *account);
+
+/* A new process begins: an order holds only within one journal of one of them. */
+void account_begin_child(struct account *account);
+
+/* Notes that a record is about to be appended by the writer in that slot; returns its number and in
+ * `text` (ACCOUNT_TEXT_BYTES_MAX) its text, which follows from the number. */
+uint32_t account_attempt(struct account *account, uint32_t output, uint32_t slot, char *text);
+
+/* A client was told that the record is refused. */
+void account_refuse(struct account *account, uint32_t number);
+
+/* The record was appended; whether it is acknowledged at once or by account_acknowledge_slot(). */
+void account_append(struct account *account, uint32_t number, bool acknowledge);
+
+/* All that was appended by the slot in this child is acknowledged. */
+void account_acknowledge_slot(struct account *account, uint32_t slot);
+
+/* Notes what the outputs beneath `volume` hold, which is on the disk for sure. */
+void account_note_synced(struct account *account, const char *volume);
+
+/* Checks the outputs beneath `volume`. True if the rule holds; else says on standard error what is
+ * wrong. */
+bool account_check(const struct account *account, const char *volume, enum account_rule rule);
+
+/* How many records were acknowledged. */
+uint32_t account_acknowledged(const struct account *account);
+
+#endif

@@ -1,0 +1,347 @@
+/* calls.c -- the wrappers themselves; calls.h. */
+#include "tests/crash/calls.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "tests/crash/disk.h"
+
+static struct calls_plan plan;
+static struct disk *told;
+static uint64_t count;
+static const char *hit;
+
+const char *
+calls_plan_name(enum calls_plan_kind kind)
+{
+    static const char *const names[] = {
+        [CALLS_PASS] = "pass",
+        [CALLS_FAIL_ONCE] = "fail once",
+        [CALLS_FAIL_FROM] = "fail for good",
+        [CALLS_SHORT_ONCE] = "write half once",
+        [CALLS_DIE] = "die before",
+        [CALLS_DIE_WITHIN] = "die within",
+        [CALLS_LOSE_POWER] = "lose power before",
+    };
+    return names[kind];
+}
+
+void
+calls_begin(const struct calls_plan *new_plan, struct disk *disk)
+{
+    plan = *new_plan;
+    told = disk;
+    count = 0;
+    hit = NULL;
+}
+
+uint64_t
+calls_count(void)
+{
+    return count;
+}
+
+const char *
+calls_hit(void)
+{
+    return hit;
+}
+
+static void
+note_hit(const char *name)
+{
+    if (hit == NULL)
+        hit = name;
+}
+
+/* Counts a call. True if it is to fail; errno is set then. Does not return where the plan ends the
+ * process. */
+static bool
+refused(const char *name)
+{
+    count++;
+    if (plan.kind == CALLS_DIE && count == plan.at)
+        _exit(CALLS_EXIT_DIED);
+    if (plan.kind == CALLS_LOSE_POWER && count == plan.at) {
+        disk_lose_power(told);
+        _exit(CALLS_EXIT_POWER);
+    }
+    if ((plan.kind == CALLS_FAIL_ONCE && count == plan.at) ||
+        (plan.kind == CALLS_FAIL_FROM && count >= plan.at)) {
+        note_hit(name);
+        errno = plan.error;
+        return true;
+    }
+    return false;
+}
+
+/* The same for a call that writes `size` bytes: how many it is to write. */
+static size_t
+allowed_bytes(const char *name, size_t size)
+{
+    bool halves = plan.kind == CALLS_SHORT_ONCE || plan.kind == CALLS_DIE_WITHIN;
+    if (!halves || count < plan.at || hit != NULL || size < 2)
+        return size;
+    note_hit(name);
+    return size / 2;
+}
+
+/* After a write: the process is gone if it was to die in it. */
+static void
+written(void)
+{
+    if (plan.kind == CALLS_DIE_WITHIN && hit != NULL)
+        _exit(CALLS_EXIT_DIED);
+}
+
+static void
+tell_changed(int result)
+{
+    int error = errno;
+    if (result >= 0 && told != NULL)
+        disk_note_changes(told);
+    errno = error;
+}
+
+/* ---- the wrappers: __wrap_NAME is what the code under test calls as NAME */
+
+#define REAL(type, name, ...) extern type __real_##name(__VA_ARGS__);
+#define WRAP(type, name, ...)                                                                      \
+    type __wrap_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__)
+
+REAL(int, openat, int fd, const char *path, int flags, ...)
+WRAP(int, openat, int fd, const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    if (refused("openat"))
+        return -1;
+    int result = __real_openat(fd, path, flags, mode);
+    if ((flags & O_CREAT) != 0)
+        tell_changed(result);
+    return result;
+}
+
+/* Of the calls made by number the code knows only openat2(2). */
+REAL(long, syscall, long number, ...)
+WRAP(long, syscall, long number, ...)
+{
+    va_list rest;
+    va_start(rest, number);
+    int fd = va_arg(rest, int);
+    const char *path = va_arg(rest, const char *);
+    void *how = va_arg(rest, void *);
+    size_t size = va_arg(rest, size_t);
+    va_end(rest);
+    if (number != SYS_openat2)
+        abort();
+    if (refused("openat2"))
+        return -1;
+    long result = __real_syscall(number, fd, path, how, size);
+    tell_changed((int)result);
+    return result;
+}
+
+REAL(int, mkdir, const char *path, mode_t mode)
+WRAP(int, mkdir, const char *path, mode_t mode)
+{
+    if (refused("mkdir"))
+        return -1;
+    int result = __real_mkdir(path, mode);
+    tell_changed(result);
+    return result;
+}
+
+REAL(int, mkdirat, int fd, const char *path, mode_t mode)
+WRAP(int, mkdirat, int fd, const char *path, mode_t mode)
+{
+    if (refused("mkdirat"))
+        return -1;
+    int result = __real_mkdirat(fd, path, mode);
+    tell_changed(result);
+    return result;
+}
+
+REAL(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
+WRAP(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
+{
+    if (refused("renameat"))
+        return -1;
+    int result = __real_renameat(from_fd, from, to_fd, to);
+    tell_changed(result);
+    return result;
+}
+
+REAL(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+WRAP(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    if (refused("renameat2"))
+        return -1;
+    int result = __real_renameat2(from_fd, from, to_fd, to, flags);
+    tell_changed(result);
+    return result;
+}
+
+REAL(int, unlinkat, int fd, const char *path, int flags)
+WRAP(int, unlinkat, int fd, const char *path, int flags)
+{
+    if (refused("unlinkat"))
+        return -1;
+    int result = __real_unlinkat(fd, path, flags);
+    tell_changed(result);
+    return result;
+}
+
+REAL(ssize_t, pwrite, int fd, const void *from, size_t size, off_t at)
+WRAP(ssize_t, pwrite, int fd, const void *from, size_t size, off_t at)
+{
+    if (refused("pwrite"))
+        return -1;
+    ssize_t result = __real_pwrite(fd, from, allowed_bytes("pwrite", size), at);
+    written();
+    return result;
+}
+
+REAL(ssize_t, writev, int fd, const struct iovec *list, int entries)
+WRAP(ssize_t, writev, int fd, const struct iovec *list, int entries)
+{
+    if (fd <= STDERR_FILENO)
+        return __real_writev(fd, list, entries);
+    if (refused("writev"))
+        return -1;
+    size_t size = 0;
+    for (int i = 0; i < entries; i++)
+        size += list[i].iov_len;
+    size_t allowed = allowed_bytes("writev", size);
+    if (allowed == size)
+        return __real_writev(fd, list, entries);
+    ssize_t result = 0;
+    for (int i = 0; i < entries && (size_t)result < allowed; i++) {
+        size_t left = allowed - (size_t)result;
+        struct iovec part = {list[i].iov_base, list[i].iov_len < left ? list[i].iov_len : left};
+        ssize_t got = __real_writev(fd, &part, 1);
+        if (got < 0)
+            return -1;
+        result += got;
+    }
+    written();
+    return result;
+}
+
+REAL(int, ftruncate, int fd, off_t size)
+WRAP(int, ftruncate, int fd, off_t size)
+{
+    return refused("ftruncate") ? -1 : __real_ftruncate(fd, size);
+}
+
+/* Returns its error instead of setting errno. */
+REAL(int, posix_fallocate, int fd, off_t at, off_t size)
+WRAP(int, posix_fallocate, int fd, off_t at, off_t size)
+{
+    return refused("posix_fallocate") ? errno : __real_posix_fallocate(fd, at, size);
+}
+
+/* A sync reaches only the disk of the test: the real one would cost time and prove nothing. */
+WRAP(int, fsync, int fd)
+{
+    if (refused("fsync"))
+        return -1;
+    if (told != NULL)
+        disk_note_sync(told, fd);
+    return 0;
+}
+
+WRAP(int, fdatasync, int fd)
+{
+    if (refused("fdatasync"))
+        return -1;
+    if (told != NULL)
+        disk_note_sync(told, fd);
+    return 0;
+}
+
+REAL(void *, mmap, void *at, size_t size, int protection, int flags, int fd, off_t offset)
+WRAP(void *, mmap, void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    if (fd >= 0 && refused("mmap"))
+        return MAP_FAILED;
+    return __real_mmap(at, size, protection, flags, fd, offset);
+}
+
+REAL(int, flock, int fd, int operation)
+WRAP(int, flock, int fd, int operation)
+{
+    return refused("flock") ? -1 : __real_flock(fd, operation);
+}
+
+REAL(int, fstat, int fd, struct stat *status)
+WRAP(int, fstat, int fd, struct stat *status)
+{
+    return refused("fstat") ? -1 : __real_fstat(fd, status);
+}
+
+REAL(int, fstatat, int fd, const char *path, struct stat *status, int flags)
+WRAP(int, fstatat, int fd, const char *path, struct stat *status, int flags)
+{
+    return refused("fstatat") ? -1 : __real_fstatat(fd, path, status, flags);
+}
+
+REAL(int, faccessat, int fd, const char *path, int mode, int flags)
+WRAP(int, faccessat, int fd, const char *path, int mode, int flags)
+{
+    return refused("faccessat") ? -1 : __real_faccessat(fd, path, mode, flags);
+}
+
+REAL(ssize_t, pread, int fd, void *to, size_t size, off_t at)
+WRAP(ssize_t, pread, int fd, void *to, size_t size, off_t at)
+{
+    return refused("pread") ? -1 : __real_pread(fd, to, size, at);
+}
+
+REAL(DIR *, fdopendir, int fd)
+WRAP(DIR *, fdopendir, int fd)
+{
+    return refused("fdopendir") ? NULL : __real_fdopendir(fd);
+}
+
+REAL(struct dirent *, readdir, DIR *directory)
+WRAP(struct dirent *, readdir, DIR *directory)
+{
+    return refused("readdir") ? NULL : __real_readdir(directory);
+}
+
+REAL(int, open, const char *path, int flags, ...)
+WRAP(int, open, const char *path, int flags, ...)
+{
+    if ((flags & O_CREAT) != 0)
+        abort(); /* the code under test creates beneath directories only */
+    return refused("open") ? -1 : __real_open(path, flags);
+}
+
+REAL(ssize_t, readlink, const char *path, char *to, size_t size)
+WRAP(ssize_t, readlink, const char *path, char *to, size_t size)
+{
+    return refused("readlink") ? -1 : __real_readlink(path, to, size);
+}
+
+REAL(ssize_t, getrandom, void *to, size_t size, unsigned flags)
+WRAP(ssize_t, getrandom, void *to, size_t size, unsigned flags)
+{
+    return refused("getrandom") ? -1 : __real_getrandom(to, size, flags);
+}

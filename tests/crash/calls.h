@@ -1,0 +1,47 @@
+/* calls.h -- the system calls of the code under test, on their way to the kernel.
+ *
+ * The suite is linked with --wrap for each call by which segments, ledgers and outputs are read and
+ * written (calls.list); calls.c stands between. It counts them, and at the chosen one does what the
+ * plan says. With a disk (disk.h) it also tells the disk what was changed and what was synced.
+ * Runs in the children of the suite.
+ */
+#ifndef MYGRPCADAPTER_TESTS_CRASH_CALLS_H
+#define MYGRPCADAPTER_TESTS_CRASH_CALLS_H
+
+#include <stdint.h>
+
+struct disk;
+
+/* How a child of the suite ends if it does not come to its own end. */
+#define CALLS_EXIT_DIED 40
+#define CALLS_EXIT_POWER 41
+
+enum calls_plan_kind {
+    CALLS_PASS,      /* all calls go through */
+    CALLS_FAIL_ONCE, /* call `at` fails with `error` */
+    CALLS_FAIL_FROM, /* call `at` and all behind it fail with `error` */
+    CALLS_SHORT_ONCE, /* call `at`, or the first write behind it, writes only half of what it should */
+    CALLS_DIE,        /* the process is gone before call `at` */
+    CALLS_DIE_WITHIN, /* call `at`, or the first write behind it, writes half; then the process is gone */
+    CALLS_LOSE_POWER, /* before call `at` the disk loses what was not synced */
+};
+
+struct calls_plan {
+    enum calls_plan_kind kind;
+    uint64_t at; /* from 1 */
+    int error;   /* an errno value */
+};
+
+/* What a plan is called in messages. */
+const char *calls_plan_name(enum calls_plan_kind kind);
+
+/* From now on the plan is in force. `disk` is borrowed; NULL = none is told. */
+void calls_begin(const struct calls_plan *plan, struct disk *disk);
+
+/* How many calls there have been since. */
+uint64_t calls_count(void);
+
+/* The name of the call that the plan hit; NULL = none yet. */
+const char *calls_hit(void);
+
+#endif

@@ -1,0 +1,164 @@
+/* scenario.c -- the steps; scenario.h. What the code under test sees of time moves on with them. */
+#include "tests/crash/scenario.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/merge.h"
+#include "common/clock.h"
+#include "common/heritage.h"
+#include "common/scoreboard.h"
+#include "common/settings.h"
+#include "master/die.h"
+#include "master/volume.h"
+#include "segment/segment_store.h"
+#include "tests/crash/account.h"
+#include "tests/crash/disk.h"
+#include "tests/crash/random.h"
+#include "worker/journal.h"
+
+#define SLOTS 2U
+#define STEP_MS 10U
+#define PASSES_MAX 3000 /* half a minute of the scenario's time: longer than anything waits */
+
+/* One run. */
+struct stage {
+    const struct scenario *scenario;
+    struct random random;
+    struct settings settings;
+    struct heritage heritages[SLOTS + 1]; /* the collector's is the last */
+    struct journal *journals[SLOTS];
+    struct merge *merge;
+    uint64_t now_ms;
+};
+
+/* What the master does before it forks. */
+static bool
+prepare(struct stage *stage)
+{
+    struct heritage heritage = {.settings = &stage->settings, .worker_count = SLOTS};
+    struct complaint complaint;
+    struct volume volume;
+    char segments[512];
+    uint64_t incarnation = 0;
+    (void)snprintf(segments, sizeof(segments), "%s/.mygrpcadapter", stage->scenario->volume);
+    stage->settings.segments_directory = segments;
+    stage->settings.segments_size_bytes = 8192;
+    stage->settings.segments_limit_bytes = 1 << 30;
+    stage->settings.segments_durability =
+        stage->scenario->durable ? DURABILITY_MACHINE : DURABILITY_PROCESS;
+    stage->settings.output_root = bytes_unconst(stage->scenario->volume);
+    stage->settings.output_mode = 0640;
+    heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (volume_open(&volume, &stage->settings, &complaint) != 0)
+        return false;
+    heritage.root_fd = volume.root_fd;
+    heritage.segments_fd = volume.segments_fd;
+    if (heritage.collector_fd < 0 || scoreboard_open(&heritage.scoreboard, SLOTS + 1) != 0 ||
+        segment_directory_prepare(heritage.segments_fd, &incarnation) != 0)
+        return false;
+    for (uint32_t slot = 0; slot <= SLOTS; slot++) {
+        heritage.slot = slot;
+        heritage.incarnation = incarnation + slot;
+        stage->heritages[slot] = heritage;
+    }
+    return true;
+}
+
+/* One record from one worker; it may be refused. */
+static void
+append(struct stage *stage)
+{
+    char text[ACCOUNT_TEXT_BYTES_MAX];
+    uint32_t slot = (uint32_t)random_below(&stage->random, SLOTS);
+    uint32_t output = (uint32_t)random_below(&stage->random, ACCOUNT_OUTPUTS);
+    struct account *account = stage->scenario->account;
+    uint32_t number = account_attempt(account, output, slot, text);
+    const char *name = account_outputs[output];
+    struct segment_record record = {SEGMENT_FILE, {name, strlen(name)}, {text, strlen(text)}, 0};
+    if (journal_append(stage->journals[slot], &record, stage->now_ms) == 0)
+        account_append(account, number, !stage->scenario->durable);
+    else
+        account_refuse(account, number);
+}
+
+/* What waits for the disk in one worker is acknowledged together (worker/commit.c). */
+static void
+commit(struct stage *stage, uint32_t slot)
+{
+    if (!stage->scenario->durable)
+        return;
+    journal_sync(stage->journals[slot]);
+    account_acknowledge_slot(stage->scenario->account, slot);
+}
+
+static void
+write_back(const struct stage *stage)
+{
+    if (stage->scenario->disk == NULL || stage->scenario->durable)
+        return;
+    disk_sync_all(stage->scenario->disk);
+    account_note_synced(stage->scenario->account, stage->scenario->volume);
+}
+
+static void
+take_step(struct stage *stage)
+{
+    uint64_t choice = random_below(&stage->random, 100);
+    stage->now_ms += STEP_MS;
+    if (choice < 60)
+        append(stage);
+    else if (choice < 75)
+        commit(stage, (uint32_t)random_below(&stage->random, SLOTS));
+    else if (choice < 95)
+        (void)merge_pass(stage->merge, stage->now_ms);
+    else if (choice < 97)
+        merge_look_again(stage->merge);
+    else if (choice < 98)
+        merge_rest(stage->merge);
+    else
+        write_back(stage);
+}
+
+/* Seals, and merges to the end as a collector that drains does. */
+static bool
+drain(struct stage *stage)
+{
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        commit(stage, slot);
+        journal_close(&stage->journals[slot]);
+    }
+    for (int pass = 0; pass < PASSES_MAX; pass++) {
+        merge_look_again(stage->merge);
+        (void)merge_pass(stage->merge, stage->now_ms);
+        stage->now_ms += STEP_MS;
+        if (merge_is_empty(stage->merge)) {
+            merge_rest(stage->merge);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+scenario_run(const struct scenario *scenario)
+{
+    struct stage stage = {.scenario = scenario, .now_ms = clock_monotonic_ms()};
+    random_seed(&stage.random, scenario->seed);
+    account_begin_child(scenario->account);
+    if (!prepare(&stage) || merge_open(&stage.merge, &stage.heritages[SLOTS]) != 0)
+        return false;
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        if (journal_open(&stage.journals[slot], &stage.heritages[slot]) != 0)
+            return false;
+    }
+    for (uint32_t step = 0; step < scenario->steps; step++)
+        take_step(&stage);
+    return drain(&stage);
+}
