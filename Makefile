@@ -18,7 +18,7 @@ PYTHON := /usr/bin/python3
 
 PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
 	libprotobuf-dev libconfig-dev libsystemd-dev libxxhash-dev
-PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps
+PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps mandoc groff-base
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libxxhash
 
@@ -57,8 +57,10 @@ LDLIBS = -lgrpc -lgpr -lprotobuf-c -lconfig -lsystemd -lxxhash -lstdc++ -lm -lpt
 
 # ---- building
 
+SETTINGS_PAGE := $(BUILD)/man/mygrpcadapter.cfg.5
+
 .PHONY: all
-all: $(PROGRAM)
+all: $(PROGRAM) $(SETTINGS_PAGE)
 
 $(PROGRAM): $(MAIN_OBJECT) $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -86,6 +88,11 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
 $(BUILD)/proto/google/protobuf/%.pb-c.c $(BUILD)/proto/google/protobuf/%.pb-c.h: /usr/include/google/protobuf/%.proto
 	@mkdir -p $(BUILD)/proto
 	protoc-c -I/usr/include --c_out=$(BUILD)/proto $<
+
+# Settings are described once, in etc/mygrpcadapter.cfg.
+$(SETTINGS_PAGE): docs/man/settings.awk etc/mygrpcadapter.cfg docs/man/mygrpcadapter.cfg.5.in
+	@mkdir -p $(@D)
+	awk -f $^ >$@
 
 $(BUILD)/tests/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
