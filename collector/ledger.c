@@ -131,6 +131,19 @@ build_record(struct ledger *ledger, uint64_t generation, const struct ledger_mar
     return (ssize_t)total;
 }
 
+/* Writes the record in memory to the block whose turn it is. */
+static int
+write_record(struct ledger *ledger, uint64_t generation, size_t bytes)
+{
+    off_t at = (off_t)(generation % LEDGER_BLOCKS * LEDGER_BLOCK_BYTES);
+    ssize_t written = pwrite(ledger->fd, ledger->record, bytes, at);
+    if (written != (ssize_t)bytes)
+        return written < 0 ? -errno : -ENOSPC; /* the other block still stands */
+    ledger->generation = generation;
+    crash_point("ledger.written");
+    return 0;
+}
+
 int
 ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
              const struct ledger_position *positions, size_t position_count)
@@ -139,13 +152,7 @@ ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
     ssize_t bytes = build_record(ledger, generation, mark, positions, position_count);
     if (bytes < 0)
         return (int)bytes;
-    off_t at = (off_t)(generation % LEDGER_BLOCKS * LEDGER_BLOCK_BYTES);
-    ssize_t written = pwrite(ledger->fd, ledger->record, (size_t)bytes, at);
-    if (written != bytes)
-        return written < 0 ? -errno : -ENOSPC; /* the other block still stands */
-    ledger->generation = generation;
-    crash_point("ledger.written");
-    return 0;
+    return write_record(ledger, generation, (size_t)bytes);
 }
 
 /* Reads from the file. Returns 0, -EBADMSG if it ends before, or another negative errno. */
@@ -183,6 +190,22 @@ read_block(struct ledger *ledger, unsigned block)
                    XXH3_64bits(ledger->record, total - LEDGER_CHECKSUM_BYTES)
                ? 0
                : -EBADMSG;
+}
+
+int
+ledger_settle(struct ledger *ledger)
+{
+    int result = read_block(ledger, (unsigned)(ledger->generation % LEDGER_BLOCKS));
+    if (result != 0)
+        return result;
+    struct ledger_header *header = (void *)ledger->record;
+    size_t total = le32_get(header->record_bytes);
+    uint64_t generation = ledger->generation + 1;
+    le64_put(header->generation, generation);
+    le64_put(header->length, 0);
+    le64_put(ledger->record + total - LEDGER_CHECKSUM_BYTES,
+             XXH3_64bits(ledger->record, total - LEDGER_CHECKSUM_BYTES));
+    return write_record(ledger, generation, total);
 }
 
 /* Makes a state out of the valid record in memory. The positions are turned to the host's byte

@@ -86,6 +86,10 @@ int ledger_open_existing(struct ledger **out, int directory_fd, const char *name
 int ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
                  const struct ledger_position *positions, size_t position_count);
 
+/* Notes that the batch it tells of has been taken back: length 0, all else as it is. Returns 0 or a
+ * negative errno; then it says what it said. -EBADMSG: its file was damaged meanwhile. */
+int ledger_settle(struct ledger *ledger);
+
 /* Waits until what the ledger says is on the disk. Returns 0, or a negative errno after which the process
  * must end. */
 int ledger_sync(const struct ledger *ledger);

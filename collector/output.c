@@ -276,6 +276,16 @@ undo(struct output *output)
     if (is_durable(output))
         require_sync(output, output->ways->sync(output->destination));
     crash_point("output.undone");
+    /* On the disk too: another name of the same file may be written to before this ledger is, and the
+     * next collector would take that for the batch. */
+    result = ledger_settle(output->ledger);
+    if (result == -EBADMSG)
+        start_afresh(output, "a ledger was damaged by somebody else; starting afresh", result);
+    if (result != 0)
+        return result;
+    if (is_durable(output))
+        require_sync(output, ledger_sync(output->ledger));
+    crash_point("output.undo_noted");
     output->unfinished.length = 0;
     return 0;
 }

@@ -309,6 +309,35 @@ test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **
     assert_int_equal(count_entries(f), 0);
 }
 
+/* The same file, and a collector that is killed after the batch was taken back and before its ledger is
+ * written again: what the other name has got by then is not taken for the batch. */
+static void
+test_a_batch_is_taken_back_once(void **state)
+{
+    struct fixture *f = *state;
+    scratch_put(&f->root, "file", "before\nfir", 10);
+    assert_int_equal(symlinkat("file", f->root.fd, "link"), 0);
+    struct stat status;
+    struct ledger *ledger = NULL;
+    assert_int_equal(fstatat(f->root.fd, "file", &status, 0), 0);
+    struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
+    assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4},
+                                 &(bool){false}),
+                     0);
+    assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
+    ledger_close(&ledger);
+
+    struct segment_writer *writer = begin(f, 0, 0, 0);
+    append(writer, "file", "other\n");
+    start(f);
+    merge_all(f);
+    scratch_expect(&f->root, "file", "before\nother\n");
+    start(f);
+    merge_all(f);
+    scratch_expect(&f->root, "file", "before\nother\n");
+    segment_writer_seal(&writer);
+}
+
 /* Entries that are none of ours, or cannot be read, keep nothing else from being merged. */
 static void
 test_strange_entries_stand_in_nobodys_way(void **state)
@@ -503,6 +532,7 @@ main(void)
         TEST(test_a_blocked_output_holds_up_no_other_and_keeps_its_order),
         TEST(test_what_can_never_be_delivered_is_set_aside),
         TEST(test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to),
+        TEST(test_a_batch_is_taken_back_once),
         TEST(test_strange_entries_stand_in_nobodys_way),
         TEST(test_a_removed_segment_holds_up_nothing),
         TEST(test_damage_is_set_aside_with_what_came_before_it_merged),
