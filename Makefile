@@ -192,7 +192,7 @@ CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 u
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,worker/journal.o common/output_path.o master/volume.o)
+	$(addprefix $(BUILD)/,worker/journal.o common/disk.o common/output_path.o master/volume.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 
@@ -223,7 +223,7 @@ check-crash: $(CRASH_SUITE) check-crash-points
 
 FUZZ_BUILD := build-fuzz
 FUZZ_TARGETS := segment ledger request
-FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,common/invariant.c common/log.c $(wildcard segment/*.c) \
+FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,common/disk.c common/invariant.c common/log.c $(wildcard segment/*.c) \
 	collector/ledger.c $(addprefix worker/,arena.c go_text.c go_time.c request.c text.c))) \
 	$(BUILD)/worker/go_double.o
 FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime

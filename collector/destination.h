@@ -38,8 +38,8 @@ struct destination_kind {
     size_t (*deliver)(struct destination *destination, const struct iovec *records, size_t count,
                       struct delivery *delivery);
 
-    /* Waits until what was delivered is on the disk. 0, or a negative errno after which the process must
-     * end. */
+    /* Waits until what was delivered is on the disk (common/disk.h). 0, or a negative errno if it cannot be
+     * told whether it will stay there: the process must end. */
     int (*sync)(struct destination *destination);
 
     /* Takes back what a batch left that was cut short. 0 or a negative errno. */

@@ -22,6 +22,7 @@
 
 #include "common/clock.h"
 #include "common/crash_point.h"
+#include "common/disk.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/output_path.h"
@@ -245,8 +246,7 @@ file_sync(struct destination *destination)
     const struct heritage *heritage = destination->heritage;
     if (destination->fd < 0)
         return 0; /* nothing was there to undo */
-    if (fdatasync(destination->fd) != 0)
-        return -errno;
+    disk_sync_data(destination->fd, destination->name);
     crash_point("file.synced");
     if (destination->named)
         return 0;

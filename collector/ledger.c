@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "common/crash_point.h"
+#include "common/disk.h"
 #include "common/invariant.h"
 #include "common/log.h"
 
@@ -316,7 +317,7 @@ ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
 /* Builds the first record under a temporary name, so that the ledger's own name never shows a part
  * of it. */
 static int
-create_file(struct ledger *ledger)
+create_file(struct ledger *ledger, bool durable)
 {
     char temporary[LEDGER_NAME_BYTES_MAX + 8];
     static const struct ledger_mark nothing;
@@ -329,18 +330,22 @@ create_file(struct ledger *ledger)
     int result = ledger_write(ledger, &nothing, NULL, 0);
     if (result == 0)
         result = ledger_write(ledger, &nothing, NULL, 0); /* both blocks have room on the volume */
+    if (result == 0 && durable)
+        ledger_sync(ledger);
     if (result == 0 &&
         renameat(ledger->directory_fd, temporary, ledger->directory_fd, ledger->file_name) != 0)
         result = -errno;
     crash_point("ledger.renamed");
     if (result != 0)
         (void)unlinkat(ledger->directory_fd, temporary, 0);
+    else if (durable)
+        disk_sync(ledger->directory_fd, "segments.directory");
     return result;
 }
 
 int
 ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struct bytes output_name,
-            bool *created_r)
+            bool durable, bool *created_r)
 {
     char name[LEDGER_NAME_BYTES_MAX];
     struct ledger_state state = {.position_count = 0};
@@ -362,7 +367,7 @@ ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struc
     ledger->kind = kind;
     result = keep_output_name(ledger, output_name);
     if (result == 0)
-        result = create_file(ledger);
+        result = create_file(ledger, durable);
     if (result != 0) {
         ledger_close(&ledger);
         return result;
@@ -372,10 +377,10 @@ ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struc
     return 0;
 }
 
-int
+void
 ledger_sync(const struct ledger *ledger)
 {
-    return fdatasync(ledger->fd) == 0 ? 0 : -errno;
+    disk_sync_data(ledger->fd, ledger->file_name);
 }
 
 void

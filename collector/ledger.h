@@ -70,10 +70,10 @@ void ledger_name_format(char name[static LEDGER_NAME_BYTES_MAX], enum segment_ki
 bool ledger_name_is(const char *name);
 
 /* Opens the ledger of an output, and creates it settled and without positions if it is not there; it
- * appears whole or not at all. *created_r says which. Returns 0 or a negative errno; the caller owns
- * *out. */
+ * appears whole or not at all. *created_r says which. With `durable` a new one is on the disk, under its
+ * name, before this returns. Returns 0 or a negative errno; the caller owns *out. */
 int ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind,
-                struct bytes output_name, bool *created_r);
+                struct bytes output_name, bool durable, bool *created_r);
 
 /* Opens and reads the ledger file `name`. Returns 0, a negative errno, or -EBADMSG if neither block
  * is valid. *state_r points into memory of the ledger, good until its next write or close. The
@@ -90,9 +90,8 @@ int ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
  * negative errno; then it says what it said. -EBADMSG: its file was damaged meanwhile. */
 int ledger_settle(struct ledger *ledger);
 
-/* Waits until what the ledger says is on the disk. Returns 0, or a negative errno after which the process
- * must end. */
-int ledger_sync(const struct ledger *ledger);
+/* Waits until what the ledger says is on the disk (common/disk.h). */
+void ledger_sync(const struct ledger *ledger);
 
 /* Closes; NULL-safe; sets *lp to NULL. */
 void ledger_close(struct ledger **lp);

@@ -148,13 +148,14 @@ is_durable(const struct output *output)
     return output->heritage->settings->segments_durability == DURABILITY_MACHINE;
 }
 
-/* A sync that fails ends the process: what the kernel could not write it may have dropped, and to try
- * again proves nothing. */
+/* With durability "machine": waits until the disk has what was delivered or cut back. The sync itself
+ * cannot fail; that the directory is gone, and cannot be opened, can. */
 static void
-require_sync(const struct output *output, int result)
+sync_destination(const struct output *output)
 {
+    int result = is_durable(output) ? output->ways->sync(output->destination) : 0;
     if (result != 0)
-        start_afresh(output, "an output or its ledger cannot be synced", result);
+        start_afresh(output, "an output cannot be synced", result);
 }
 
 /* Writes the ledger; for durability "machine" it is on the disk before this returns. */
@@ -165,7 +166,7 @@ write_ledger(struct output *output, const struct sources *sources, const struct 
     ssize_t count = positions_list(&output->positions, sources, &list);
     int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
     if (result == 0 && is_durable(output))
-        require_sync(output, ledger_sync(output->ledger));
+        ledger_sync(output->ledger);
     return result;
 }
 
@@ -175,12 +176,11 @@ static int
 make_ledger(struct output *output)
 {
     bool created;
-    int result = ledger_open(&output->ledger, output->heritage->segments_fd, output->kind,
-                             (struct bytes){output->name, output->name_bytes}, &created);
+    int result =
+        ledger_open(&output->ledger, output->heritage->segments_fd, output->kind,
+                    (struct bytes){output->name, output->name_bytes}, is_durable(output), &created);
     if (result == 0 && !created)
         start_afresh(output, "a ledger can be read again; starting afresh", 0);
-    if (result == 0 && is_durable(output))
-        require_sync(output, fsync(output->heritage->segments_fd) == 0 ? 0 : -errno);
     return result;
 }
 
@@ -273,8 +273,7 @@ undo(struct output *output)
     int result = output->ways->undo(output->destination, &output->unfinished);
     if (result != 0)
         return result;
-    if (is_durable(output))
-        require_sync(output, output->ways->sync(output->destination));
+    sync_destination(output);
     crash_point("output.undone");
     /* On the disk too: another name of the same file may be written to before this ledger is, and the
      * next collector would take that for the batch. */
@@ -284,7 +283,7 @@ undo(struct output *output)
     if (result != 0)
         return result;
     if (is_durable(output))
-        require_sync(output, ledger_sync(output->ledger));
+        ledger_sync(output->ledger);
     crash_point("output.undo_noted");
     output->unfinished.length = 0;
     return 0;
@@ -412,8 +411,7 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         error = delivery.error;
         INVARIANT(delivered == output->batch.count || error != 0);
         crash_point("output.delivered");
-        if (is_durable(output))
-            require_sync(output, output->ways->sync(output->destination));
+        sync_destination(output);
         crash_point("output.synced");
         settle(output, sources, &delivery, delivered);
         crash_point("output.settled");

@@ -411,13 +411,13 @@ retire_files(struct sources *sources)
     return any;
 }
 
-int
+void
 sources_retire(struct sources *sources, void (*forget)(void *context, size_t index), void *context)
 {
     if (!retire_files(sources))
-        return 0;
-    if (sources->durable && fsync(sources->directory_fd) != 0)
-        return -errno;
+        return;
+    if (sources->durable)
+        segment_store_sync(sources->directory_fd);
     crash_point("sources.retired");
     size_t kept = 0;
     for (size_t i = 0; i < sources->count; i++) {
@@ -431,7 +431,6 @@ sources_retire(struct sources *sources, void (*forget)(void *context, size_t ind
         free(source);
     }
     sources->count = kept;
-    return 0;
 }
 
 void

@@ -66,10 +66,9 @@ void source_rewind(struct source *source);
 /* Lets go of the bytes of ended sources; removes the files of those with nothing passed over
  * (damaged ones go to quarantine) and forgets them, calling `forget(context, index)` for each. With
  * `durable` the disk has forgotten them first: an output's ledger must know of a segment as long as a
- * loss of power could bring it back. Returns 0, or a negative errno if it cannot be told whether the
- * disk has; the process must end then. */
-int sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
-                   void *context);
+ * loss of power could bring it back. */
+void sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
+                    void *context);
 
 /* Frees all of it; leaves the files alone. */
 void sources_clear(struct sources *sources);

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/disk.h"
+
 /* More directories than this between a file and the root is nobody's honest path. */
 #define DEPTH_MAX 64
 
@@ -407,10 +409,8 @@ output_path_sync_directories(int root_fd, const char *name)
         int fd = open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
         if (fd < 0)
             return fd;
-        int result = fsync(fd) == 0 ? 0 : -errno;
+        disk_sync(fd, path);
         (void)close(fd);
-        if (result != 0)
-            return result;
     }
     return 0;
 }

@@ -37,8 +37,8 @@ int output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode
  * not there. */
 int output_path_open_existing(int root_fd, int segments_fd, const char *name);
 
-/* Waits until the names of the file and of the directories that lead to it are on the disk. Returns 0 or
- * a negative errno. */
+/* Waits until the names of the file and of the directories that lead to it are on the disk
+ * (common/disk.h). Returns 0, or a negative errno if one of them cannot be opened. */
 int output_path_sync_directories(int root_fd, const char *name);
 
 /* The identity of the file a name leads to now. Returns 0 or a negative errno (-ENOENT: none). */

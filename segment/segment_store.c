@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/crash_point.h"
+#include "common/disk.h"
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
 #define NEW_FILE_GRACE_S 10
@@ -193,6 +194,18 @@ segment_store_remove_new(int directory_fd, const struct segment_identity *identi
     int result = unlinkat(directory_fd, name, 0) == 0 ? 0 : -errno;
     (void)close(fd);
     return result;
+}
+
+void
+segment_store_sync(int directory_fd)
+{
+    int fd =
+        openat(directory_fd, SEGMENT_QUARANTINE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0) {
+        disk_sync(fd, SEGMENT_QUARANTINE);
+        (void)close(fd);
+    }
+    disk_sync(directory_fd, "segments.directory");
 }
 
 int

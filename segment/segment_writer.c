@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/crash_point.h"
+#include "common/disk.h"
 #include "common/invariant.h"
 #include "common/log.h"
 #include "segment/segment_name.h"
@@ -97,7 +98,9 @@ rename_file(const struct segment_writer *writer, const char *from, const char *t
     if (renameat2(writer->directory_fd, from, writer->directory_fd, to, RENAME_NOREPLACE) != 0)
         return -errno;
     crash_point("segment.renamed");
-    return writer->durable && fsync(writer->directory_fd) != 0 ? -errno : 0;
+    if (writer->durable)
+        disk_sync(writer->directory_fd, "segments.directory");
+    return 0;
 }
 
 int
@@ -130,14 +133,14 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
         result = prepare_file(writer);
     if (result == 0 && faccessat(directory_fd, sealed_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         result = -EEXIST;
-    if (result == 0 && durable && fsync(writer->fd) != 0)
-        result = -errno;
+    if (result == 0 && durable)
+        disk_sync(writer->fd, new_name);
     crash_point("segment.synced");
     if (result == 0)
         result = rename_file(writer, new_name, open_name);
     if (result != 0) {
-        if (writer->fd >= 0 && unlinkat(directory_fd, new_name, 0) != 0)
-            (void)unlinkat(directory_fd, open_name, 0); /* its name could not be made to last */
+        if (writer->fd >= 0)
+            (void)unlinkat(directory_fd, new_name, 0);
         release(writer);
         return result;
     }
@@ -196,10 +199,10 @@ segment_writer_is_intact(const struct segment_writer *writer)
            (uint64_t)status.st_size == writer->file_bytes;
 }
 
-int
+void
 segment_writer_sync(const struct segment_writer *writer)
 {
-    return fdatasync(writer->fd) == 0 ? 0 : -errno;
+    disk_sync_data(writer->fd, "the open segment");
 }
 
 uint64_t
@@ -224,10 +227,10 @@ segment_writer_seal(struct segment_writer **wp)
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(open_name, &writer->identity, SEGMENT_STATE_OPEN);
     segment_name_format(sealed_name, &writer->identity, SEGMENT_STATE_SEALED);
-    int result = writer->durable ? segment_writer_sync(writer) : 0;
+    if (writer->durable)
+        segment_writer_sync(writer);
     crash_point("segment.seal_synced");
-    if (result == 0)
-        result = rename_file(writer, open_name, sealed_name);
+    int result = rename_file(writer, open_name, sealed_name);
     crash_point("segment.sealed");
     if (result != 0)
         log_write(LOG_LEVEL_WARNING, "cannot seal a segment; it is left to the collector",

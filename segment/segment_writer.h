@@ -38,10 +38,9 @@ void segment_writer_append(struct segment_writer *writer, const struct segment_r
  * store beyond its end be SIGBUS. */
 bool segment_writer_is_intact(const struct segment_writer *writer);
 
-/* Waits until everything appended so far is on the disk. Returns 0, or a negative errno after which
- * nothing about the file can be trusted: the process must end. May be called from another thread than
+/* Waits until everything appended so far is on the disk (common/disk.h). May be called from another thread than
  * the one that appends. */
-int segment_writer_sync(const struct segment_writer *writer);
+void segment_writer_sync(const struct segment_writer *writer);
 
 /* The sequence the next record will carry. */
 uint64_t segment_writer_next_sequence(const struct segment_writer *writer);

@@ -74,13 +74,8 @@ journal_sync(struct journal *journal)
     if (!journal->durable)
         return;
     (void)pthread_mutex_lock(&journal->sync_lock);
-    int result = journal->writer == NULL ? 0 : segment_writer_sync(journal->writer);
-    if (result != 0) {
-        /* What the kernel could not write it may have dropped: to try again proves nothing. */
-        log_write(LOG_LEVEL_ERROR, "a segment cannot be synced; this worker ends",
-                  LOG_FIELDS(log_error(result)));
-        _exit(EXIT_FAILURE);
-    }
+    if (journal->writer != NULL)
+        segment_writer_sync(journal->writer);
     crash_point("journal.synced");
     (void)pthread_mutex_unlock(&journal->sync_lock);
 }

@@ -320,13 +320,34 @@ sync_file(struct disk *disk, struct file *file)
     file->durable = read_content(path);
 }
 
+static ino_t
+changed_inode(const struct change *change)
+{
+    return change->from.inode != 0 ? change->from.inode : change->to.inode;
+}
+
+/* Which changes a sync of that directory brings to the disk: those in it, and what happened to the same
+ * files before, or they would end up under two names. */
+static void
+choose_changes(const struct disk *disk, ino_t directory, bool chosen[static CHANGES_MAX])
+{
+    for (size_t i = disk->change_count; i-- > 0;) {
+        const struct change *change = &disk->changes[i];
+        chosen[i] = change->from.directory == directory || change->to.directory == directory;
+        for (size_t j = i + 1; j < disk->change_count && !chosen[i]; j++)
+            chosen[i] = chosen[j] && changed_inode(&disk->changes[j]) == changed_inode(change);
+    }
+}
+
 static void
 sync_directory(struct disk *disk, ino_t inode)
 {
+    static bool chosen[CHANGES_MAX];
     size_t kept = 0;
+    choose_changes(disk, inode, chosen);
     for (size_t i = 0; i < disk->change_count; i++) {
         const struct change *change = &disk->changes[i];
-        if (change->from.directory == inode || change->to.directory == inode)
+        if (chosen[i])
             apply(&disk->durable, change);
         else
             disk->changes[kept++] = *change;

@@ -167,7 +167,7 @@ check_open(const struct said *said)
 {
     struct ledger *ledger = NULL;
     bool created = true;
-    int result = ledger_open(&ledger, fuzz_directory(), output_kind, output, &created);
+    int result = ledger_open(&ledger, fuzz_directory(), output_kind, output, false, &created);
     bool ours = said->valid && fuzz_get(said->header + 56, 2) == (uint64_t)output_kind &&
                 bytes_equal(said->name, output);
     FUZZ_CHECK(!created);
@@ -323,7 +323,8 @@ write_ledger(size_t writes, const size_t counts[WRITES_MAX + 1])
     int directory = fuzz_directory();
     FUZZ_CHECK(unlinkat(directory, file_name, 0) == 0);
     (void)close(file_fd);
-    FUZZ_CHECK(ledger_open(&ledger, directory, output_kind, output, &created) == 0 && created);
+    FUZZ_CHECK(ledger_open(&ledger, directory, output_kind, output, false, &created) == 0 &&
+               created);
     for (size_t n = 1; n <= writes; n++) {
         struct ledger_mark mark = mark_of(n);
         FUZZ_CHECK(ledger_write(ledger, &mark, positions_of(n, counts[n]), counts[n]) == 0);

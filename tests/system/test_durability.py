@@ -54,7 +54,7 @@ def test_a_disk_that_fails_gets_no_answer(stage, adapter):
     client.send(Metric("a.txt", "before"))
     adapter.fail.touch()
     assert not client.call(Metric("a.txt", "lost").wire()).ok
-    adapter.wait_log("a segment cannot be synced; this worker ends")
+    adapter.wait_log("the disk cannot be synced; this process ends", what="the open segment")
     adapter.wait_log("worker ended")
     adapter.fail.unlink()
     until(lambda: client.call(Metric("a.txt", "after").wire(), wait_for_ready=True).ok, "a call that is answered OK")

@@ -77,7 +77,8 @@ static struct ledger *
 open_ledger(const struct scratch *scratch, struct bytes name)
 {
     struct ledger *ledger = NULL;
-    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, name, &(bool){false}), 0);
+    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, name, false, &(bool){false}),
+                     0);
     assert_non_null(ledger);
     return ledger;
 }
@@ -183,10 +184,12 @@ test_kinds_and_names_have_ledgers_of_their_own(void **state)
     struct ledger *ledgers[3] = {NULL, NULL, NULL};
     const struct bytes empty = {NULL, 0};
     assert_int_equal(
-        ledger_open(&ledgers[0], scratch->fd, SEGMENT_FILE, small_name, &(bool){false}), 0);
+        ledger_open(&ledgers[0], scratch->fd, SEGMENT_FILE, small_name, false, &(bool){false}), 0);
+    assert_int_equal(ledger_open(&ledgers[1], scratch->fd, SEGMENT_STANDARD_OUTPUT, empty, false,
+                                 &(bool){false}),
+                     0);
     assert_int_equal(
-        ledger_open(&ledgers[1], scratch->fd, SEGMENT_STANDARD_OUTPUT, empty, &(bool){false}), 0);
-    assert_int_equal(ledger_open(&ledgers[2], scratch->fd, SEGMENT_FILE, empty, &(bool){false}), 0);
+        ledger_open(&ledgers[2], scratch->fd, SEGMENT_FILE, empty, false, &(bool){false}), 0);
     for (uint64_t i = 0; i < 3; i++)
         assert_int_equal(write_numbered(ledgers[i], i + 1, 2), 0);
     for (size_t i = 0; i < 3; i++)
@@ -213,9 +216,9 @@ test_another_outputs_ledger_under_the_name_is_refused(void **state)
     ledger_name_format(other, SEGMENT_FILE, (struct bytes){"logs/b", 6});
     assert_int_equal(renameat(scratch->fd, file_name_of(small_name), scratch->fd, other), 0);
     bool created;
-    assert_int_equal(
-        ledger_open(&ledger, scratch->fd, SEGMENT_FILE, (struct bytes){"logs/b", 6}, &created),
-        -EEXIST);
+    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, (struct bytes){"logs/b", 6},
+                                 false, &created),
+                     -EEXIST);
     assert_null(ledger);
 }
 
@@ -350,8 +353,9 @@ expect_bad(const struct scratch *scratch)
     assert_int_equal(ledger_open_existing(&ledger, scratch->fd, file_name_of(small_name), &said),
                      -EBADMSG);
     assert_null(ledger);
-    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, &(bool){false}),
-                     -EBADMSG);
+    assert_int_equal(
+        ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, false, &(bool){false}),
+        -EBADMSG);
     assert_null(ledger);
     assert_true(scratch_has(scratch, file_name_of(small_name)));
 }
@@ -549,7 +553,8 @@ test_a_ledger_that_cannot_be_made_leaves_nothing(void **state)
     for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
         struct ledger *ledger = NULL;
         limit_file_size(rooms[i]);
-        int result = ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, &(bool){false});
+        int result =
+            ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, false, &(bool){false});
         unlimit_file_size();
         assert_true(result < 0);
         assert_null(ledger);
@@ -605,7 +610,7 @@ start_writer(const struct scratch *scratch, _Atomic uint64_t *written)
     if (child != 0)
         return child;
     struct ledger *ledger = NULL;
-    if (ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, &(bool){false}) != 0)
+    if (ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, false, &(bool){false}) != 0)
         _exit(1);
     for (uint64_t n = atomic_load(written) + 1;; n++) {
         if (write_numbered(ledger, n, count_of(n)) != 0)

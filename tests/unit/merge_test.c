@@ -186,7 +186,7 @@ test_an_unfinished_batch_is_cut_off_and_written_again(void **state)
         assert_int_equal(fstatat(f->root.fd, "out", &status, 0), 0);
         struct ledger_mark mark = {status.st_dev, status.st_ino, strlen("before\n"), strlen(batch)};
         assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE,
-                                     (struct bytes){"out", 3}, &(bool){false}),
+                                     (struct bytes){"out", 3}, false, &(bool){false}),
                          0);
         assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
         ledger_close(&ledger);
@@ -296,8 +296,9 @@ test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **
     bool created;
     assert_int_equal(fstatat(f->root.fd, "file", &status, 0), 0);
     struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
-    assert_int_equal(
-        ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4}, &created), 0);
+    assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4},
+                                 false, &created),
+                     0);
     assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
     ledger_close(&ledger);
     start(f);
@@ -322,7 +323,7 @@ test_a_batch_is_taken_back_once(void **state)
     assert_int_equal(fstatat(f->root.fd, "file", &status, 0), 0);
     struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
     assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4},
-                                 &(bool){false}),
+                                 false, &(bool){false}),
                      0);
     assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
     ledger_close(&ledger);

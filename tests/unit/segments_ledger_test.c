@@ -31,7 +31,8 @@ setup(void **state)
         memset(f->positions[i].id.bytes, (int)(9 - i), SEGMENT_ID_BYTES);
         f->positions[i].offset = 4096 + i * 8;
     }
-    assert_int_equal(ledger_open(&ledger, f->scratch.fd, SEGMENT_FILE, output_name, &created), 0);
+    assert_int_equal(
+        ledger_open(&ledger, f->scratch.fd, SEGMENT_FILE, output_name, false, &created), 0);
     assert_int_equal(ledger_write(ledger, &mark, f->positions, POSITIONS), 0);
     ledger_close(&ledger);
     *state = f;
@@ -110,8 +111,8 @@ test_new_ledger_is_whole(void **state)
     struct ledger *made = NULL;
     bool created;
     struct bytes nothing = {NULL, 0};
-    assert_int_equal(ledger_open(&made, f->scratch.fd, SEGMENT_STANDARD_OUTPUT, nothing, &created),
-                     0);
+    assert_int_equal(
+        ledger_open(&made, f->scratch.fd, SEGMENT_STANDARD_OUTPUT, nothing, false, &created), 0);
     ledger_close(&made);
     ledger_name_format(f->name, SEGMENT_STANDARD_OUTPUT, nothing);
     struct segments_ledger ledger = read_as(f, f->name);
