@@ -1,13 +1,17 @@
 /* log.c -- formats one event as text or JSON and writes it to standard error in one piece.
  *
- * Runs in every process. Holds three settings and nothing else: no buffer survives a call, so a
+ * Runs in every process. Holds a few settings and nothing else: no buffer survives a call, so a
  * kill loses at most the line being written.
  */
 #include "common/log.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,14 +24,42 @@ static enum log_level log_level_shown = LOG_LEVEL_INFO;
 static enum log_format log_format_used = LOG_FORMAT_TEXT;
 static const char *log_role = "main";
 static uint32_t log_slot = LOG_NO_SLOT;
+static bool log_goes_to_journal = false;
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const char *const journal_priorities[] = {SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG};
 
 /* A line in the making; what does not fit is cut. */
 struct line {
     char bytes[LINE_BYTES_MAX];
     size_t used;
 };
+
+/* systemd names the stream it gave a service by device and inode; a service's standard error that
+ * was redirected has others. */
+static bool
+is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat status;
+    if (stream == NULL || fstat(fd, &status) != 0)
+        return false;
+    (void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+void
+log_open(void)
+{
+    log_goes_to_journal = is_journal(STDERR_FILENO);
+}
+
+const char *
+log_prefix(enum log_level level)
+{
+    return log_goes_to_journal ? journal_priorities[level] : "";
+}
 
 void
 log_configure(enum log_level level, enum log_format format)
@@ -218,6 +250,7 @@ log_write(enum log_level level, const char *event, const struct log_field *field
     int saved_errno = errno;
     struct line line;
     line.used = 0;
+    line_add(&line, log_prefix(level));
     if (log_format_used == LOG_FORMAT_JSON)
         line_add_json(&line, level, event, fields);
     else

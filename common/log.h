@@ -3,7 +3,8 @@
  * One line per event, written with one write(2), so that lines of several processes never mix. A
  * line holds the time (UTC, milliseconds, CLOCK_REALTIME), the level, the role of the process with
  * its slot, its pid, the event and its fields as key=value; with format "json" the same as one JSON
- * object. errno is kept. Allocates nothing, so it may be used at any moment but from a signal
+ * object. When standard error is the journal of systemd, its priority stands before a line as <N>,
+ * which the journal takes off. errno is kept. Allocates nothing, so it may be used at any moment but from a signal
  * handler. Used by every process.
  */
 #ifndef MYGRPCADAPTER_COMMON_LOG_H
@@ -36,6 +37,14 @@ struct log_brake {
     uint64_t next_ms;
     uint64_t suppressed;
 };
+
+/* Looks once, at the program's start, whether standard error is the journal. Before this it is not.
+ */
+void log_open(void);
+
+/* What has to stand before any line on standard error: "<3>" to "<7>" for the journal, else "". For
+ * lines that are not written by log_write(). */
+const char *log_prefix(enum log_level level);
 
 /* Sets what is written from now on. `level` is the most talkative level that still appears. */
 void log_configure(enum log_level level, enum log_format format);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/log.h"
+
 /* Formats into `text`, cut to COMPLAINT_BYTES, and keeps it one line. */
 __attribute__((format(printf, 2, 0))) static void
 format_line(char text[COMPLAINT_BYTES], const char *format, va_list arguments)
@@ -37,6 +39,6 @@ die(int exit_code, const char *format, ...)
     va_start(arguments, format);
     format_line(text, format, arguments);
     va_end(arguments);
-    (void)fprintf(stderr, "mygrpcadapter: %s\n", text);
+    (void)fprintf(stderr, "%smygrpcadapter: %s\n", log_prefix(LOG_LEVEL_ERROR), text);
     exit(exit_code);
 }

@@ -9,6 +9,7 @@
 
 #include "commands/segments.h"
 #include "commands/send.h"
+#include "common/log.h"
 #include "common/settings.h"
 #include "master/config.h"
 #include "master/die.h"
@@ -48,6 +49,7 @@ main(int argc, char **argv)
     struct settings settings;
 
     open_standard_descriptors();
+    log_open();
     if (argc > 1 && strcmp(argv[1], "send") == 0)
         return send_command(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "segments") == 0)

@@ -1,10 +1,15 @@
 """The log: every line can be parsed, in both forms, and says who wrote it."""
 
 import json
+import os
+import re
+import signal
+import subprocess
 
-from adapter import LogFile
+from adapter import PROGRAM, LogFile, make_environment
 from metrics import Metric
 from processes import send
+from waiting import until
 
 
 def stir(stage, adapter):
@@ -67,3 +72,25 @@ def test_obituaries(stage):
     for line in ended:
         if line.number("child_pid") != pid:
             assert line.has(line.event, exit_code=0, draining="yes", next="none")
+
+
+def test_journal(stage):
+    """When standard error is the journal, each line of every process, and what a failed start says, has its priority."""
+    adapter = stage.adapter({"log.level": "debug", "workers.count": 1})
+    adapter.log_path(1).touch()
+    stream = adapter.log_path(1).stat()
+    adapter.environment["JOURNAL_STREAM"] = f"{stream.st_dev}:{stream.st_ino}"
+    adapter.spawn()
+    until(lambda: b"listening" in adapter.stdout(), adapter.complaint)
+    adapter.tell(signal.SIGTERM)
+    assert adapter.wait_end() == 0
+    lines = adapter.log_path().read_text().splitlines()
+    priorities = {"info": "<6>", "debug": "<7>"}
+    assert lines and [line for line in lines if line[:3] != priorities.get(line.split()[1])] == []
+    assert {re.match(r"\w+", line.split()[2]).group() for line in lines} == {"master", "worker", "collector"}
+
+    with open(adapter.log_path(1), "w", encoding="ascii") as error:
+        done = subprocess.run([PROGRAM, "--no-such-option"], stderr=error, check=False,
+                              env=make_environment(extra=adapter.environment))
+    assert done.returncode == os.EX_USAGE
+    assert adapter.log_path(1).read_text().startswith("<3>mygrpcadapter: unknown")

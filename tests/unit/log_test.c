@@ -2,6 +2,7 @@
  * formats, whatever stands in the values. */
 #include "scratch.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -33,6 +34,8 @@ teardown(void **state)
     free(f);
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     log_identify("main", LOG_NO_SLOT);
+    (void)unsetenv("JOURNAL_STREAM");
+    log_open();
     return 0;
 }
 
@@ -544,6 +547,52 @@ test_brakes_are_apart(void **state)
     assert_int_equal(suppressed, 0);
 }
 
+/* What `log_open()` with this JOURNAL_STREAM has a line of `level` begin with; the caller frees. */
+static char *
+write_with_stream(struct fixture *f, const char *stream, enum log_level level)
+{
+    redirect_to_file(f);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    log_open();
+    log_write(level, "x", NULL);
+    return release_file(f);
+}
+
+static void
+test_in_the_journal_a_line_begins_with_its_priority(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const priorities[] = {"<3>", "<4>", "<6>", "<7>"};
+    struct stat status;
+    char stream[64];
+    redirect_to_file(f);
+    assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    free(release_file(f));
+    (void)snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev,
+                   (uintmax_t)status.st_ino);
+    for (unsigned format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++) {
+        log_configure(LOG_LEVEL_DEBUG, (enum log_format)format);
+        for (unsigned level = 0; level < 4; level++) {
+            char *line = write_with_stream(f, stream, (enum log_level)level);
+            assert_memory_equal(line, priorities[level], 3);
+            assert_int_equal(line[3] == '{', format == LOG_FORMAT_JSON);
+            free(line);
+        }
+    }
+}
+
+static void
+test_no_priority_where_it_is_another_stream(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const streams[] = {"", "1", "1:", ":", "1:1", "1:1x", "a:b", "-1:-1"};
+    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+        char *line = write_with_stream(f, streams[i], LOG_LEVEL_INFO);
+        assert_true(line[0] != '<');
+        free(line);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -563,6 +612,8 @@ main(void)
         TEST(test_an_over_long_text_line_is_cut_and_still_ends),
         TEST(test_a_line_is_one_write),
         TEST(test_lines_of_several_processes_never_mix),
+        TEST(test_in_the_journal_a_line_begins_with_its_priority),
+        TEST(test_no_priority_where_it_is_another_stream),
         TEST(test_errno_is_kept),
         TEST(test_errno_is_kept_when_the_line_is_lost),
         TEST(test_a_brake_lets_one_pass_and_counts_the_others),
