@@ -252,7 +252,6 @@ static void *
 acceptor_thread(void *context)
 {
     struct acceptor *acceptor = context;
-    (void)take_turn(acceptor);
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
         int count = epoll_wait(acceptor->epoll_fd, events, EVENTS_MAX, TICK_MS);
@@ -288,6 +287,9 @@ start_thread(struct acceptor *acceptor)
         result = watch(acceptor, heritage->life_fd);
     if (result == 0)
         result = watch(acceptor, heritage->turn_fds[heritage->slot]);
+    /* Before the master hears that this worker is ready: else the first connections, which may come
+     * before the thread has run, would all go to others. */
+    (void)take_turn(acceptor);
     if (result == 0)
         result = -pthread_create(&acceptor->thread, NULL, acceptor_thread, acceptor);
     return result;
