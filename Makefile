@@ -28,7 +28,7 @@ FOLDERS := common segment collector worker master commands
 SOURCES := $(wildcard $(FOLDERS:%=%/*.c))
 CXX_SOURCES := $(wildcard $(FOLDERS:%=%/*.cc))
 HEADERS := $(wildcard $(FOLDERS:%=%/*.h))
-PROTOS := metric value report extensions config
+PROTOS := metric value report extensions config health
 GOOGLE_PROTOS := any duration timestamp descriptor
 PROTO_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c) $(GOOGLE_PROTOS:%=$(BUILD)/proto/google/protobuf/%.pb-c.c)
 PROTO_H := $(PROTO_C:.c=.h)

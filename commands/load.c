@@ -13,10 +13,10 @@
 
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <grpc/support/time.h>
 
+#include "commands/channel.h"
 #include "commands/send_request.h"
 #include "common/invariant.h"
 
@@ -26,10 +26,6 @@
 #define TICK_NS (100 * NS_PER_MS) /* how soon a request to stop is noticed */
 #define PROGRESS_NS (1000 * NS_PER_MS)
 #define PATIENCE_NS (1000 * NS_PER_MS) /* for calls in flight after a request to stop */
-
-/* gRPC's own back-off between attempts to connect goes up to two minutes; a person is waiting. */
-#define RECONNECT_MS_FIRST 100
-#define RECONNECT_MS_MAX 1000
 
 struct connection {
     grpc_channel *channel;
@@ -82,46 +78,13 @@ deadline_at(uint64_t ns)
 
 /* ---- connections */
 
-static grpc_arg
-integer_argument(char *key, int value)
-{
-    return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = key, .value.integer = value};
-}
-
-static grpc_channel *
-open_channel(const char *address)
-{
-    static char local_pool[] = GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL;
-    static char first_backoff[] = GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS;
-    static char max_backoff[] = GRPC_ARG_MAX_RECONNECT_BACKOFF_MS;
-    static char retries[] = GRPC_ARG_ENABLE_RETRIES;
-    static char http_proxy[] = GRPC_ARG_ENABLE_HTTP_PROXY;
-    static char service_config[] = GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION;
-    static char channelz[] = GRPC_ARG_ENABLE_CHANNELZ;
-    grpc_arg arguments[] = {
-        integer_argument(local_pool, 1), /* else channels to one address share a connection */
-        integer_argument(first_backoff, RECONNECT_MS_FIRST),
-        integer_argument(max_backoff, RECONNECT_MS_MAX),
-        integer_argument(retries, 0),
-        integer_argument(http_proxy, 0),
-        integer_argument(service_config, 1),
-        integer_argument(channelz, 0),
-    };
-    const grpc_channel_args channel_arguments = {
-        .num_args = sizeof(arguments) / sizeof(arguments[0]), .args = arguments};
-    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-    grpc_channel *channel = grpc_channel_create(address, credentials, &channel_arguments);
-    grpc_channel_credentials_release(credentials);
-    return channel;
-}
-
 static void
 open_connections(struct load *load)
 {
     const struct load_plan *plan = load->plan;
     for (size_t i = 0; i < load->connection_count; i++) {
         struct connection *connection = &load->connections[i];
-        connection->channel = open_channel(plan->address);
+        connection->channel = channel_open(plan->address);
         connection->method = grpc_channel_register_call(connection->channel, METHOD, NULL, NULL);
         connection->calls_left = plan->count / load->connection_count +
                                  (i < plan->count % load->connection_count ? 1 : 0);

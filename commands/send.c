@@ -16,6 +16,7 @@
 #include <grpc/grpc.h>
 #include <grpc/status.h>
 
+#include "commands/channel.h"
 #include "commands/load.h"
 #include "commands/report.h"
 #include "commands/send_options.h"
@@ -38,18 +39,6 @@ catch_signals(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
-/* Who sets these variables already knows what they want. */
-static void
-set_up_grpc(void)
-{
-    /* A failed connection is told by the status of the calls. */
-    (void)setenv("GRPC_VERBOSITY", "NONE", 0);
-    /* Names as the rest of the machine resolves them; and c-ares 1.18 leaks ten bytes for each
-     * "localhost". */
-    (void)setenv("GRPC_DNS_RESOLVER", "native", 0);
-    grpc_init();
-}
-
 static int
 exit_code(const struct load_tally *tally)
 {
@@ -64,7 +53,7 @@ static int
 send_calls(const struct send_options *options, const struct send_request *request)
 {
     catch_signals();
-    set_up_grpc();
+    channel_set_up_grpc();
 
     const struct load_plan plan = {
         .address = options->address,

@@ -41,6 +41,24 @@ scoreboard_clear_slot(struct scoreboard *scoreboard, uint32_t slot)
     struct scoreboard_slot *cleared = &scoreboard->slots[slot];
     atomic_store(&cleared->willing_until_ms, 0);
     atomic_store(&cleared->connections, 0);
+    atomic_store(&cleared->refuses, 0);
+    atomic_store(&cleared->healthy, 0);
+}
+
+bool
+scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_count)
+{
+    INVARIANT(worker_count <= scoreboard->slot_count);
+    bool serves = false;
+    for (uint32_t i = 0; i < worker_count; i++) {
+        const struct scoreboard_slot *slot = &scoreboard->slots[i];
+        if (atomic_load_explicit(&slot->healthy, memory_order_relaxed) == 0)
+            continue;
+        if (atomic_load_explicit(&slot->refuses, memory_order_relaxed) != 0)
+            return false;
+        serves = true;
+    }
+    return serves;
 }
 
 uint32_t

@@ -26,6 +26,10 @@ struct scoreboard_slot {
     _Atomic uint64_t willing_until_ms; /* the worker takes connections until then (CLOCK_MONOTONIC);
                                           0 = not now */
     _Atomic uint64_t calls;            /* answered, whatever the status */
+    _Atomic uint32_t refuses;          /* 1 while the worker has no segment to append to: every call
+                                          is refused */
+    _Atomic uint32_t healthy;          /* by the master: the process serves and nothing speaks
+                                          against it */
 };
 
 struct scoreboard {
@@ -51,6 +55,9 @@ void scoreboard_close(struct scoreboard **sp);
 
 /* Forgets what a process that is gone left in its slot. For the master. */
 void scoreboard_clear_slot(struct scoreboard *scoreboard, uint32_t slot);
+
+/* True if a worker is healthy, and no healthy one refuses calls. */
+bool scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_count);
 
 /* The worker slot whose turn it is to take a connection: among slots 0 to `worker_count`-1 that are
  * willing at `now_ms`, the one with the fewest connections, the lowest of those; UINT32_MAX if none

@@ -300,6 +300,9 @@ tick_member(struct crew *crew, uint32_t index, uint64_t now_ms)
         end_member(crew, index, SIGKILL, "killing a process");
         break;
     }
+    atomic_store_explicit(&crew->common->scoreboard->slots[index].healthy,
+                          slot_is_healthy(&crew->members[index].slot) ? 1 : 0,
+                          memory_order_relaxed);
 }
 
 void

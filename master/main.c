@@ -1,4 +1,4 @@
-/* main.c -- the program: a table of contents. Runs in the master, or in `mygrpcadapter send`. */
+/* main.c -- the program: a table of contents. Runs in the master, or in one of the commands. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "commands/health.h"
 #include "commands/segments.h"
 #include "commands/send.h"
 #include "common/log.h"
@@ -52,6 +53,8 @@ main(int argc, char **argv)
     log_open();
     if (argc > 1 && strcmp(argv[1], "send") == 0)
         return send_command(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "health") == 0)
+        return health_command(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "segments") == 0)
         return segments_command(argc - 1, argv + 1);
 

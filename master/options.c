@@ -25,6 +25,7 @@ options_help(void)
 {
     return "Usage: mygrpcadapter [OPTION...] [PORT]\n"
            "       mygrpcadapter send [OPTION...]       (see mygrpcadapter send --help)\n"
+           "       mygrpcadapter health [OPTION...] [ADDRESS]\n"
            "       mygrpcadapter segments [OPTION...] DIRECTORY\n"
            "\n"
            "An out-of-process Istio Mixer adapter: takes metric instances over gRPC and writes "

@@ -153,10 +153,15 @@ begin_segment(struct journal *journal, uint64_t file_bytes)
 static void
 note_refusal(struct journal *journal, int refusal, uint64_t file_bytes, uint64_t now_ms)
 {
-    uint64_t suppressed;
     journal->refusal = refusal;
     journal->refused_file_bytes = file_bytes;
     journal->retry_at_ms = now_ms + RETRY_MS;
+}
+
+static void
+log_refusal(struct journal *journal, uint64_t now_ms)
+{
+    uint64_t suppressed;
     if (log_allowed(&journal->brake, now_ms, 10000, &suppressed))
         log_write(LOG_LEVEL_ERROR, "calls are refused",
                   LOG_FIELDS(log_string("reason", journal->refusal_text)));
@@ -182,8 +187,11 @@ journal_open(struct journal **out, const struct heritage *heritage)
     (void)pthread_mutex_init(&journal->sync_lock, NULL); /* cannot fail with default attributes */
     uint64_t file_bytes = file_bytes_for(journal, 1);
     int result = begin_segment(journal, file_bytes);
-    if (result != 0)
-        note_refusal(journal, result, file_bytes, clock_monotonic_ms());
+    if (result != 0) {
+        uint64_t now_ms = clock_monotonic_ms();
+        note_refusal(journal, result, file_bytes, now_ms);
+        log_refusal(journal, now_ms);
+    }
     *out = journal;
     return 0;
 }
@@ -206,24 +214,50 @@ check_intact(struct journal *journal, uint64_t now_ms)
     tell_directory_changed(journal->heritage);
 }
 
+/* Has an open segment with room for such a body. *tried_r tells whether it had to try for one. Returns 0
+ * or why there is none, a negative errno. */
+static int
+make_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms, bool *tried_r)
+{
+    *tried_r = false;
+    if (journal->writer != NULL && segment_writer_fits(journal->writer, body_bytes))
+        return 0;
+    uint64_t file_bytes = file_bytes_for(journal, body_bytes);
+    if (journal->refusal != 0 && now_ms < journal->retry_at_ms &&
+        file_bytes >= journal->refused_file_bytes)
+        return journal->refusal;
+    *tried_r = true;
+    /* Sealed even if no other can be begun: only a sealed segment is ever given back. */
+    seal_segment(journal);
+    int result = begin_segment(journal, file_bytes);
+    if (result != 0)
+        note_refusal(journal, result, file_bytes, now_ms);
+    else
+        note_relief(journal);
+    return result;
+}
+
+void
+journal_look(struct journal *journal, uint64_t now_ms)
+{
+    const struct heritage *heritage = journal->heritage;
+    bool tried;
+    if (journal->writer == NULL)
+        (void)make_room(journal, 1, now_ms, &tried);
+    atomic_store_explicit(&heritage->scoreboard->slots[heritage->slot].refuses,
+                          journal->writer == NULL ? 1 : 0, memory_order_relaxed);
+}
+
 int
 journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms)
 {
-    uint64_t body_bytes = record->name.size + record->payload.size;
+    bool tried;
     check_intact(journal, now_ms);
-    if (journal->writer == NULL || !segment_writer_fits(journal->writer, body_bytes)) {
-        uint64_t file_bytes = file_bytes_for(journal, body_bytes);
-        if (journal->refusal != 0 && now_ms < journal->retry_at_ms &&
-            file_bytes >= journal->refused_file_bytes)
-            return journal->refusal;
-        /* Sealed even if no other can be begun: only a sealed segment is ever given back. */
-        seal_segment(journal);
-        int result = begin_segment(journal, file_bytes);
-        if (result != 0) {
-            note_refusal(journal, result, file_bytes, now_ms);
-            return result;
-        }
-        note_relief(journal);
+    int result = make_room(journal, record->name.size + record->payload.size, now_ms, &tried);
+    if (result != 0) {
+        if (tried)
+            log_refusal(journal, now_ms);
+        return result;
     }
     segment_writer_append(journal->writer, record);
     tell_appended(journal->heritage);

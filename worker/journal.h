@@ -28,6 +28,11 @@ int journal_append(struct journal *journal, const struct segment_record *record,
  * called from another thread. A disk that cannot ends the process: no answer could be trusted. */
 void journal_sync(struct journal *journal);
 
+/* Tries again to make a segment, if the last try failed and a moment has passed, and tells the
+ * scoreboard whether calls are refused: without calls too, service resumes by itself. To be called
+ * about ten times a second. */
+void journal_look(struct journal *journal, uint64_t now_ms);
+
 /* Says what the last failed journal_append() met; a text for a client. Good until the next append.
  */
 const char *journal_refusal(const struct journal *journal);

@@ -21,6 +21,7 @@
 #include "worker/go_text.h"
 #include "worker/journal.h"
 #include "worker/request.h"
+#include "worker/service.h"
 #include "worker/text.h"
 
 /* Between calls, so much memory at most is kept of each buffer. */
@@ -29,6 +30,9 @@
 /* A decoded request takes more room than its bytes: each dimension of a few bytes is a handful of
  * structures. */
 #define ARENA_PER_MESSAGE_BYTE 64
+
+/* Mixer has up to 1024 calls in flight; as many as this may come in one read of its connections. */
+#define CALLS_EXPECTED 256
 
 struct metric_service {
     const struct heritage *heritage;
@@ -130,7 +134,7 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
 }
 
 int
-metric_service_open(struct metric_service **out, struct unary_method *method_r,
+metric_service_open(struct metric_service **out, struct methods *methods,
                     const struct heritage *heritage, struct journal *journal)
 {
     const struct settings *settings = heritage->settings;
@@ -150,9 +154,11 @@ metric_service_open(struct metric_service **out, struct unary_method *method_r,
         metric_service_close(&service);
         return result;
     }
-    *method_r = (struct unary_method){.path = "/metric.HandleMetricService/HandleMetric",
-                                      .context = service,
-                                      .answer = answer_metric};
+    methods->unary[methods->unary_count++] =
+        (struct unary_method){.path = "/metric.HandleMetricService/HandleMetric",
+                              .context = service,
+                              .expected = CALLS_EXPECTED,
+                              .answer = answer_metric};
     *out = service;
     return 0;
 }

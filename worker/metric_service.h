@@ -3,15 +3,14 @@
 #ifndef MYGRPCADAPTER_WORKER_METRIC_SERVICE_H
 #define MYGRPCADAPTER_WORKER_METRIC_SERVICE_H
 
-#include "worker/service.h"
-
 struct heritage;
 struct journal;
+struct methods;
 struct metric_service;
 
-/* Makes the service, which appends to `journal`; fills *method_r, which is good as long as the
- * service. Returns 0 or a negative errno; the caller owns *out and keeps the journal alive. */
-int metric_service_open(struct metric_service **out, struct unary_method *method_r,
+/* Makes the service, which appends to `journal`, and adds its method to `methods`, where it is good as
+ * long as the service. Returns 0 or a negative errno; the caller owns *out and keeps the journal alive. */
+int metric_service_open(struct metric_service **out, struct methods *methods,
                         const struct heritage *heritage, struct journal *journal);
 
 /* Frees; NULL-safe; sets *sp to NULL. */

@@ -15,10 +15,11 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/server_private.h"
+#include "worker/service.h"
 
-/* Calls of one method that gRPC may hand over before the loop has answered the first of them. */
-#define CALLS_EXPECTED 256
+/* Calls that gRPC may hand over before the loop has seen the first of them. */
 #define UNKNOWN_CALLS_EXPECTED 8
+#define STREAMS_EXPECTED 4
 
 /* Memory of incomplete requests: see quota_arg(). */
 #define QUOTA_MESSAGES 8
@@ -88,22 +89,42 @@ on_shutdown_complete(struct server_event *event, bool ok)
     server->stopped = true;
 }
 
+static void *
+register_method(struct server *server, const char *path,
+                grpc_server_register_method_payload_handling payload)
+{
+    void *registered = grpc_server_register_method(server->grpc, path, NULL, payload, 0);
+    INVARIANT(registered != NULL); /* two methods of one path */
+    return registered;
+}
+
 /* Registers the methods, starts, and asks for the first calls. */
 static int
-start(struct server *server, const struct unary_method *methods, size_t count)
+start(struct server *server)
 {
-    void *registered[16];
-    INVARIANT(count <= sizeof(registered) / sizeof(registered[0]));
-    for (size_t i = 0; i < count; i++) {
-        registered[i] = grpc_server_register_method(server->grpc, methods[i].path, NULL,
-                                                    GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
-        INVARIANT(registered[i] != NULL); /* two methods of one path */
+    const struct methods *methods = server->methods;
+    void *unary[SERVICE_UNARY_MAX] = {NULL};
+    INVARIANT(methods->unary_count <= SERVICE_UNARY_MAX);
+    INVARIANT(methods->stream_count <= SERVICE_STREAMS_MAX);
+    for (size_t i = 0; i < methods->unary_count; i++)
+        unary[i] = register_method(server, methods->unary[i].path,
+                                   GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER);
+    for (size_t i = 0; i < methods->stream_count; i++) {
+        const struct stream_method *method = &methods->streams[i];
+        server->stream_kinds[i] = (struct stream_kind){
+            .method = method,
+            .registered = register_method(server, method->path, GRPC_SRM_PAYLOAD_NONE),
+        };
     }
     grpc_server_start(server->grpc);
     int result = 0;
-    for (size_t i = 0; i < count; i++) {
-        for (int n = 0; n < CALLS_EXPECTED && result == 0; n++)
-            result = unary_call_expect(server, &methods[i], registered[i]);
+    for (size_t i = 0; i < methods->unary_count; i++) {
+        for (uint32_t n = 0; n < methods->unary[i].expected && result == 0; n++)
+            result = unary_call_expect(server, &methods->unary[i], unary[i]);
+    }
+    for (size_t i = 0; i < methods->stream_count; i++) {
+        for (int n = 0; n < STREAMS_EXPECTED && result == 0; n++)
+            result = stream_call_expect(server, &server->stream_kinds[i]);
     }
     for (int n = 0; n < UNKNOWN_CALLS_EXPECTED && result == 0; n++)
         result = unknown_call_expect(server);
@@ -112,13 +133,16 @@ start(struct server *server, const struct unary_method *methods, size_t count)
 
 int
 server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
-            struct commit *commit, const struct unary_method *methods, size_t count)
+            struct commit *commit, const struct methods *methods)
 {
     struct server *server = calloc(1, sizeof(*server));
     if (server == NULL)
         return -ENOMEM;
     server->slot = slot;
     server->commit = commit;
+    server->methods = methods;
+    server->streams.before = &server->streams;
+    server->streams.after = &server->streams;
     server->answers.before = &server->answers;
     server->answers.after = &server->answers;
     server->shutdown_complete.happen = on_shutdown_complete;
@@ -128,7 +152,7 @@ server_open(struct server **out, const struct settings *settings, struct scorebo
     server->grpc = create_grpc_server(settings);
     grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
     *out = server;
-    return start(server, methods, count);
+    return start(server);
 }
 
 void
@@ -149,6 +173,12 @@ bool
 server_is_serving(const struct server *server)
 {
     return atomic_load_explicit(&server->drain_deadline_ms, memory_order_relaxed) == 0;
+}
+
+bool
+server_is_draining(const struct server *server)
+{
+    return atomic_load_explicit(&server->drain_deadline_ms, memory_order_relaxed) != 0;
 }
 
 void
@@ -220,6 +250,17 @@ trim_memory(struct server *server)
     (void)malloc_trim(0);
 }
 
+/* What is looked at ten times a second, whether there are calls or not. */
+static void
+tick(struct server *server)
+{
+    const struct methods *methods = server->methods;
+    look_for_late_answers(server);
+    if (methods->tick != NULL)
+        methods->tick(methods->tick_context, server->now_ms);
+    stream_calls_tick(server);
+}
+
 int
 server_run(struct server *server)
 {
@@ -236,7 +277,7 @@ server_run(struct server *server)
         }
         if (server->now_ms >= server->looked_ms + TURN_MS) {
             server->looked_ms = server->now_ms;
-            look_for_late_answers(server);
+            tick(server);
         }
         if (drain_is_hopeless(server))
             return -ETIMEDOUT;

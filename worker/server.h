@@ -7,22 +7,20 @@
 #define MYGRPCADAPTER_WORKER_SERVER_H
 
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "worker/service.h"
-
 struct commit;
+struct methods;
 struct server;
 struct settings;
 struct scoreboard_slot;
 
-/* Makes and starts a server of `count` methods, which the caller keeps alive as long as it, with
- * the limits of `settings`; gRPC must be initialised. It listens nowhere: connections are given to
+/* Makes and starts a server of `methods`, which the caller keeps alive as long as it, with the limits
+ * of `settings`; gRPC must be initialised. It listens nowhere: connections are given to
  * it. Its loop beats in `slot`. Answers that are to wait for the disk wait with `commit` (borrowed; NULL
  * if no method has such). Returns 0 or -ENOMEM; the caller owns *out. */
 int server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
-                struct commit *commit, const struct unary_method *methods, size_t count);
+                struct commit *commit, const struct methods *methods);
 
 /* Serves a connected, non-blocking socket, which it takes over. */
 void server_add_connection(struct server *server, int fd);

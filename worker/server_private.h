@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/service.h"
+
 struct commit;
 struct scoreboard_slot;
-struct unary_method;
 
 /* What every tag on the completion queue points to; the first member of its owner. */
 struct server_event {
@@ -30,6 +31,19 @@ struct server_answer {
     void (*late)(struct server_answer *answer);
 };
 
+/* A list of the streams there are. */
+struct stream_link {
+    struct stream_link *before;
+    struct stream_link *after;
+};
+
+/* A stream method of this server. */
+struct stream_kind {
+    const struct stream_method *method;
+    void *registered;
+    uint32_t count; /* of its streams now */
+};
+
 struct server {
     grpc_server *grpc;
     grpc_completion_queue *queue;
@@ -44,7 +58,10 @@ struct server {
     bool trimmed;                       /* nothing has happened since */
     struct server_event shutdown_complete;
     struct server_answer answers; /* the list's head: its `after` is the oldest */
-    bool stopped;                 /* shutdown_complete happened */
+    struct stream_link streams;   /* the list's head */
+    struct stream_kind stream_kinds[SERVICE_STREAMS_MAX];
+    const struct methods *methods;
+    bool stopped; /* shutdown_complete happened */
     bool cancelled;
 };
 
@@ -55,9 +72,18 @@ bool server_answer_ended(struct server_answer *answer);
 /* True until the drain begins. */
 bool server_is_serving(const struct server *server);
 
+/* True once the drain has begun: streams, which would not end by themselves, are ended. */
+bool server_is_draining(const struct server *server);
+
 /* Asks for the next call of a method (registered as `registered`); the call asks for its successor
  * when it is done, as long as the server serves. Returns 0 or -ENOMEM. */
 int unary_call_expect(struct server *server, const struct unary_method *method, void *registered);
+
+/* The same for a stream method; the stream asks for its successor when it begins. */
+int stream_call_expect(struct server *server, struct stream_kind *kind);
+
+/* Has the methods of all streams look at the time, and ends the streams of a server that drains. */
+void stream_calls_tick(struct server *server);
 
 /* The same for calls of methods that nobody registered: they are answered UNIMPLEMENTED. */
 int unknown_call_expect(struct server *server);

@@ -21,9 +21,11 @@
 #include "common/settings.h"
 #include "worker/acceptor.h"
 #include "worker/commit.h"
+#include "worker/health_service.h"
 #include "worker/journal.h"
 #include "worker/metric_service.h"
 #include "worker/server.h"
+#include "worker/service.h"
 
 struct worker {
     const struct heritage *heritage;
@@ -31,10 +33,18 @@ struct worker {
     struct journal *journal;
     struct commit *commit; /* NULL unless segments.durability is "machine" */
     struct metric_service *metric_service;
-    struct unary_method methods[1]; /* one for each method of each service */
+    struct health_service *health_service;
+    struct methods methods;
     struct server *server;
     struct acceptor *acceptor;
 };
+
+static void
+on_tick(void *context, uint64_t now_ms)
+{
+    const struct worker *worker = context;
+    journal_look(worker->journal, now_ms);
+}
 
 static int
 prepare(struct worker *worker)
@@ -44,19 +54,23 @@ prepare(struct worker *worker)
     if (result == 0)
         result = journal_open(&worker->journal, heritage);
     if (result == 0)
-        result = metric_service_open(&worker->metric_service, &worker->methods[0], heritage,
+        result = metric_service_open(&worker->metric_service, &worker->methods, heritage,
                                      worker->journal);
+    if (result == 0)
+        result = health_service_open(&worker->health_service, &worker->methods, heritage);
     if (result != 0)
         return result;
+    worker->methods.tick = on_tick;
+    worker->methods.tick_context = worker;
     if (heritage->settings->segments_durability == DURABILITY_MACHINE) {
         result = commit_start(&worker->commit, worker->journal);
         if (result != 0)
             return result;
     }
     grpc_init();
-    result = server_open(&worker->server, heritage->settings,
-                         &heritage->scoreboard->slots[heritage->slot], worker->commit,
-                         worker->methods, sizeof(worker->methods) / sizeof(worker->methods[0]));
+    result =
+        server_open(&worker->server, heritage->settings,
+                    &heritage->scoreboard->slots[heritage->slot], worker->commit, &worker->methods);
     if (result == 0)
         result = acceptor_start(&worker->acceptor, heritage, worker->server, worker->signal_fd);
     return result;
@@ -83,5 +97,6 @@ worker_main(const struct heritage *heritage)
     server_close(&worker.server);
     grpc_shutdown();
     metric_service_close(&worker.metric_service);
+    health_service_close(&worker.health_service);
     return 0;
 }

@@ -376,6 +376,31 @@ test_a_limit_still_reached_is_looked_at_once_a_moment(void **state)
     assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS), 0);
 }
 
+static bool
+says_it_refuses(const struct fixture *f)
+{
+    return atomic_load(&f->heritage.scoreboard->slots[SLOT].refuses) != 0;
+}
+
+static void
+test_after_the_limit_it_resumes_without_an_append_and_says_so(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.segments_limit_bytes = 2 * SIZE_BYTES;
+    begin(f);
+    journal_look(f->journal, NOW_MS);
+    assert_false(says_it_refuses(f));
+    fill(f, NOW_MS);
+    journal_look(f->journal, NOW_MS);
+    assert_true(says_it_refuses(f));
+    remove_segment(f, 0);
+    journal_look(f->journal, NOW_MS + RETRY_MS - 1);
+    assert_true(says_it_refuses(f));
+    journal_look(f->journal, NOW_MS + RETRY_MS);
+    assert_false(says_it_refuses(f));
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), 0);
+}
+
 static void
 test_other_slots_do_not_count_against_the_limit(void **state)
 {
@@ -586,6 +611,7 @@ main(void)
         TEST(test_the_limit_refuses_and_says_so_and_loses_nothing),
         TEST(test_after_the_limit_it_tries_again_a_moment_later_and_not_before),
         TEST(test_a_limit_still_reached_is_looked_at_once_a_moment),
+        TEST(test_after_the_limit_it_resumes_without_an_append_and_says_so),
         TEST(test_other_slots_do_not_count_against_the_limit),
         TEST(test_what_an_earlier_incarnation_left_counts_against_the_limit),
         TEST(test_a_record_too_large_for_the_limit_is_refused),

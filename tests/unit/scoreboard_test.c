@@ -138,6 +138,27 @@ test_a_cleared_slot_is_out_of_the_race_and_alone(void **state)
 }
 
 static void
+test_it_serves_if_a_healthy_worker_is_there_and_none_refuses(void **state)
+{
+    (void)state;
+    struct scoreboard *scoreboard = open_scoreboard(3);
+    assert_false(scoreboard_serves(scoreboard, 2));
+    atomic_store(&scoreboard->slots[2].healthy, 1); /* the collector's */
+    assert_false(scoreboard_serves(scoreboard, 2));
+    atomic_store(&scoreboard->slots[1].healthy, 1);
+    assert_true(scoreboard_serves(scoreboard, 2));
+    atomic_store(&scoreboard->slots[0].refuses, 1); /* it is not healthy: it says nothing */
+    assert_true(scoreboard_serves(scoreboard, 2));
+    atomic_store(&scoreboard->slots[0].healthy, 1);
+    assert_false(scoreboard_serves(scoreboard, 2));
+    scoreboard_clear_slot(scoreboard, 0);
+    assert_int_equal(atomic_load(&scoreboard->slots[0].refuses), 0);
+    assert_int_equal(atomic_load(&scoreboard->slots[0].healthy), 0);
+    assert_true(scoreboard_serves(scoreboard, 2));
+    scoreboard_close(&scoreboard);
+}
+
+static void
 test_a_slot_that_does_not_exist_is_a_broken_promise(void **state)
 {
     (void)state;
@@ -186,6 +207,7 @@ main(void)
         cmocka_unit_test(test_willingness_ends_with_its_moment),
         cmocka_unit_test(test_slots_beyond_the_workers_never_have_the_turn),
         cmocka_unit_test(test_a_cleared_slot_is_out_of_the_race_and_alone),
+        cmocka_unit_test(test_it_serves_if_a_healthy_worker_is_there_and_none_refuses),
         cmocka_unit_test(test_a_slot_that_does_not_exist_is_a_broken_promise),
         cmocka_unit_test(test_what_a_child_writes_everybody_reads),
     };

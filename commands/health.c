@@ -1,0 +1,244 @@
+/* health.c -- `mygrpcadapter health` from its arguments to its exit code: one call of Check. */
+#include "commands/health.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <grpc/byte_buffer.h>
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/grpc.h>
+#include <grpc/support/time.h>
+
+#include "commands/channel.h"
+#include "common/bytes.h"
+#include "common/invariant.h"
+#include "health.pb-c.h"
+
+#define NAME "mygrpcadapter health"
+#define METHOD "/grpc.health.v1.Health/Check"
+#define TIMEOUT_MS_DEFAULT 2000
+#define TIMEOUT_MS_MAX 600000
+
+static const char help_text[] =
+    "Usage: mygrpcadapter health [OPTION...] [ADDRESS]\n"
+    "Asks an adapter whether it serves (grpc.health.v1.Health/Check), and prints what it "
+    "answered.\n"
+    "ADDRESS is HOST:PORT or unix:///PATH, localhost:8000 by default.\n"
+    "\n"
+    "  --service NAME   what is asked about: \"\" (default) or metric.HandleMetricService, whether "
+    "calls\n"
+    "                   are taken; liveness, whether somebody answers\n"
+    "  --timeout-ms N   how long to wait (default 2000)\n"
+    "\n"
+    "  -h, --help       this text\n"
+    "\n"
+    "Exit status: 0 SERVING, 1 another answer, 64 wrong arguments, 69 no answer.\n";
+
+struct health_options {
+    const char *address;
+    const char *service;
+    int64_t timeout_ms;
+    bool help;
+};
+
+struct health_answer {
+    grpc_status_code status;
+    grpc_slice details;
+    grpc_byte_buffer *message;
+};
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"service", required_argument, NULL, 's'},
+    {"timeout-ms", required_argument, NULL, 't'},
+    {NULL, 0, NULL, 0},
+};
+
+static int
+complain(const char *word, const char *what)
+{
+    (void)fprintf(stderr, NAME ": %s: %s, see " NAME " --help\n", word, what);
+    return -EINVAL;
+}
+
+static int
+parse_timeout(const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 ||
+        number > TIMEOUT_MS_MAX)
+        return complain(text, "not a number of milliseconds from 1 to 600000");
+    *out = number;
+    return 0;
+}
+
+static int
+parse_options(struct health_options *options, int argc, char **argv)
+{
+    *options = (struct health_options){
+        .address = "localhost:8000", .service = "", .timeout_ms = TIMEOUT_MS_DEFAULT};
+    int found;
+    opterr = 0;
+    /* Once, before any thread. */
+    while ((found = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        switch (found) {
+        case 'h':
+            options->help = true;
+            return 0;
+        case 's':
+            options->service = optarg;
+            break;
+        case 't':
+            if (parse_timeout(optarg, &options->timeout_ms) != 0)
+                return -EINVAL;
+            break;
+        case ':':
+            return complain(argv[optind - 1], "needs a value");
+        default:
+            return complain(argv[optind - 1], "no such option");
+        }
+    }
+    if (optind + 1 < argc)
+        return complain(argv[optind + 1], "only one ADDRESS at a time");
+    if (optind < argc)
+        options->address = argv[optind];
+    return options->address[0] != '\0' ? 0 : complain("ADDRESS", "is empty");
+}
+
+/* The request; the caller owns it. */
+static grpc_byte_buffer *
+make_request(const char *service)
+{
+    Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    request.service = bytes_unconst(service); /* protobuf-c knows no const */
+    grpc_slice slice =
+        grpc_slice_malloc(grpc__health__v1__health_check_request__get_packed_size(&request));
+    (void)grpc__health__v1__health_check_request__pack(&request, GRPC_SLICE_START_PTR(slice));
+    grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+    grpc_slice_unref(slice);
+    return buffer;
+}
+
+/* One call, to its end. */
+static void
+check(const struct health_options *options, struct health_answer *answer)
+{
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
+    grpc_channel *channel = channel_open(options->address);
+    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                         gpr_time_from_millis(options->timeout_ms, GPR_TIMESPAN));
+    grpc_call *call =
+        grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
+                                 grpc_slice_from_static_string(METHOD), NULL, deadline, NULL);
+    grpc_byte_buffer *request = make_request(options->service);
+    grpc_metadata_array initial;
+    grpc_metadata_array trailing;
+    grpc_metadata_array_init(&initial);
+    grpc_metadata_array_init(&trailing);
+    const grpc_op operations[] = {
+        {.op = GRPC_OP_SEND_INITIAL_METADATA},
+        {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = request},
+        {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
+        {.op = GRPC_OP_RECV_INITIAL_METADATA,
+         .data.recv_initial_metadata.recv_initial_metadata = &initial},
+        {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &answer->message},
+        {.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
+         .data.recv_status_on_client = {.trailing_metadata = &trailing,
+                                        .status = &answer->status,
+                                        .status_details = &answer->details}},
+    };
+    grpc_call_error error = grpc_call_start_batch(
+        call, operations, sizeof(operations) / sizeof(operations[0]), queue, NULL);
+    INVARIANT(error == GRPC_CALL_OK);
+    (void)grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_byte_buffer_destroy(request);
+    grpc_metadata_array_destroy(&initial);
+    grpc_metadata_array_destroy(&trailing);
+    grpc_call_unref(call);
+    grpc_channel_destroy(channel);
+    grpc_completion_queue_shutdown(queue);
+    (void)grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_completion_queue_destroy(queue);
+}
+
+/* The status in an answer's message, as its name; NULL if there is none. */
+static const char *
+name_status(grpc_byte_buffer *message)
+{
+    grpc_byte_buffer_reader reader;
+    const char *name = NULL;
+    if (message == NULL || !grpc_byte_buffer_reader_init(&reader, message))
+        return NULL;
+    grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
+    Grpc__Health__V1__HealthCheckResponse *response =
+        grpc__health__v1__health_check_response__unpack(NULL, GRPC_SLICE_LENGTH(slice),
+                                                        GRPC_SLICE_START_PTR(slice));
+    if (response != NULL) {
+        const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+            &grpc__health__v1__health_check_response__serving_status__descriptor,
+            (int)response->status);
+        name = value != NULL ? value->name : "UNKNOWN";
+        grpc__health__v1__health_check_response__free_unpacked(response, NULL);
+    }
+    grpc_slice_unref(slice);
+    grpc_byte_buffer_reader_destroy(&reader);
+    return name;
+}
+
+/* Prints what became of the call; returns the exit code. */
+static int
+report(const struct health_options *options, const struct health_answer *answer)
+{
+    if (answer->status != GRPC_STATUS_OK) {
+        (void)fprintf(stderr, NAME ": %s: %.*s\n", options->address,
+                      (int)GRPC_SLICE_LENGTH(answer->details),
+                      (const char *)GRPC_SLICE_START_PTR(answer->details));
+        bool unanswered = answer->status == GRPC_STATUS_UNAVAILABLE ||
+                          answer->status == GRPC_STATUS_DEADLINE_EXCEEDED;
+        return unanswered ? EX_UNAVAILABLE : EXIT_FAILURE;
+    }
+    const char *name = name_status(answer->message);
+    if (name == NULL) {
+        (void)fprintf(stderr, NAME ": %s: an answer that is none\n", options->address);
+        return EX_UNAVAILABLE;
+    }
+    (void)printf("%s\n", name);
+    return strcmp(name, "SERVING") == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+ask(const struct health_options *options)
+{
+    struct health_answer answer = {.message = NULL};
+    channel_set_up_grpc();
+    check(options, &answer);
+    int code = report(options, &answer);
+    grpc_slice_unref(answer.details);
+    grpc_byte_buffer_destroy(answer.message);
+    grpc_shutdown();
+    return code;
+}
+
+int
+health_command(int argc, char **argv)
+{
+    struct health_options options;
+    int code = EXIT_SUCCESS;
+    if (parse_options(&options, argc, argv) != 0)
+        return EX_USAGE;
+    if (options.help)
+        (void)fputs(help_text, stdout);
+    else
+        code = ask(&options);
+    if (fflush(stdout) == 0)
+        return code;
+    (void)fprintf(stderr, NAME ": cannot write to standard output: %s\n", strerror(errno));
+    return EX_IOERR;
+}
