@@ -28,13 +28,14 @@ FOLDERS := common segment collector worker master commands
 SOURCES := $(wildcard $(FOLDERS:%=%/*.c))
 CXX_SOURCES := $(wildcard $(FOLDERS:%=%/*.cc))
 HEADERS := $(wildcard $(FOLDERS:%=%/*.h))
-PROTOS := metric value report extensions config health
+PROTOS := metric value report extensions config health reflection_v1
 GOOGLE_PROTOS := any duration timestamp descriptor
 PROTO_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c) $(GOOGLE_PROTOS:%=$(BUILD)/proto/google/protobuf/%.pb-c.c)
 PROTO_H := $(PROTO_C:.c=.h)
+REFLECTED_PROTOS := metric config health reflection_v1 reflection_v1alpha
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(CXX_SOURCES:%.cc=$(BUILD)/%.o)
-PROTO_OBJECTS := $(PROTO_C:.c=.o)
+PROTO_OBJECTS := $(PROTO_C:.c=.o) $(BUILD)/proto/descriptors.o
 MAIN_OBJECT := $(BUILD)/master/main.o
 ARCHIVE := $(BUILD)/libmygrpcadapter.a
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
@@ -93,6 +94,16 @@ $(BUILD)/proto/google/protobuf/%.pb-c.c $(BUILD)/proto/google/protobuf/%.pb-c.h:
 $(SETTINGS_PAGE): docs/man/settings.awk etc/mygrpcadapter.cfg docs/man/mygrpcadapter.cfg.5.in
 	@mkdir -p $(@D)
 	awk -f $^ >$@
+
+# What proto/ defines, for server reflection (worker/descriptors.h).
+$(BUILD)/proto/descriptors.bin: $(wildcard proto/*.proto)
+	@mkdir -p $(@D)
+	protoc -Iproto -I/usr/include --include_imports --descriptor_set_out=$@ $(REFLECTED_PROTOS:%=proto/%.proto)
+
+$(BUILD)/proto/descriptors.c: $(BUILD)/proto/descriptors.bin
+	{ echo '#include "worker/descriptors.h"'; echo 'const unsigned char descriptors_set[] = {'; \
+	od -An -v -tu1 $< | sed -E 's/ +([0-9]+)/\1,/g'; \
+	echo '};'; echo 'const size_t descriptors_set_size = sizeof(descriptors_set);'; } > $@
 
 $(BUILD)/tests/%: tests/unit/%.c $(ARCHIVE)
 	@mkdir -p $(@D)

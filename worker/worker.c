@@ -24,6 +24,7 @@
 #include "worker/health_service.h"
 #include "worker/journal.h"
 #include "worker/metric_service.h"
+#include "worker/reflection_service.h"
 #include "worker/server.h"
 #include "worker/service.h"
 
@@ -34,6 +35,7 @@ struct worker {
     struct commit *commit; /* NULL unless segments.durability is "machine" */
     struct metric_service *metric_service;
     struct health_service *health_service;
+    struct reflection_service *reflection_service;
     struct methods methods;
     struct server *server;
     struct acceptor *acceptor;
@@ -58,6 +60,8 @@ prepare(struct worker *worker)
                                      worker->journal);
     if (result == 0)
         result = health_service_open(&worker->health_service, &worker->methods, heritage);
+    if (result == 0)
+        result = reflection_service_open(&worker->reflection_service, &worker->methods);
     if (result != 0)
         return result;
     worker->methods.tick = on_tick;
@@ -98,5 +102,6 @@ worker_main(const struct heritage *heritage)
     grpc_shutdown();
     metric_service_close(&worker.metric_service);
     health_service_close(&worker.health_service);
+    reflection_service_close(&worker.reflection_service);
     return 0;
 }
