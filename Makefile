@@ -20,6 +20,7 @@ PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-de
 	libprotobuf-dev libconfig-dev libsystemd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps mandoc groff-base
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev
+PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libxxhash
 
 # ---- sources
@@ -122,6 +123,7 @@ help:
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
+	@echo "make bench        measures it beside a server that does nothing and a Go adapter, 6 minutes (BENCH=full: an hour)"
 	@echo "make format       lays the code out"
 	@echo "make clean        removes what was built"
 
@@ -168,7 +170,8 @@ check-structure:
 	@tests/check-structure
 
 .PHONY: format check-format
-FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] tests/crash/*.[ch])
+FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] tests/crash/*.[ch] \
+	tests/bench/*.[ch])
 format:
 	clang-format-14 -i $(FORMATTED)
 
@@ -263,6 +266,38 @@ fuzz:
 check-fuzz:
 	@$(FUZZ_MAKE) fuzz-programs
 	@tests/fuzz/run $(FUZZ_BUILD) check $(FUZZ_TARGETS)
+
+# ---- the benchmark (tests/bench/run): the adapter beside a server that does nothing and, with Go at hand, a Go adapter
+
+BENCH_NOTHING := $(BUILD)/bench/nothing
+BENCH_GO := $(BUILD)/bench/walkthrough
+BENCH_DIR ?= docs/bench
+
+$(BENCH_NOTHING): tests/bench/nothing.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
+
+-include $(BENCH_NOTHING).d
+
+.PHONY: bench bench-programs bench-go check-bench
+bench-programs: $(PROGRAM) $(BENCH_NOTHING)
+
+bench-go:
+	@if command -v go >/dev/null; then tests/bench/go/build $(BENCH_GO) $(BUILD)/bench/go || rm -f $(BENCH_GO); fi
+
+# BENCH=full takes long. Writes $(BENCH_DIR)/README.md and what belongs to it; BENCH_ONLY="latency memory" measures just these.
+bench: deps
+	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@$(MAKE) --no-print-directory -s bench-programs bench-go
+	@tests/bench/run $(PROGRAM) $(BENCH_NOTHING) $(BENCH_GO) $(BENCH_DIR) $(BENCH_ONLY)
+
+# The numbers mean nothing: it tries whether the benchmark still works. Every text is compared with the golden one.
+check-bench:
+	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@$(MAKE) --no-print-directory -s bench-programs bench-go
+	@BENCH=smoke tests/bench/run $(PROGRAM) $(BENCH_NOTHING) $(BENCH_GO) $(BUILD)/bench/smoke >$(BUILD)/bench/smoke.log 2>&1 \
+		|| { cat $(BUILD)/bench/smoke.log; exit 1; }
+	@echo "bench: ok"
 
 .PHONY: clean
 clean:
