@@ -20,7 +20,7 @@ PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-de
 	libprotobuf-dev libconfig-dev libsystemd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps mandoc groff-base
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev
-PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux
+PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux valgrind
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libxxhash
 
 # ---- sources
@@ -298,6 +298,25 @@ check-bench:
 	@BENCH=smoke tests/bench/run $(PROGRAM) $(BENCH_NOTHING) $(BENCH_GO) $(BUILD)/bench/smoke >$(BUILD)/bench/smoke.log 2>&1 \
 		|| { cat $(BUILD)/bench/smoke.log; exit 1; }
 	@echo "bench: ok"
+
+# Instructions of a call, a record and a pass, by callgrind, against tests/bench/instructions.tsv: no clock is in it.
+BENCH_INSTRUCTIONS := $(BUILD)/bench/instructions
+BENCH_COUNT = tests/bench/count-instructions $(BENCH_INSTRUCTIONS) $(BUILD)/bench/callgrind
+
+$(BENCH_INSTRUCTIONS): tests/bench/instructions.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -Wl,--wrap=syscall -o $@ $< $(ARCHIVE) $(LDLIBS)
+
+-include $(BENCH_INSTRUCTIONS).d
+
+.PHONY: check-bench-instructions bench-instructions-update
+check-bench-instructions: $(BENCH_INSTRUCTIONS)
+	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@$(BENCH_COUNT)
+
+bench-instructions-update: $(BENCH_INSTRUCTIONS)
+	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@$(BENCH_COUNT) --update
 
 .PHONY: clean
 clean:
