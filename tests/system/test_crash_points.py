@@ -24,7 +24,7 @@ PATHS = ("a.txt", "b.txt", "deep/er/c.txt")
 GARBAGE = "00009-0000000001-0000000000.sealed"
 
 # What only a collector comes by that finds the batch of another one unfinished.
-TAKES_BACK = ("file.cut_back", "output.undone")
+TAKES_BACK = ("file.cut_back", "output.undone", "output.undo_noted")
 
 # Where nobody comes by with durability "process".
 ONLY_DURABLE = ("journal.synced", "file.synced")
