@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "master/die.h"
+#include "master/lock_owner.h"
 
 #define SEGMENTS_MODE 0700
 #define LOCK_NAME "lock"
@@ -109,15 +111,10 @@ open_segments(struct volume *volume, const struct settings *settings, struct com
 }
 
 static int
-complain_locked(struct complaint *complaint, const char *path, int lock_fd)
+complain_locked(struct complaint *complaint, const char *setting, const char *path, const char *pid)
 {
-    char pid[24];
-    ssize_t size = pread(lock_fd, pid, sizeof(pid) - 1, 0);
-    pid[size > 0 ? size : 0] = '\0';
-    pid[strcspn(pid, "\n")] = '\0';
-    return complain(complaint, EX_TEMPFAIL,
-                    "segments.directory: \"%s\" is in use by another adapter, pid %s", path,
-                    pid[0] != '\0' ? pid : "unknown");
+    return complain(complaint, EX_TEMPFAIL, "%s: \"%s\" is in use by another adapter, pid %s",
+                    setting, path, pid[0] != '\0' ? pid : "unknown");
 }
 
 static int
@@ -143,8 +140,13 @@ take_lock(struct volume *volume, const char *path, struct complaint *complaint)
     if (volume->lock_fd < 0)
         return complain_path(complaint, "segments.directory", path, errno);
     int result = lock_patiently(volume->lock_fd);
-    if (result == -EWOULDBLOCK)
-        return complain_locked(complaint, path, volume->lock_fd);
+    if (result == -EWOULDBLOCK) {
+        char pid[24];
+        ssize_t size = pread(volume->lock_fd, pid, sizeof(pid) - 1, 0);
+        pid[size > 0 ? size : 0] = '\0';
+        pid[strcspn(pid, "\n")] = '\0';
+        return complain_locked(complaint, "segments.directory", path, pid);
+    }
     if (result != 0)
         return complain_path(complaint, "segments.directory", path, -result);
     /* The pid is for people; on a full disk the lock must do without it. */
@@ -153,15 +155,39 @@ take_lock(struct volume *volume, const char *path, struct complaint *complaint)
     return 0;
 }
 
+/* Two adapters with segment directories of their own would still cut off each other's records when one
+ * takes a batch back. Through a descriptor of its own, since the children keep the other. Where the file
+ * system has no locks for directories (NFS), this is left to the operator. */
+static int
+lock_root(struct volume *volume, const char *path, struct complaint *complaint)
+{
+    volume->root_lock_fd = openat(volume->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (volume->root_lock_fd < 0)
+        return complain_path(complaint, "output.root", path, errno);
+    int result = lock_patiently(volume->root_lock_fd);
+    if (result == -EWOULDBLOCK) {
+        char pid[24] = "";
+        pid_t owner = lock_owner_find(volume->root_lock_fd);
+        if (owner > 0)
+            (void)snprintf(pid, sizeof(pid), "%ld", (long)owner);
+        return complain_locked(complaint, "output.root", path, pid);
+    }
+    bool unsupported = result == -EBADF || result == -EINVAL || result == -EOPNOTSUPP ||
+                       result == -ENOLCK || result == -EISDIR;
+    return result == 0 || unsupported ? 0 : complain_path(complaint, "output.root", path, -result);
+}
+
 int
 volume_open(struct volume *out, const struct settings *settings, struct complaint *complaint)
 {
-    *out = (struct volume){.root_fd = -1, .segments_fd = -1, .lock_fd = -1};
+    *out = (struct volume){.root_fd = -1, .segments_fd = -1, .lock_fd = -1, .root_lock_fd = -1};
     int result = open_root(out, settings->output_root, complaint);
     if (result == 0)
         result = open_segments(out, settings, complaint);
     if (result == 0)
         result = take_lock(out, settings->segments_directory, complaint);
+    if (result == 0)
+        result = lock_root(out, settings->output_root, complaint);
     if (result != 0)
         volume_close(out);
     return result;
@@ -170,6 +196,7 @@ volume_open(struct volume *out, const struct settings *settings, struct complain
 void
 volume_close(struct volume *volume)
 {
+    close_fd(&volume->root_lock_fd);
     close_fd(&volume->lock_fd);
     close_fd(&volume->segments_fd);
     close_fd(&volume->root_fd);

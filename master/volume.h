@@ -1,6 +1,6 @@
-/* volume.h -- the two directories of the adapter, and the lock that makes it the only one there.
+/* volume.h -- the two directories of the adapter, and the locks that make it the only one there.
  *
- * Crash contract: the lock is the kernel's (flock), so it ends with the master, however that dies,
+ * Crash contract: the locks are the kernel's (flock), so they end with the master, however that dies,
  * once its children have closed what they inherited. Used by the master.
  */
 #ifndef MYGRPCADAPTER_MASTER_VOLUME_H
@@ -10,14 +10,15 @@ struct complaint;
 struct settings;
 
 struct volume {
-    int root_fd;     /* output.root */
-    int segments_fd; /* segments.directory */
-    int lock_fd;     /* `lock` in it, locked */
+    int root_fd;      /* output.root */
+    int segments_fd;  /* segments.directory */
+    int lock_fd;      /* `lock` in it, locked */
+    int root_lock_fd; /* output.root once more, locked */
 };
 
 /* Opens output.root (which must be a directory that can be written), opens segments.directory,
- * creating it (mode 0700) if only its last part is missing, and locks it, trying for up to two
- * seconds; the lock file then holds the pid. All descriptors are close-on-exec. On success returns
+ * creating it (mode 0700) if only its last part is missing, and locks both, trying for up to two
+ * seconds each; the lock file then holds the pid. All descriptors are close-on-exec. On success returns
  * 0 and the caller owns *out until volume_close(); else fills *complaint and returns EX_CANTCREAT
  * (a directory cannot be used), EX_TEMPFAIL (locked by another adapter) or EX_CONFIG (both
  * directories are the same). */

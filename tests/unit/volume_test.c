@@ -78,6 +78,22 @@ test_opens_creates_and_locks(void **state)
     assert_string_equal(complaint.text, expected);
     assert_int_equal(second.root_fd, -1);
 
+    /* With a segment directory of its own it is refused all the same. */
+    char other[PATH_BYTES + 64];
+    (void)snprintf(other, sizeof(other), "%s.other", segments);
+    struct settings aside = settings;
+    aside.segments_directory = other;
+    assert_int_equal(volume_open(&second, &aside, &complaint), EX_TEMPFAIL);
+    (void)snprintf(expected, sizeof(expected),
+                   "output.root: \"%s\" is in use by another adapter, pid %ld", root,
+                   (long)getpid());
+    assert_string_equal(complaint.text, expected);
+    assert_int_equal(second.root_lock_fd, -1);
+    (void)snprintf(other, sizeof(other), "%s.other/lock", segments);
+    assert_int_equal(unlink(other), 0);
+    (void)snprintf(other, sizeof(other), "%s.other", segments);
+    assert_int_equal(rmdir(other), 0);
+
     volume_close(&volume);
     volume_close(&volume);
     assert_int_equal(volume_open(&volume, &settings, &complaint), 0);
