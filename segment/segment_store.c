@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -18,7 +17,7 @@
 #include "common/disk.h"
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
-#define NEW_FILE_GRACE_S 10
+#define NEW_FILE_GRACE_NS 1000000000U
 
 static int
 compare_entries(const void *a, const void *b)
@@ -115,7 +114,8 @@ segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r)
     for (size_t i = 0; i < count; i++) {
         char name[SEGMENT_NAME_BYTES_MAX];
         struct stat status;
-        if (entries[i].identity.slot != slot)
+        /* A ".new" one is being made by the asker, or was left by its predecessor and is as good as gone. */
+        if (entries[i].identity.slot != slot || entries[i].state == SEGMENT_STATE_NEW)
             continue;
         segment_name_format(name, &entries[i].identity, entries[i].state);
         if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
@@ -186,7 +186,9 @@ segment_store_remove_new(int directory_fd, const struct segment_identity *identi
     segment_name_format(name, identity, SEGMENT_STATE_NEW);
     if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return -errno;
-    if (time(NULL) - status.st_ctime < NEW_FILE_GRACE_S)
+    uint64_t changed_ns =
+        (uint64_t)status.st_ctim.tv_sec * 1000000000U + (uint64_t)status.st_ctim.tv_nsec;
+    if (clock_realtime_ns() < changed_ns + NEW_FILE_GRACE_NS)
         return -EAGAIN;
     int fd = open_locked(directory_fd, name);
     if (fd < 0)

@@ -31,7 +31,7 @@ int segment_store_list(int directory_fd, struct segment_entry **entries_r, size_
  * still. Returns 0 or a negative errno. For the master, before it forks. */
 int segment_directory_prepare(int directory_fd, uint64_t *next_r);
 
-/* Bytes that the segment files of one slot take up, merged or not: *bytes_r. Returns 0 or a
+/* Bytes that the segment files of one slot take up, merged or not (but not ".new" ones): *bytes_r. Returns 0 or a
  * negative errno. */
 int segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r);
 
