@@ -10,6 +10,7 @@
  */
 #include "collector/destination.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -143,6 +144,12 @@ adopt(struct destination *destination, int fd)
     return 0;
 }
 
+static bool
+is_marked(const struct destination *destination, const struct ledger_mark *mark)
+{
+    return destination->device == mark->device && destination->inode == mark->inode;
+}
+
 /* Lets go of the file if its path leads elsewhere by now. Returns 0 or a negative errno. */
 static int
 leave_if_replaced(struct destination *destination)
@@ -207,6 +214,56 @@ whole_records(const struct iovec *records, size_t count, size_t written, size_t 
     return whole;
 }
 
+/* The name, beneath the root, of the file with that inode in the directory of the output, as far as the
+ * directory can tell: false if none has it. */
+static bool
+find_renamed(const struct destination *destination, uint64_t inode,
+             char name_r[static OUTPUT_NAME_BYTES_MAX])
+{
+    int fd = output_path_open_directory(destination->heritage->root_fd, destination->name);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return false;
+    }
+    const struct dirent *entry;
+    do
+        entry = readdir(directory);
+    while (entry != NULL && entry->d_ino != inode);
+    const char *slash = strrchr(destination->name, '/');
+    size_t before = slash == NULL ? 0 : (size_t)(slash - destination->name) + 1;
+    int length = entry == NULL ? -1
+                               : snprintf(name_r, OUTPUT_NAME_BYTES_MAX, "%.*s%s", (int)before,
+                                          destination->name, entry->d_name);
+    (void)closedir(directory);
+    return length > 0 && length < (int)OUTPUT_NAME_BYTES_MAX;
+}
+
+/* Opens the file of a mark: the output's, or, where somebody has renamed that since (logrotate), what it
+ * is called now in the same directory. Returns 0, -ENOENT if it is neither, or another negative errno. */
+static int
+adopt_marked(struct destination *destination, const struct ledger_mark *mark)
+{
+    const struct heritage *heritage = destination->heritage;
+    char name[OUTPUT_NAME_BYTES_MAX];
+    int fd = open_existing(destination);
+    int result = fd < 0 ? fd : adopt(destination, fd);
+    if (result != 0 && result != -ENOENT)
+        return result;
+    if (result == 0 && is_marked(destination, mark))
+        return 0;
+    file_rest(destination);
+    if (destination->aside || !find_renamed(destination, mark->inode, name))
+        return -ENOENT;
+    fd = output_path_open_existing(heritage->root_fd, heritage->segments_fd, name);
+    result = fd < 0 ? fd : adopt(destination, fd);
+    if (result == 0 && is_marked(destination, mark))
+        return 0;
+    file_rest(destination);
+    return result == 0 ? -ENOENT : result;
+}
+
 static size_t
 file_deliver(struct destination *destination, const struct iovec *records, size_t count,
              struct delivery *delivery)
@@ -260,22 +317,21 @@ static int
 file_undo(struct destination *destination, const struct ledger_mark *mark)
 {
     file_rest(destination);
-    int fd = open_existing(destination);
-    int result = fd < 0 ? fd : adopt(destination, fd);
-    if (result == -ENOENT)
-        return 0; /* gone, and what was in it with it */
-    if (result != 0)
+    int result = adopt_marked(destination, mark);
+    if (result != 0 && result != -ENOENT)
         return result;
-    uint64_t size = destination->size;
-    bool same = destination->device == mark->device && destination->inode == mark->inode;
-    if (!same || size < mark->offset || size > mark->offset + mark->length) {
-        log_write(LOG_LEVEL_WARNING,
-                  "the output file is not as the last collector left it; its last batch may stand "
-                  "in it twice",
-                  LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size),
-                             log_u64("offset", mark->offset), log_u64("length", mark->length)));
+    uint64_t size = result == 0 ? destination->size : 0;
+    if (size < mark->offset || size > mark->offset + mark->length) {
+        log_write(
+            LOG_LEVEL_WARNING,
+            "the output file is gone, or not as the last collector left it; its last batch may "
+            "stand twice",
+            LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size),
+                       log_u64("offset", mark->offset), log_u64("length", mark->length)));
         return 0;
     }
+    if (result != 0)
+        return 0; /* gone, and nothing but the batch was in it */
     if (size == mark->offset)
         return 0;
     if (ftruncate(destination->fd, (off_t)mark->offset) != 0)

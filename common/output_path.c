@@ -398,6 +398,15 @@ output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t
 }
 
 int
+output_path_open_directory(int root_fd, const char *name)
+{
+    char path[OUTPUT_NAME_BYTES_MAX];
+    memcpy(path, name, strlen(name) + 1);
+    to_parent(path);
+    return open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+int
 output_path_sync_directories(int root_fd, const char *name)
 {
     char path[OUTPUT_NAME_BYTES_MAX];

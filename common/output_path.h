@@ -37,6 +37,10 @@ int output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode
  * not there. */
 int output_path_open_existing(int root_fd, int segments_fd, const char *name);
 
+/* Opens the directory that the file is in, for reading. Returns a descriptor, the caller's to close, or a
+ * negative errno. */
+int output_path_open_directory(int root_fd, const char *name);
+
 /* Waits until the names of the file and of the directories that lead to it are on the disk
  * (common/disk.h). Returns 0, or a negative errno if one of them cannot be opened. */
 int output_path_sync_directories(int root_fd, const char *name);

@@ -310,6 +310,39 @@ test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **
     assert_int_equal(count_entries(f), 0);
 }
 
+/* The file was renamed between the death and the start, and perhaps another one put in its place, as
+ * logrotate does: the batch is cut off where it is, and written to the new file. */
+static void
+test_an_unfinished_batch_is_found_in_a_renamed_file(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(mkdirat(f->root.fd, "logs", 0700), 0);
+    for (int replaced = 0; replaced < 2; replaced++) {
+        scratch_put(&f->root, "logs/out", "before\nfir", 10);
+        struct stat status;
+        struct ledger *ledger = NULL;
+        assert_int_equal(fstatat(f->root.fd, "logs/out", &status, 0), 0);
+        struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
+        assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE,
+                                     (struct bytes){"logs/out", 8}, false, &(bool){false}),
+                         0);
+        assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
+        ledger_close(&ledger);
+        assert_int_equal(renameat(f->root.fd, "logs/out", f->root.fd, "logs/out.1"), 0);
+        if (replaced)
+            scratch_put(&f->root, "logs/out", "new\n", 4);
+        struct segment_writer *writer = begin(f, 0, (uint64_t)replaced, 0);
+        append(writer, "logs/out", "first\n");
+        segment_writer_seal(&writer);
+        start(f);
+        merge_all(f);
+        merge_rest(f->merge);
+        scratch_expect(&f->root, "logs/out.1", "before\n");
+        scratch_expect(&f->root, "logs/out", replaced ? "new\nfirst\n" : "first\n");
+        assert_int_equal(unlinkat(f->root.fd, "logs/out", 0), 0);
+    }
+}
+
 /* The same file, and a collector that is killed after the batch was taken back and before its ledger is
  * written again: what the other name has got by then is not taken for the batch. */
 static void
@@ -533,6 +566,7 @@ main(void)
         TEST(test_a_blocked_output_holds_up_no_other_and_keeps_its_order),
         TEST(test_what_can_never_be_delivered_is_set_aside),
         TEST(test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to),
+        TEST(test_an_unfinished_batch_is_found_in_a_renamed_file),
         TEST(test_a_batch_is_taken_back_once),
         TEST(test_strange_entries_stand_in_nobodys_way),
         TEST(test_a_removed_segment_holds_up_nothing),
