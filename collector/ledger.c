@@ -145,6 +145,13 @@ write_record(struct ledger *ledger, uint64_t generation, size_t bytes)
     return 0;
 }
 
+bool
+ledger_is_there(const struct ledger *ledger)
+{
+    struct stat status;
+    return fstat(ledger->fd, &status) == 0 && status.st_nlink > 0;
+}
+
 int
 ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
              const struct ledger_position *positions, size_t position_count)

@@ -81,6 +81,9 @@ int ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind,
 int ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
                          struct ledger_state *state_r);
 
+/* False if somebody removed the file: what is written to it no later collector would find. */
+bool ledger_is_there(const struct ledger *ledger);
+
 /* Replaces what the ledger says about mark and positions. Returns 0 or a negative errno; then it
  * says what it said. */
 int ledger_write(struct ledger *ledger, const struct ledger_mark *mark,

@@ -353,13 +353,35 @@ output_queue(struct output *output, struct source *source, struct segment_positi
     return batch_add(&output->batch, &(struct batch_origin){source, at, end_offset}, payload);
 }
 
+/* Makes the output's ledger if it has none, and another one if somebody removed it. Where that cannot be
+ * made (the directory is gone), the old one does for this process. Returns 0 or a negative errno. */
+static int
+have_ledger(struct output *output)
+{
+    struct ledger *removed = output->ledger;
+    if (removed != NULL && ledger_is_there(removed))
+        return 0;
+    output->ledger = NULL;
+    int result = make_ledger(output);
+    if (removed == NULL)
+        return result;
+    if (result != 0) {
+        output->ledger = removed;
+        return 0;
+    }
+    log_write(LOG_LEVEL_ERROR, "a ledger was removed by somebody else; another one is made",
+              LOG_FIELDS(log_string("output", name_for_log(output))));
+    ledger_close(&removed);
+    return 0;
+}
+
 /* Up to and with the intent. On error nothing has been delivered. */
 static int
 begin_batch(struct output *output, const struct sources *sources, struct delivery *delivery)
 {
-    int result = output->ledger == NULL ? make_ledger(output) : 0;
+    int result = undo(output);
     if (result == 0)
-        result = undo(output);
+        result = have_ledger(output);
     if (result == 0 && output->begun.bytes > 0 &&
         batch_move_to_front(&output->batch, output->begun.source_index, output->begun.offset) != 0)
         result = -EAGAIN; /* the record to go on with is not among these */
