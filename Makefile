@@ -17,15 +17,15 @@ PYTHON := /usr/bin/python3
 # ---- what it needs, all from Debian 12
 
 PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
-	libprotobuf-dev libconfig-dev libsystemd-dev libxxhash-dev
+	libprotobuf-dev libconfig-dev libsystemd-dev libmicrohttpd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps strace mandoc groff-base
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev
 PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux valgrind
-LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libxxhash
+LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libmicrohttpd libxxhash
 
 # ---- sources
 
-FOLDERS := common segment collector worker master commands
+FOLDERS := common segment collector worker admin master commands
 SOURCES := $(wildcard $(FOLDERS:%=%/*.c))
 CXX_SOURCES := $(wildcard $(FOLDERS:%=%/*.cc))
 HEADERS := $(wildcard $(FOLDERS:%=%/*.h))
@@ -55,7 +55,7 @@ CPPFLAGS += -D_GNU_SOURCE -DMYGRPCADAPTER_VERSION='"$(VERSION)"' $(if $(CRASH),-
 CFLAGS += -std=c17 -O2 -g $(WARNINGS) $(HARDENING) $(SANITIZE)
 CXXFLAGS += -std=c++17 -O2 -g $(WARNINGS_COMMON) $(HARDENING) $(SANITIZE) -fno-exceptions -fno-rtti
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE)
-LDLIBS = -lgrpc -lgpr -lprotobuf-c -lconfig -lsystemd -lxxhash -lstdc++ -lm -lpthread
+LDLIBS = -lgrpc -lgpr -lprotobuf-c -lconfig -lsystemd -lmicrohttpd -lxxhash -lstdc++ -lm -lpthread
 
 # ---- building
 

@@ -13,7 +13,8 @@
 struct batch_origin {
     struct source *source;
     struct segment_position at;
-    uint64_t end_offset; /* of the record behind it */
+    uint64_t end_offset;  /* of the record behind it */
+    uint64_t appended_ns; /* since the epoch; 0 = unknown */
 };
 
 /* Zero it before use. */

@@ -23,6 +23,7 @@
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
+#include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_store.h"
 
@@ -39,6 +40,9 @@ struct merge {
     size_t output_capacity;
     size_t turn; /* which segment the next pass begins with */
     bool behind; /* the last pass left records unread that it could see */
+    uint64_t
+        reached_ns; /* then: when the earliest record that a segment was left at was appended */
+    uint64_t quarantined; /* by the sources, as far as it has been counted */
     struct log_brake brake;
 };
 
@@ -71,6 +75,7 @@ quarantine_ledger(const struct merge *merge, const char *name)
               "a damaged ledger is set aside in " SEGMENT_QUARANTINE
               "/; records that are still in segments may be written twice",
               LOG_FIELDS(log_string("ledger", name)));
+    tally_add(&merge->heritage->scoreboard->collector.quarantined, 1);
     int result = segment_store_quarantine(merge->heritage->segments_fd, name);
     if (result != 0)
         log_write(LOG_LEVEL_ERROR, "cannot set a damaged ledger aside",
@@ -211,10 +216,10 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
     if (output_has_consumed(output, source, at.offset))
         return;
     if (output_is_blocked(output)) {
-        source_skip(source, at);
+        output_pass_over(output, source, at, record);
         return;
     }
-    int result = output_queue(output, source, at, source->position.offset, record->payload);
+    int result = output_queue(output, source, at, source->position.offset, record);
     if (result != 0)
         fail(result);
 }
@@ -225,7 +230,7 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
 {
     size_t records = 0;
     size_t bytes = 0;
-    struct segment_record record;
+    struct segment_record record = {.appended_ns = 0};
     struct segment_position at;
     while (records < records_max && bytes < bytes_max &&
            source_next(&merge->sources, source, &record, &at) == SEGMENT_NEXT_RECORD) {
@@ -233,8 +238,11 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
         records++;
         bytes += record.name.size + record.payload.size;
     }
-    if (records == records_max || bytes >= bytes_max)
+    if (records == records_max || bytes >= bytes_max) {
         merge->behind = true;
+        if (record.appended_ns < merge->reached_ns)
+            merge->reached_ns = record.appended_ns;
+    }
     return records;
 }
 
@@ -258,6 +266,7 @@ read_sources(struct merge *merge)
     struct sources *sources = &merge->sources;
     size_t readable = 0;
     merge->behind = false;
+    merge->reached_ns = UINT64_MAX;
     for (size_t i = 0; i < sources->count; i++)
         readable += may_be_read(sources, i) ? 1 : 0;
     if (readable == 0)
@@ -339,6 +348,34 @@ refresh(struct merge *merge, uint64_t now_ms)
     return result;
 }
 
+/* Tells the scoreboard how things stand. */
+static void
+publish(struct merge *merge)
+{
+    struct collector_tally *tally = &merge->heritage->scoreboard->collector;
+    uint64_t bytes = 0;
+    uint64_t unmerged = 0;
+    uint64_t refusing = 0;
+    uint64_t oldest_ns = merge->behind ? merge->reached_ns : UINT64_MAX;
+    for (size_t i = 0; i < merge->sources.count; i++) {
+        bytes += merge->sources.list[i]->facts.file_bytes;
+        unmerged += source_unmerged_bytes(merge->sources.list[i]);
+    }
+    for (size_t i = 0; i < merge->output_count; i++) {
+        refusing += output_is_blocked(merge->outputs[i]) ? 1 : 0;
+        if (output_oldest_ns(merge->outputs[i]) < oldest_ns)
+            oldest_ns = output_oldest_ns(merge->outputs[i]);
+    }
+    tally_set(&tally->segments, merge->sources.count);
+    tally_set(&tally->segment_bytes, bytes);
+    tally_set(&tally->unmerged_bytes, unmerged);
+    tally_set(&tally->outputs, merge->output_count);
+    tally_set(&tally->outputs_refusing, refusing);
+    tally_set(&tally->oldest_ns, oldest_ns == UINT64_MAX ? 0 : oldest_ns);
+    tally_add(&tally->quarantined, merge->sources.quarantined - merge->quarantined);
+    merge->quarantined = merge->sources.quarantined;
+}
+
 int64_t
 merge_pass(struct merge *merge, uint64_t now_ms)
 {
@@ -351,6 +388,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     size_t records = read_sources(merge);
     deliver_all(merge, now_ms);
     sources_retire(&merge->sources, forget_source, merge);
+    publish(merge);
     return (int64_t)records;
 }
 

@@ -10,10 +10,12 @@
 #include "collector/batch.h"
 #include "collector/destination.h"
 #include "collector/positions.h"
+#include "common/clock.h"
 #include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
+#include "common/scoreboard.h"
 #include "common/settings.h"
 
 #define RETRY_MS_MIN 20
@@ -48,6 +50,7 @@ struct output {
     uint64_t retry_ms; /* the present back-off */
     uint64_t retry_at_ms;
     uint64_t hopeless_since_ms; /* 0 = the last refusal may pass by itself */
+    uint64_t oldest_ns;         /* of what waits since it refused; UINT64_MAX = nothing */
     struct log_brake brake;
 };
 
@@ -64,6 +67,7 @@ output_open(struct output **out, const struct heritage *heritage, enum segment_k
     if (output == NULL)
         return -ENOMEM;
     output->heritage = heritage;
+    output->oldest_ns = UINT64_MAX;
     output->ways = ways;
     output->kind = kind;
     output->name_bytes = name.size;
@@ -242,6 +246,7 @@ unblock(struct output *output)
         output->brake = (struct log_brake){0};
     }
     output->blocked = false;
+    output->oldest_ns = UINT64_MAX;
 }
 
 /* Sends the output's records to quarantine/ from now on. Returns 0 or a negative errno. */
@@ -255,6 +260,7 @@ set_aside(struct output *output)
     log_write(LOG_LEVEL_ERROR,
               "an output cannot be written; its records are set aside in quarantine/",
               LOG_FIELDS(log_string("output", name_for_log(output))));
+    tally_add(&output->heritage->scoreboard->collector.quarantined, 1);
     output->ways->close(&output->destination);
     output->ways = &aside_destination;
     output->destination = aside;
@@ -348,9 +354,52 @@ output_retry(struct output *output, uint64_t now_ms)
 
 int
 output_queue(struct output *output, struct source *source, struct segment_position at,
-             uint64_t end_offset, struct bytes payload)
+             uint64_t end_offset, const struct segment_record *record)
 {
-    return batch_add(&output->batch, &(struct batch_origin){source, at, end_offset}, payload);
+    return batch_add(&output->batch,
+                     &(struct batch_origin){source, at, end_offset, record->appended_ns},
+                     record->payload);
+}
+
+/* A record is not delivered as soon as it was read. */
+static void
+note_waiting(struct output *output, uint64_t appended_ns)
+{
+    if (appended_ns != 0 && appended_ns < output->oldest_ns)
+        output->oldest_ns = appended_ns;
+}
+
+void
+output_pass_over(struct output *output, struct source *source, struct segment_position at,
+                 const struct segment_record *record)
+{
+    source_skip(source, at);
+    note_waiting(output, record->appended_ns);
+}
+
+uint64_t
+output_oldest_ns(const struct output *output)
+{
+    return output->oldest_ns;
+}
+
+/* Counts the first `delivered` records of the batch. */
+static void
+count_delivered(const struct output *output, size_t delivered)
+{
+    struct collector_tally *tally = &output->heritage->scoreboard->collector;
+    uint64_t now_ns = delivered > 0 ? clock_realtime_ns() : 0;
+    uint64_t bytes = 0;
+    uint32_t bucket = 0;
+    for (size_t i = 0; i < delivered; i++) {
+        uint64_t appended_ns = output->batch.origins[i].appended_ns;
+        bytes += output->batch.payloads[i].iov_len;
+        if (appended_ns != 0) /* the clock may have been set back */
+            tally_observe_near(&tally->lags, now_ns > appended_ns ? now_ns - appended_ns : 0,
+                               &bucket);
+    }
+    tally_add(&tally->records, delivered);
+    tally_add(&tally->bytes, bytes);
 }
 
 /* Makes the output's ledger if it has none, and another one if somebody removed it. Where that cannot be
@@ -438,6 +487,9 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         settle(output, sources, &delivery, delivered);
         crash_point("output.settled");
     }
+    count_delivered(output, delivered);
+    for (size_t i = delivered; i < output->batch.count; i++)
+        note_waiting(output, output->batch.origins[i].appended_ns);
     batch_give_back(&output->batch, delivered);
     if (delivered > 0)
         output->retry_ms = 0;

@@ -70,7 +70,15 @@ bool output_retry(struct output *output, uint64_t now_ms);
 /* Adds a record to the next batch; its payload must stay readable until output_deliver(). `at` and
  * `end_offset` are where the record and the one behind it stand. Returns 0 or -ENOMEM. */
 int output_queue(struct output *output, struct source *source, struct segment_position at,
-                 uint64_t end_offset, struct bytes payload);
+                 uint64_t end_offset, const struct segment_record *record);
+
+/* Passes over a record, while the output is blocked: its source will give it again. */
+void output_pass_over(struct output *output, struct source *source, struct segment_position at,
+                      const struct segment_record *record);
+
+/* When the oldest record that waits for the output, as far as it knows, was appended, ns since the
+ * epoch; UINT64_MAX if none does. */
+uint64_t output_oldest_ns(const struct output *output);
 
 /* Delivers what is queued and empties the queue. What could not be delivered is given back to its
  * sources by source_skip(), and the output is blocked. */

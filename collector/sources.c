@@ -379,6 +379,15 @@ source_rewind(struct source *source)
         segment_reader_seek(source->reader, source->position);
 }
 
+uint64_t
+source_unmerged_bytes(const struct source *source)
+{
+    uint64_t from = source->skipped.offset != 0 ? source->skipped.offset : source->position.offset;
+    uint64_t end =
+        source->final && !source->ended ? source->facts.file_bytes : source->position.offset;
+    return end - from;
+}
+
 /* Gets the source's file out of the way. Returns 0 or a negative errno: then it must stay known, or it
  * would be met again as a new one. */
 static int

@@ -63,6 +63,10 @@ void source_skip(struct source *source, struct segment_position at);
 /* Goes back to the first record passed over, if there is one. */
 void source_rewind(struct source *source);
 
+/* Bytes of the file, at most, that hold what is not delivered: of an open segment nothing but what was
+ * passed over, since the rest is read as soon as it is written. */
+uint64_t source_unmerged_bytes(const struct source *source);
+
 /* Lets go of the bytes of ended sources; removes the files of those with nothing passed over
  * (damaged ones go to quarantine) and forgets them, calling `forget(context, index)` for each. With
  * `durable` the disk has forgotten them first: an output's ledger must know of a segment as long as a

@@ -23,10 +23,11 @@ compare_fds(const void *a, const void *b)
 static void
 close_strangers(const struct heritage *heritage)
 {
-    int kept[7 + 256];
+    int kept[8 + 256];
     size_t count = 0;
     const int named[] = {heritage->listener_fd, heritage->segments_fd, heritage->root_fd,
-                         heritage->ready_fd,    heritage->life_fd,     heritage->collector_fd};
+                         heritage->ready_fd,    heritage->life_fd,     heritage->collector_fd,
+                         heritage->admin_fd};
     for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
         if (named[i] >= 0)
             kept[count++] = named[i];

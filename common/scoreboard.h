@@ -1,10 +1,10 @@
 /* scoreboard.h -- the memory that all processes of one adapter share.
  *
  * The master maps it before it forks. Each slot is written by the process in it (and cleared by the
- * master when that process is gone), one cache line apart from the others; everybody may read.
- * Nothing in it is needed for the promises about data: it may be lost or wrong and costs speed or
- * fairness, never a record. All fields are atomics used with the ordering their comment gives,
- * relaxed where it gives none.
+ * master when that process is gone), cache lines apart from the others; everybody may read, and so may
+ * `mygrpcadapter status`, from outside. Nothing in it is needed for the promises about data: it may be
+ * lost or wrong and costs speed or fairness, never a record. All fields are atomics used with the
+ * ordering their comment gives, relaxed where it gives none.
  */
 #ifndef MYGRPCADAPTER_COMMON_SCOREBOARD_H
 #define MYGRPCADAPTER_COMMON_SCOREBOARD_H
@@ -15,25 +15,46 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/tally.h"
+
 #define SCOREBOARD_LINE_BYTES 64
 #define SCOREBOARD_WORKERS_MAX 256
 
+/* The name of its memory, as /proc/PID/fd shows it. */
+#define SCOREBOARD_NAME "mygrpcadapter-scoreboard"
+
 struct scoreboard_slot {
+    /* What the others look at often, in a line of its own. */
+
     /* Raised by the main loop of the process each time round, at least four times a second: the
      * master and the process's own acceptor see by it that the loop still turns. */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint64_t heartbeat;
     _Atomic uint32_t connections;      /* that the worker serves now */
     _Atomic uint64_t willing_until_ms; /* the worker takes connections until then (CLOCK_MONOTONIC);
                                           0 = not now */
-    _Atomic uint64_t calls;            /* answered, whatever the status */
     _Atomic uint32_t refuses;          /* 1 while the worker has no segment to append to: every call
                                           is refused */
-    _Atomic uint32_t healthy;          /* by the master: the process serves and nothing speaks
-                                          against it */
+
+    struct process_tally process;
+    struct worker_tally worker; /* zero in other processes' slots */
+};
+
+/* What does not change while the adapter runs; by the master, before it forks. */
+struct scoreboard_facts {
+    char version[32];
+    uint64_t started_ns; /* since the epoch */
+    uint32_t worker_count;
+    uint32_t has_admin; /* its slot is worker_count + 1 */
+    uint64_t max_connections;
+    uint64_t segments_limit_bytes;
 };
 
 struct scoreboard {
+    char magic[8];
+    uint64_t layout; /* differs where the fields do */
     uint32_t slot_count;
+    int fd; /* of the memory, in the master: what `status` opens */
+    struct scoreboard_facts facts;
 
     /* Bumped after a segment file came, was renamed, or lost its writer: the collector then reads
      * the directory. */
@@ -43,6 +64,8 @@ struct scoreboard {
      * (sequentially consistent). */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t collector_sleeps;
 
+    struct collector_tally collector;
+
     struct scoreboard_slot slots[];
 };
 
@@ -50,10 +73,16 @@ struct scoreboard {
  * or a negative errno. The caller owns it; it lives until scoreboard_close(). */
 int scoreboard_open(struct scoreboard **out, uint32_t slot_count);
 
+/* Maps the scoreboard of another process, to read, from a descriptor of its memory, which the caller
+ * keeps. Returns 0, a negative errno, or -EPROTO if it is that of another version of the program (or
+ * none). The caller owns it: scoreboard_detach(). */
+int scoreboard_attach(const struct scoreboard **out, int fd);
+
 /* Unmaps; NULL-safe; sets *sp to NULL. */
 void scoreboard_close(struct scoreboard **sp);
+void scoreboard_detach(const struct scoreboard **sp);
 
-/* Forgets what a process that is gone left in its slot. For the master. */
+/* Forgets what a process that is gone left in its slot; what it counted stays. For the master. */
 void scoreboard_clear_slot(struct scoreboard *scoreboard, uint32_t slot);
 
 /* True if a worker is healthy, and no healthy one refuses calls. */
@@ -64,5 +93,8 @@ bool scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_coun
  * is willing. */
 uint32_t scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count,
                          uint64_t now_ms);
+
+/* The name of a process's state. */
+const char *scoreboard_state_name(uint32_t state);
 
 #endif

@@ -40,6 +40,8 @@ struct settings {
     int64_t output_mode; /* permission bits of a new output file */
     int64_t output_max_files;
 
+    char *admin_address; /* the path of a socket, or a numeric ADDRESS:PORT; empty = none */
+
     enum log_level log_level;
     enum log_format log_format;
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/settings.h"
+#include "master/admin_socket.h"
 #include "master/listener.h"
 
 #define KIB INT64_C(1024)
@@ -96,6 +97,9 @@ const struct config_rule config_rules[CONFIG_RULE_COUNT] = {
     MODE("output.mode", output_mode, "0640", "permission bits of a new output file, octal"),
     NUMBER("output.max_files", output_max_files, 1024, 1, 65536,
            "different output files accepted between two starts"),
+
+    TEXT("admin.address", admin_address, "", admin_socket_refusal,
+         "metrics over HTTP at ADDRESS:PORT or the path of a socket; empty = nowhere"),
 
     CHOICE("log.level", log_level, "info", level_names, "the most talkative level shown"),
     CHOICE("log.format", log_format, "text", format_names, "of the lines on standard error"),

@@ -41,11 +41,38 @@ struct crew {
     sd_event *loop;
     struct slot_rules worker_rules;
     struct slot_rules collector_rules;
+    struct slot_rules admin_rules;
     uint64_t next_incarnation;
     enum crew_end collector_end;
-    uint32_t count; /* of members, the collector included and last */
+    uint32_t count; /* of members: the workers, the collector, perhaps the admin process */
     struct member members[];
 };
+
+/* What is said of a child. */
+struct role {
+    const char *name;
+    const char *started;
+    const char *ready;
+    const char *ended;
+};
+
+static const struct role *
+role_of(const struct crew *crew, uint32_t index)
+{
+    static const struct role worker = {"worker", "worker started", "worker ready", "worker ended"};
+    static const struct role collector = {"collector", "collector started", "collector ready",
+                                          "collector ended"};
+    static const struct role admin = {"admin", "admin started", "admin ready", "admin ended"};
+    if (index < crew->common->worker_count)
+        return &worker;
+    return index == crew->common->worker_count ? &collector : &admin;
+}
+
+static bool
+is_worker(const struct crew *crew, uint32_t index)
+{
+    return index < crew->common->worker_count;
+}
 
 static bool
 is_collector(const struct crew *crew, uint32_t index)
@@ -65,7 +92,7 @@ crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarn
           struct sd_event *loop)
 {
     const struct settings *settings = common->settings;
-    uint32_t count = common->worker_count + 1;
+    uint32_t count = common->worker_count + (common->admin_fd >= 0 ? 2 : 1);
     struct crew *crew = calloc(1, sizeof(*crew) + count * sizeof(struct member));
     if (crew == NULL)
         return -ENOMEM;
@@ -83,10 +110,13 @@ crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarn
     crew->collector_rules.stall_limit_ms *= COLLECTOR_STALL_FACTOR;
     crew->collector_rules.ready_backoff_ms_max = COLLECTOR_READY_BACKOFF_MS_MAX;
     crew->collector_rules.may_fail = false;
+    crew->admin_rules = crew->worker_rules;
+    crew->admin_rules.may_fail = false; /* nobody waits for it, and it may mend */
     for (uint32_t i = 0; i < count; i++) {
         struct member *member = &crew->members[i];
-        slot_init(&member->slot,
-                  is_collector(crew, i) ? &crew->collector_rules : &crew->worker_rules);
+        slot_init(&member->slot, is_worker(crew, i)      ? &crew->worker_rules
+                                 : is_collector(crew, i) ? &crew->collector_rules
+                                                         : &crew->admin_rules);
         slot_start(&member->slot, 0);
         member->ready_fd = -1;
     }
@@ -154,7 +184,7 @@ spawn_member(struct crew *crew, uint32_t index, uint64_t now_ms)
                              crew);
     if (result < 0) /* it is heard all the same, when the loop next wakes */
         log_write(LOG_LEVEL_ERROR, "cannot watch a readiness pipe", LOG_FIELDS(log_error(result)));
-    log_write(LOG_LEVEL_INFO, is_collector(crew, index) ? "collector started" : "worker started",
+    log_write(LOG_LEVEL_INFO, role_of(crew, index)->started,
               LOG_FIELDS(log_u64("slot", index), log_i64("child_pid", pid),
                          log_u64("incarnation", incarnation)));
 }
@@ -172,7 +202,7 @@ hear_member(struct crew *crew, uint32_t index, uint64_t now_ms)
     close_ready(member);
     if (size != 1 || !slot_ready(&member->slot, now_ms))
         return; /* it closed the pipe, as the dead do, or it is too late */
-    log_write(LOG_LEVEL_INFO, is_collector(crew, index) ? "collector ready" : "worker ready",
+    log_write(LOG_LEVEL_INFO, role_of(crew, index)->ready,
               LOG_FIELDS(log_u64("slot", index), log_i64("child_pid", member->slot.pid),
                          log_u64("incarnation", member->slot.incarnation),
                          log_u64("start_ms", now_ms - member->slot.spawned_ms)));
@@ -216,16 +246,30 @@ announce_death(const struct crew *crew)
         wake(crew->common->turn_fds[i]);
 }
 
+static enum tally_death
+cause_of_death(const struct slot *slot, int status)
+{
+    switch (slot->doom) {
+    case SLOT_DOOM_SLOW_START:
+        return TALLY_DEATH_SLOW_START;
+    case SLOT_DOOM_STALLED:
+        return TALLY_DEATH_STALLED;
+    case SLOT_DOOM_SLOW_DRAIN: /* it was told to end */
+    case SLOT_DOOM_NONE:
+        break;
+    }
+    return WIFSIGNALED(status) ? TALLY_DEATH_SIGNAL : TALLY_DEATH_EXIT;
+}
+
 static void
 bury(struct crew *crew, uint32_t index, int status, uint64_t now_ms)
 {
     struct slot *slot = &crew->members[index].slot;
-    bool collector = is_collector(crew, index);
     struct scoreboard *scoreboard = crew->common->scoreboard;
     hear_member(crew, index, now_ms); /* it may have been ready for an instant */
     close_ready(&crew->members[index]);
     struct obituary obituary = {
-        .collector = collector,
+        .event = role_of(crew, index)->ended,
         .slot = index,
         .pid = slot->pid,
         .incarnation = slot->incarnation,
@@ -235,11 +279,13 @@ bury(struct crew *crew, uint32_t index, int status, uint64_t now_ms)
         .draining = slot->state == SLOT_DRAINING,
     };
     scoreboard_clear_slot(scoreboard, index);
-    if (!collector)
+    if (!obituary.draining)
+        tally_add(&scoreboard->slots[index].process.deaths[cause_of_death(slot, status)], 1);
+    if (is_worker(crew, index))
         announce_death(crew);
-    else if (obituary.draining)
+    else if (is_collector(crew, index) && obituary.draining)
         crew->collector_end = judge_end(slot, status);
-    slot_exited(slot, status, !collector && has_veteran(crew, index), now_ms);
+    slot_exited(slot, status, is_worker(crew, index) && has_veteran(crew, index), now_ms);
     obituary_write(&obituary, slot, now_ms);
 }
 
@@ -277,11 +323,22 @@ end_member(const struct crew *crew, uint32_t index, int signal_number, const cha
     const struct slot *slot = &crew->members[index].slot;
     INVARIANT(slot->pid > 0);
     log_write(LOG_LEVEL_ERROR, event,
-              LOG_FIELDS(log_string("role", is_collector(crew, index) ? "collector" : "worker"),
-                         log_u64("slot", index), log_i64("child_pid", slot->pid),
-                         log_u64("incarnation", slot->incarnation),
+              LOG_FIELDS(log_string("role", role_of(crew, index)->name), log_u64("slot", index),
+                         log_i64("child_pid", slot->pid), log_u64("incarnation", slot->incarnation),
                          log_string("doomed", slot_doom_name(slot->doom))));
     (void)kill(slot->pid, signal_number);
+}
+
+/* Tells the scoreboard how the slot stands. */
+static void
+publish(const struct crew *crew, uint32_t index)
+{
+    const struct slot *slot = &crew->members[index].slot;
+    struct process_tally *process = &crew->common->scoreboard->slots[index].process;
+    atomic_store_explicit(&process->state, slot->state, memory_order_relaxed);
+    atomic_store_explicit(&process->healthy, slot_is_healthy(slot) ? 1 : 0, memory_order_relaxed);
+    atomic_store_explicit(&process->pid, slot->pid, memory_order_relaxed);
+    tally_set(&process->incarnation, slot->incarnation);
 }
 
 static void
@@ -300,9 +357,7 @@ tick_member(struct crew *crew, uint32_t index, uint64_t now_ms)
         end_member(crew, index, SIGKILL, "killing a process");
         break;
     }
-    atomic_store_explicit(&crew->common->scoreboard->slots[index].healthy,
-                          slot_is_healthy(&crew->members[index].slot) ? 1 : 0,
-                          memory_order_relaxed);
+    publish(crew, index);
 }
 
 void
@@ -360,7 +415,11 @@ crew_has_workers(const struct crew *crew)
 bool
 crew_has_anyone(const struct crew *crew)
 {
-    return crew_has_workers(crew) || crew->members[crew->common->worker_count].slot.pid != 0;
+    for (uint32_t i = 0; i < crew->count; i++) {
+        if (crew->members[i].slot.pid != 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- ending */

@@ -1,5 +1,5 @@
 /* crew.h -- all children of the master: the workers in slots 0 to worker_count-1, the collector in
- * slot worker_count.
+ * slot worker_count and, with admin.address, the admin process in the next.
  *
  * Joins each slot's state machine (slot.h) with the process in it: forks, hears that it is ready,
  * reaps, sends signals, tells the others of a death. When to serve and when to stop is the

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "common/admission.h"
+#include "common/clock.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "master/admin_socket.h"
 #include "master/cpus.h"
 #include "master/die.h"
 #include "master/listener.h"
@@ -85,6 +87,17 @@ open_volume(struct master *master, const struct settings *settings, struct compl
     return 0;
 }
 
+static void
+note_facts(const struct heritage *heritage)
+{
+    struct scoreboard_facts *facts = &heritage->scoreboard->facts;
+    facts->started_ns = clock_realtime_ns();
+    facts->worker_count = heritage->worker_count;
+    facts->has_admin = heritage->admin_fd >= 0;
+    facts->max_connections = (uint64_t)heritage->settings->workers_max_connections;
+    facts->segments_limit_bytes = (uint64_t)heritage->settings->segments_limit_bytes;
+}
+
 static int
 open_all(struct master *master, const struct settings *settings, struct complaint *complaint)
 {
@@ -97,16 +110,19 @@ open_all(struct master *master, const struct settings *settings, struct complain
         return complaint->exit_code;
     if (open_volume(master, settings, complaint) != 0)
         return complaint->exit_code;
+    if (admin_socket_open(&heritage->admin_fd, settings, complaint) != 0)
+        return complaint->exit_code;
     heritage->listener_fd = listener_fd(master->listener);
     heritage->segments_fd = master->volume.segments_fd;
     heritage->root_fd = master->volume.root_fd;
     int result = open_wakeups(master);
     if (result == 0)
-        result = scoreboard_open(&heritage->scoreboard, heritage->worker_count + 1);
+        result = scoreboard_open(&heritage->scoreboard, heritage->worker_count + 2);
     if (result == 0)
         result = admission_open(&heritage->admission, (uint32_t)settings->output_max_files);
     if (result != 0)
         return complain(complaint, EX_OSERR, "cannot start: %s", strerrordesc_np(-result));
+    note_facts(heritage);
     return 0;
 }
 
@@ -114,6 +130,7 @@ open_all(struct master *master, const struct settings *settings, struct complain
 static void
 close_all(struct master *master)
 {
+    admin_socket_close(&master->heritage.admin_fd, master->heritage.settings);
     scoreboard_close(&master->heritage.scoreboard);
     admission_close(&master->heritage.admission);
     listener_close(&master->listener);

@@ -58,7 +58,7 @@ obituary_write(const struct obituary *obituary, const struct slot *slot, uint64_
     char next[PHRASE_BYTES];
     describe_next(slot, now_ms, next);
     bool core = WIFSIGNALED(obituary->status) && WCOREDUMP(obituary->status);
-    log_write(level_of(obituary, slot), obituary->collector ? "collector ended" : "worker ended",
+    log_write(level_of(obituary, slot), obituary->event,
               LOG_FIELDS(log_u64("slot", obituary->slot), log_i64("child_pid", obituary->pid),
                          log_u64("incarnation", obituary->incarnation),
                          describe_end(obituary->status, signal_name),

@@ -10,7 +10,7 @@
 struct slot;
 
 struct obituary {
-    bool collector;
+    const char *event; /* "worker ended", say */
     uint32_t slot;
     pid_t pid;
     uint64_t incarnation;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "collector/collector.h"
 #include "common/heritage.h"
 #include "worker/worker.h"
@@ -41,6 +42,8 @@ run_child(const struct heritage *heritage)
     (void)setpgid(0, 0);
     if (heritage->slot == heritage->worker_count)
         _exit(collector_main(heritage));
+    if (heritage->slot > heritage->worker_count)
+        _exit(admin_main(heritage));
     _exit(worker_main(heritage));
 }
 
@@ -56,8 +59,10 @@ spawn_child(const struct heritage *common, uint32_t slot, uint64_t incarnation, 
     heritage.slot = slot;
     heritage.incarnation = incarnation;
     heritage.ready_fd = ready[1];
-    if (slot == common->worker_count)
+    if (slot >= common->worker_count)
         heritage.listener_fd = -1;
+    if (slot <= common->worker_count)
+        heritage.admin_fd = -1;
 
     pid_t pid = fork();
     if (pid == 0)

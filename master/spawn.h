@@ -10,8 +10,8 @@
 
 struct heritage;
 
-/* Forks the child of `slot` (the collector is in slot common->worker_count) with what *common holds
- * and the child's own part filled in. Must be called from the main thread: the child asks for a
+/* Forks the child of `slot` (the collector is in slot common->worker_count, the admin process in the
+ * next) with what *common holds and the child's own part filled in. Must be called from the main thread: the child asks for a
  * signal on the death of the thread that forked it. SIGTERM, SIGINT and SIGQUIT must be blocked,
  * and stay so in the child until it can take them. On success returns 0 with the pid and the
  * non-blocking read end of the child's readiness pipe, owned by the caller: one byte means ready.

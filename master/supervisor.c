@@ -103,13 +103,23 @@ stop(struct supervisor *supervisor)
 }
 
 static void
-finish(struct supervisor *supervisor, int exit_code)
+finish(struct supervisor *supervisor)
+{
+    log_write(LOG_LEVEL_INFO, "ending", LOG_FIELDS(log_i64("exit_code", supervisor->exit_code)));
+    (void)sd_event_exit(supervisor->loop, supervisor->exit_code);
+}
+
+/* All that mattered has ended; who is left is told to. */
+static void
+dismiss(struct supervisor *supervisor, int exit_code, uint64_t now_ms)
 {
     /* That no worker could serve says more than what came of it. */
     if (supervisor->exit_code == 0)
         supervisor->exit_code = exit_code;
-    log_write(LOG_LEVEL_INFO, "ending", LOG_FIELDS(log_i64("exit_code", supervisor->exit_code)));
-    (void)sd_event_exit(supervisor->loop, supervisor->exit_code);
+    supervisor->phase = PHASE_STOPPING;
+    crew_stop(supervisor->crew, now_ms + STOP_GRACE_MS);
+    if (!crew_has_anyone(supervisor->crew))
+        finish(supervisor);
 }
 
 /* The workers are gone: whatever they left is there for the collector to finish. */
@@ -127,12 +137,12 @@ drain_collector(struct supervisor *supervisor, uint64_t now_ms)
 }
 
 static void
-finish_unmerged(struct supervisor *supervisor)
+dismiss_unmerged(struct supervisor *supervisor, uint64_t now_ms)
 {
     log_write(LOG_LEVEL_ERROR,
               "not everything could be merged; it is kept in the segments for the next start",
               NULL);
-    finish(supervisor, EX_TEMPFAIL);
+    dismiss(supervisor, EX_TEMPFAIL, now_ms);
 }
 
 static void
@@ -142,16 +152,16 @@ judge_collector(struct supervisor *supervisor, uint64_t now_ms)
     case CREW_END_RUNNING:
         break;
     case CREW_END_DONE:
-        finish(supervisor, 0);
+        dismiss(supervisor, 0, now_ms);
         break;
     case CREW_END_UNFINISHED:
-        finish_unmerged(supervisor);
+        dismiss_unmerged(supervisor, now_ms);
         break;
     case CREW_END_DIED:
         if (supervisor->collector_drains < COLLECTOR_DRAINS_MAX)
             drain_collector(supervisor, now_ms);
         else
-            finish_unmerged(supervisor);
+            dismiss_unmerged(supervisor, now_ms);
         break;
     }
 }
@@ -190,7 +200,7 @@ advance(struct supervisor *supervisor, uint64_t now_ms)
         break;
     case PHASE_STOPPING:
         if (!crew_has_anyone(supervisor->crew))
-            finish(supervisor, 0);
+            finish(supervisor);
         break;
     }
 }

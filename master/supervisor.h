@@ -1,7 +1,7 @@
 /* supervisor.h -- the master's event loop: serving, then draining or stopping.
  *
  *   SERVING --TERM, INT, no worker can serve--> DRAINING_WORKERS --all gone--> DRAINING_COLLECTOR
- * --it ended--> exit any of them --QUIT--> STOPPING --all gone--> exit
+ * --it ended--> STOPPING --all gone--> exit; any of them --QUIT--> STOPPING
  *
  * Used by the master.
  */

@@ -190,6 +190,7 @@ accept_connection(struct acceptor *acceptor)
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     atomic_fetch_add(&own_slot(acceptor)->connections, 1);
+    tally_add(&own_slot(acceptor)->worker.accepted, 1);
     server_add_connection(acceptor->server, fd);
     log_peer(&peer, "connection accepted");
     (void)take_turn(acceptor);

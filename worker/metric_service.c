@@ -15,7 +15,9 @@
 #include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/log.h"
+#include "common/scoreboard.h"
 #include "common/settings.h"
+#include "metric.pb-c.h"
 #include "worker/arena.h"
 #include "worker/destinations.h"
 #include "worker/go_text.h"
@@ -40,6 +42,7 @@ struct metric_service {
     struct arena *arena;
     struct text *text;
     struct destinations *destinations;
+    struct worker_tally *tally;
     struct log_brake brake;
 };
 
@@ -62,6 +65,29 @@ status_of(int error)
     }
 }
 
+static enum tally_refusal
+refusal_of(int error)
+{
+    switch (-error) {
+    case EBADMSG:
+        return TALLY_REFUSAL_MALFORMED;
+    case EINVAL:
+        return TALLY_REFUSAL_FILE_PATH;
+    case ENOMEM:
+    case EMSGSIZE:
+    case EFBIG:
+        return TALLY_REFUSAL_TOO_LARGE;
+    case EUSERS:
+        return TALLY_REFUSAL_MAX_FILES;
+    case EDQUOT:
+        return TALLY_REFUSAL_SEGMENTS_LIMIT;
+    case ENOSPC:
+        return TALLY_REFUSAL_VOLUME_FULL;
+    default:
+        return TALLY_REFUSAL_SYSTEM;
+    }
+}
+
 static void
 explain_render(const struct metric_service *service, int error,
                char message[static SERVICE_MESSAGE_BYTES])
@@ -74,11 +100,12 @@ explain_render(const struct metric_service *service, int error,
         (void)snprintf(message, SERVICE_MESSAGE_BYTES, "the call takes too much memory to render");
 }
 
-/* Decodes and renders a request and finds its output. Returns 0 and the record, which points into
- * the service's buffers, or a negative errno and a message. */
+/* Decodes and renders a request and finds its output. Returns 0, the record, which points into the
+ * service's buffers, and the number of instances, or a negative errno and a message. */
 static int
 make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
-            struct segment_record *record_r, char message[static SERVICE_MESSAGE_BYTES])
+            struct segment_record *record_r, uint64_t *instances_r,
+            char message[static SERVICE_MESSAGE_BYTES])
 {
     struct request request;
     _Static_assert(SERVICE_MESSAGE_BYTES >= REQUEST_REASON_BYTES, "a reason fits a message");
@@ -96,6 +123,7 @@ make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
         return result;
     }
     record_r->payload = text_bytes(service->text);
+    *instances_r = request.message->n_instances;
     /* Last, since it counts against output.max_files: only a call that can be taken does. */
     return destinations_resolve(service->destinations, request.file_path, now_ms, &record_r->kind,
                                 &record_r->name, message);
@@ -116,11 +144,15 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
 {
     struct metric_service *service = context;
     struct segment_record record;
-    int result = make_record(service, request, now_ms, &record, answer_r->message);
+    uint64_t instances = 0;
+    int result = make_record(service, request, now_ms, &record, &instances, answer_r->message);
     if (result == 0) {
         result = journal_append(service->journal, &record, now_ms);
         if (result == 0) {
             crash_point("call.appended");
+            tally_add(&service->tally->request_bytes, request.size);
+            tally_add(&service->tally->instances, instances);
+            tally_add(&service->tally->text_bytes, record.payload.size);
             /* OK, and the response is the empty message. */
             answer_r->after_sync =
                 service->heritage->settings->segments_durability == DURABILITY_MACHINE;
@@ -130,6 +162,7 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
                        journal_refusal(service->journal));
     }
     answer_r->status = status_of(result);
+    tally_add(&service->tally->refusals[refusal_of(result)], 1);
     log_refusal(service, result, answer_r->message, now_ms);
 }
 
@@ -143,6 +176,7 @@ metric_service_open(struct metric_service **out, struct methods *methods,
         return -ENOMEM;
     service->heritage = heritage;
     service->journal = journal;
+    service->tally = &heritage->scoreboard->slots[heritage->slot].worker;
     int result = arena_open(&service->arena,
                             (size_t)settings->workers_max_message_bytes * ARENA_PER_MESSAGE_BYTE,
                             KEEP_BYTES);
@@ -158,6 +192,7 @@ metric_service_open(struct metric_service **out, struct methods *methods,
         (struct unary_method){.path = "/metric.HandleMetricService/HandleMetric",
                               .context = service,
                               .expected = CALLS_EXPECTED,
+                              .tally = service->tally,
                               .answer = answer_metric};
     *out = service;
     return 0;

@@ -267,7 +267,8 @@ server_run(struct server *server)
     while (!server->stopped) {
         grpc_event event = grpc_completion_queue_next(server->queue, turn_deadline(), NULL);
         atomic_fetch_add_explicit(&server->slot->heartbeat, 1, memory_order_relaxed);
-        server->now_ms = clock_monotonic_ms();
+        server->now_ns = clock_monotonic_ns();
+        server->now_ms = server->now_ns / 1000000;
         if (event.type == GRPC_OP_COMPLETE) {
             struct server_event *happened = event.tag;
             happened->happen(happened, event.success != 0);

@@ -51,7 +51,8 @@ struct server {
     grpc_byte_buffer *empty_message;
     struct scoreboard_slot *slot;
     struct commit *commit;              /* NULL if no answer waits for the disk */
-    uint64_t now_ms;                    /* CLOCK_MONOTONIC, as the event at hand came */
+    uint64_t now_ns;                    /* CLOCK_MONOTONIC, as the event at hand came */
+    uint64_t now_ms;                    /* the same */
     uint64_t looked_ms;                 /* when it last looked for late answers */
     _Atomic uint64_t drain_deadline_ms; /* 0 = serving */
     uint64_t trimmed_ms;                /* when memory was last given back to the system */

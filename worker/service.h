@@ -20,6 +20,7 @@
 #define SERVICE_STREAMS_MAX 4
 
 struct stream;
+struct worker_tally;
 
 /* The answer to a unary call. */
 struct unary_answer {
@@ -33,6 +34,7 @@ struct unary_method {
     const char *path; /* "/package.Service/Method" */
     void *context;
     uint32_t expected; /* calls that gRPC may hand over before the first of them is answered */
+    struct worker_tally *tally; /* where its calls are counted; NULL = nowhere */
 
     /* Answers one call. `request` is good for the time of the call; `now_ms` is CLOCK_MONOTONIC.
      * *answer_r comes zeroed: OK, without a message or a body. */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "common/invariant.h"
-#include "common/scoreboard.h"
+#include "common/tally.h"
 #include "worker/commit.h"
 #include "worker/server_private.h"
 #include "worker/service.h"
@@ -28,6 +28,7 @@ struct unary_call {
     gpr_timespec deadline;
     struct server_answer answer; /* from the answer on */
     struct commit_waiter waiter; /* while it waits for the disk */
+    uint64_t begun_ns;
     int cancelled;
 };
 
@@ -58,6 +59,27 @@ release(struct unary_call *call)
         grpc_call_unref(call->call);
 }
 
+static void
+count_begun(struct unary_call *call, grpc_status_code status)
+{
+    struct worker_tally *tally = call->method->tally;
+    if (tally == NULL)
+        return;
+    call->begun_ns = call->server->now_ns;
+    tally_add(&tally->begun, 1);
+    tally_add(&tally->statuses[status], 1);
+}
+
+static void
+count_ended(const struct unary_call *call)
+{
+    struct worker_tally *tally = call->method->tally;
+    if (tally == NULL)
+        return;
+    tally_add(&tally->ended, 1);
+    tally_observe(&tally->durations, call->server->now_ns - call->begun_ns);
+}
+
 /* The answer is out, or its connection is gone: the memory waits for a call again. */
 static void
 on_answered(struct server_event *event, bool ok)
@@ -65,6 +87,7 @@ on_answered(struct server_event *event, bool ok)
     (void)ok;
     struct unary_call *call = (struct unary_call *)(void *)event;
     bool replaced = server_answer_ended(&call->answer);
+    count_ended(call);
     release(call);
     if (!replaced && server_is_serving(call->server))
         expect(call);
@@ -159,8 +182,7 @@ on_call(struct server_event *event, bool ok)
     answer.body = (struct bytes){NULL, 0};
     answer.after_sync = false;
     answer_request(call, &answer);
-    struct scoreboard_slot *slot = call->server->slot;
-    atomic_fetch_add_explicit(&slot->calls, 1, memory_order_relaxed);
+    count_begun(call, answer.status);
     call->event.happen = on_answered;
     server_answer_begun(call->server, &call->answer, call->call);
     if (answer.after_sync)

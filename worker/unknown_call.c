@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/invariant.h"
+#include "common/scoreboard.h"
 #include "worker/server_private.h"
 
 struct unknown_call {
@@ -69,6 +70,9 @@ on_call(struct server_event *event, bool ok)
         free(call);
         return;
     }
+    struct worker_tally *tally = &call->server->slot->worker;
+    tally_add(&tally->unknown, 1);
+    tally_add(&tally->statuses[GRPC_STATUS_UNIMPLEMENTED], 1);
     char message[128];
     char *method = grpc_slice_to_c_string(call->details.method);
     (void)snprintf(message, sizeof(message), "unknown method %s", method);

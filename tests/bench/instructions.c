@@ -28,6 +28,7 @@
 #include "segment/segment_writer.h"
 #include "worker/journal.h"
 #include "worker/metric_service.h"
+#include "worker/service.h"
 
 #define SEGMENT_BYTES ((int64_t)64 << 20)
 
@@ -115,10 +116,12 @@ measure_calls(const char *golden, uint64_t count)
 {
     struct journal *journal = NULL;
     struct metric_service *service = NULL;
+    struct methods methods = {.unary_count = 0};
     struct call call = {.request = read_golden(golden, "pb")};
     if (journal_open(&journal, &heritage) != 0 ||
-        metric_service_open(&service, &call.method, &heritage, journal) != 0)
+        metric_service_open(&service, &methods, &heritage, journal) != 0)
         errx(1, "cannot make the service");
+    call.method = methods.unary[0];
     make_call(&call);
     for (uint64_t i = 0; i < count; i++)
         measured(make_call, &call);

@@ -8,6 +8,7 @@
 #include "collector/ledger.h"
 #include "collector/merge.h"
 #include "common/heritage.h"
+#include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_store.h"
 #include "segment/segment_writer.h"
@@ -33,6 +34,7 @@ setup(void **state)
     f->heritage.settings = &f->settings;
     f->heritage.root_fd = f->root.fd;
     f->heritage.segments_fd = f->segments.fd;
+    assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);
     f->now_ms = 1000;
     *state = f;
     return 0;
@@ -43,6 +45,7 @@ teardown(void **state)
 {
     struct fixture *f = *state;
     merge_close(&f->merge);
+    scoreboard_close(&f->heritage.scoreboard);
     scratch_close(&f->root);
     scratch_close(&f->segments);
     free(f);

@@ -37,7 +37,7 @@ test_a_new_scoreboard_is_empty(void **state)
         assert_int_equal(atomic_load(&scoreboard->slots[i].heartbeat), 0);
         assert_int_equal(atomic_load(&scoreboard->slots[i].connections), 0);
         assert_int_equal(atomic_load(&scoreboard->slots[i].willing_until_ms), 0);
-        assert_int_equal(atomic_load(&scoreboard->slots[i].calls), 0);
+        assert_int_equal(tally_get(&scoreboard->slots[i].worker.begun), 0);
     }
     scoreboard_close(&scoreboard);
     assert_null(scoreboard);
@@ -128,7 +128,12 @@ test_a_cleared_slot_is_out_of_the_race_and_alone(void **state)
     struct scoreboard *scoreboard = open_scoreboard(3);
     for (uint32_t slot = 0; slot < 3; slot++)
         set_slot(scoreboard, slot, 10 + slot, NOW_MS + 1);
+    tally_add(&scoreboard->slots[0].worker.begun, 9);
+    tally_add(&scoreboard->slots[0].worker.ended, 7);
     scoreboard_clear_slot(scoreboard, 0);
+    assert_int_equal(tally_get(&scoreboard->slots[0].worker.begun), 9); /* what was counted stays */
+    assert_int_equal(tally_get(&scoreboard->slots[0].worker.ended),
+                     9); /* and nothing is in flight */
     assert_int_equal(atomic_load(&scoreboard->slots[0].connections), 0);
     assert_int_equal(atomic_load(&scoreboard->slots[0].willing_until_ms), 0);
     assert_int_equal(scoreboard_turn(scoreboard, 3, NOW_MS), 1);
@@ -143,17 +148,17 @@ test_it_serves_if_a_healthy_worker_is_there_and_none_refuses(void **state)
     (void)state;
     struct scoreboard *scoreboard = open_scoreboard(3);
     assert_false(scoreboard_serves(scoreboard, 2));
-    atomic_store(&scoreboard->slots[2].healthy, 1); /* the collector's */
+    atomic_store(&scoreboard->slots[2].process.healthy, 1); /* the collector's */
     assert_false(scoreboard_serves(scoreboard, 2));
-    atomic_store(&scoreboard->slots[1].healthy, 1);
+    atomic_store(&scoreboard->slots[1].process.healthy, 1);
     assert_true(scoreboard_serves(scoreboard, 2));
     atomic_store(&scoreboard->slots[0].refuses, 1); /* it is not healthy: it says nothing */
     assert_true(scoreboard_serves(scoreboard, 2));
-    atomic_store(&scoreboard->slots[0].healthy, 1);
+    atomic_store(&scoreboard->slots[0].process.healthy, 1);
     assert_false(scoreboard_serves(scoreboard, 2));
     scoreboard_clear_slot(scoreboard, 0);
     assert_int_equal(atomic_load(&scoreboard->slots[0].refuses), 0);
-    assert_int_equal(atomic_load(&scoreboard->slots[0].healthy), 0);
+    assert_int_equal(atomic_load(&scoreboard->slots[0].process.healthy), 0);
     assert_true(scoreboard_serves(scoreboard, 2));
     scoreboard_close(&scoreboard);
 }
