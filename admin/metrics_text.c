@@ -15,26 +15,6 @@
 /* Statuses that the adapter answers with; others appear once they have been given. */
 #define USUAL_STATUSES (1U << 0 | 1U << 3 | 1U << 8 | 1U << 14)
 
-static const char *const status_names[TALLY_STATUSES] = {
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-};
-
 enum place { PLACE_WORKER, PLACE_COLLECTOR };
 
 /* A 64-bit number in the scoreboard. */
@@ -115,7 +95,7 @@ write_calls(FILE *out, const struct scoreboard *scoreboard)
             if (count > 0 || (USUAL_STATUSES >> status & 1U) != 0)
                 (void)fprintf(
                     out, PREFIX "calls_total{worker=\"%" PRIu32 "\",code=\"%s\"} %" PRIu64 "\n", i,
-                    status_names[status], count);
+                    tally_status_name(status), count);
         }
     }
 }
@@ -133,22 +113,13 @@ write_refusals(FILE *out, const struct scoreboard *scoreboard)
     }
 }
 
-/* What was ended before it was begun is the reader's fault, not the writer's: it reads `ended` first. */
-static uint64_t
-in_flight(const struct worker_tally *tally)
-{
-    uint64_t ended = tally_get(&tally->ended);
-    uint64_t begun = tally_get(&tally->begun);
-    return begun > ended ? begun - ended : 0;
-}
-
 static void
 write_workers(FILE *out, const struct scoreboard *scoreboard)
 {
     begin(out, "calls_in_flight", "gauge", "Calls taken whose answer is not out.");
     for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
         (void)fprintf(out, PREFIX "calls_in_flight{worker=\"%" PRIu32 "\"} %" PRIu64 "\n", i,
-                      in_flight(&scoreboard->slots[i].worker));
+                      scoreboard_in_flight(scoreboard, i));
     begin(out, "connections", "gauge", "Connections open now.");
     for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
         (void)fprintf(
@@ -186,37 +157,24 @@ write_histogram(FILE *out, const char *name, const char *help,
                   name, total);
 }
 
-static const char *
-role_of(const struct scoreboard *scoreboard, uint32_t slot)
-{
-    uint32_t workers = scoreboard->facts.worker_count;
-    return slot < workers ? "worker" : slot == workers ? "collector" : "admin";
-}
-
-static uint32_t
-process_count(const struct scoreboard *scoreboard)
-{
-    return scoreboard->facts.worker_count + 1 + (scoreboard->facts.has_admin != 0 ? 1 : 0);
-}
-
 static void
 write_processes(FILE *out, const struct scoreboard *scoreboard)
 {
     begin(out, "process_healthy", "gauge",
           "1 for a process that serves and that nothing speaks against.");
-    for (uint32_t i = 0; i < process_count(scoreboard); i++)
+    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++)
         (void)fprintf(
             out, PREFIX "process_healthy{role=\"%s\",slot=\"%" PRIu32 "\"} %" PRIu32 "\n",
-            role_of(scoreboard, i), i,
+            scoreboard_role_name(scoreboard, i), i,
             atomic_load_explicit(&scoreboard->slots[i].process.healthy, memory_order_relaxed));
     begin(out, "process_restarts_total", "counter",
           "Processes that ended without being told to, by cause.");
-    for (uint32_t i = 0; i < process_count(scoreboard); i++) {
+    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++) {
         for (uint32_t death = 0; death < TALLY_DEATHS; death++)
             (void)fprintf(out,
                           PREFIX "process_restarts_total{role=\"%s\",slot=\"%" PRIu32
                                  "\",cause=\"%s\"} %" PRIu64 "\n",
-                          role_of(scoreboard, i), i, tally_death_name(death),
+                          scoreboard_role_name(scoreboard, i), i, tally_death_name(death),
                           tally_get(&scoreboard->slots[i].process.deaths[death]));
     }
 }

@@ -11,26 +11,7 @@
 #include <unistd.h>
 
 #include "commands/load.h"
-
-static const char *const status_names[LOAD_STATUSES] = {
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-};
+#include "common/tally.h"
 
 static const struct {
     const char *name;
@@ -100,7 +81,7 @@ print_answer(FILE *out, const struct load_tally *tally)
     for (size_t status = 0; status < LOAD_STATUSES; status++) {
         if (tally->by_status[status] == 0)
             continue;
-        (void)fprintf(out, "%s", status_names[status]);
+        (void)fprintf(out, "%s", tally_status_name((uint32_t)status));
         if (tally->first_message[status][0] != '\0')
             (void)fprintf(out, ": ");
         print_message(out, tally->first_message[status]);
@@ -115,7 +96,7 @@ print_failures(FILE *out, const struct load_tally *tally)
     for (size_t status = 1; status < LOAD_STATUSES; status++) {
         if (tally->by_status[status] == 0)
             continue;
-        (void)fprintf(out, "  %s: %" PRIu64 ", the first: ", status_names[status],
+        (void)fprintf(out, "  %s: %" PRIu64 ", the first: ", tally_status_name((uint32_t)status),
                       tally->by_status[status]);
         print_message(out, tally->first_message[status]);
         (void)fprintf(out, "\n");

@@ -140,6 +140,29 @@ scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count, uint
     return turn;
 }
 
+uint32_t
+scoreboard_process_count(const struct scoreboard *scoreboard)
+{
+    return scoreboard->facts.worker_count + 1 + (scoreboard->facts.has_admin != 0 ? 1 : 0);
+}
+
+const char *
+scoreboard_role_name(const struct scoreboard *scoreboard, uint32_t slot)
+{
+    if (slot < scoreboard->facts.worker_count)
+        return "worker";
+    return slot == scoreboard->facts.worker_count ? "collector" : "admin";
+}
+
+uint64_t
+scoreboard_in_flight(const struct scoreboard *scoreboard, uint32_t slot)
+{
+    /* In this order: a call may begin and end between the two looks. */
+    uint64_t ended = tally_get(&scoreboard->slots[slot].worker.ended);
+    uint64_t begun = tally_get(&scoreboard->slots[slot].worker.begun);
+    return begun > ended ? begun - ended : 0;
+}
+
 const char *
 scoreboard_state_name(uint32_t state)
 {

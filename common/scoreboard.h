@@ -94,6 +94,13 @@ bool scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_coun
 uint32_t scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count,
                          uint64_t now_ms);
 
+/* Slots in which there is, or should be, a process; what it is: "worker", "collector" or "admin". */
+uint32_t scoreboard_process_count(const struct scoreboard *scoreboard);
+const char *scoreboard_role_name(const struct scoreboard *scoreboard, uint32_t slot);
+
+/* Calls that a worker has taken and whose answer is not out. */
+uint64_t scoreboard_in_flight(const struct scoreboard *scoreboard, uint32_t slot);
+
 /* The name of a process's state. */
 const char *scoreboard_state_name(uint32_t state);
 

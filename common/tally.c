@@ -13,6 +13,31 @@ const uint64_t tally_bounds_ns[TALLY_BUCKETS] = {
 };
 
 const char *
+tally_status_name(uint32_t status)
+{
+    static const char *const names[TALLY_STATUSES] = {
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    };
+    return names[status < TALLY_STATUSES ? status : 2];
+}
+
+const char *
 tally_refusal_name(enum tally_refusal refusal)
 {
     static const char *const names[TALLY_REFUSALS] = {"malformed", "file_path",      "too_large",

@@ -127,6 +127,9 @@ tally_observe(struct tally_histogram *histogram, uint64_t ns)
     tally_observe_near(histogram, ns, &bucket);
 }
 
+/* The name of a gRPC status code. */
+const char *tally_status_name(uint32_t status);
+
 /* The words of a refusal's and a death's cause, as a metric's label has them. */
 const char *tally_refusal_name(enum tally_refusal refusal);
 const char *tally_death_name(enum tally_death death);

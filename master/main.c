@@ -10,6 +10,7 @@
 #include "commands/health.h"
 #include "commands/segments.h"
 #include "commands/send.h"
+#include "commands/status.h"
 #include "common/log.h"
 #include "common/settings.h"
 #include "master/config.h"
@@ -57,6 +58,9 @@ main(int argc, char **argv)
         return health_command(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "segments") == 0)
         return segments_command(argc - 1, argv + 1);
+
+    if (argc > 1 && strcmp(argv[1], "status") == 0)
+        return status_command(argc - 1, argv + 1);
 
     if (options_parse(&options, argc, argv, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);

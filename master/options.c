@@ -27,6 +27,7 @@ options_help(void)
            "       mygrpcadapter send [OPTION...]       (see mygrpcadapter send --help)\n"
            "       mygrpcadapter health [OPTION...] [ADDRESS]\n"
            "       mygrpcadapter segments [OPTION...] DIRECTORY\n"
+           "       mygrpcadapter status [OPTION...] [DIRECTORY]\n"
            "\n"
            "An out-of-process Istio Mixer adapter: takes metric instances over gRPC and writes "
            "them to files.\n"

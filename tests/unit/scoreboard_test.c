@@ -164,6 +164,35 @@ test_it_serves_if_a_healthy_worker_is_there_and_none_refuses(void **state)
 }
 
 static void
+test_from_outside_it_is_read_and_others_are_refused(void **state)
+{
+    (void)state;
+    const struct scoreboard *seen = NULL;
+    struct scoreboard *scoreboard = open_scoreboard(3);
+    tally_add(&scoreboard->slots[2].worker.begun, 5);
+    assert_int_equal(scoreboard_attach(&seen, scoreboard->fd), 0);
+    assert_int_equal(tally_get(&seen->slots[2].worker.begun), 5);
+    tally_add(&scoreboard->slots[2].worker.begun, 1);
+    assert_int_equal(tally_get(&seen->slots[2].worker.begun), 6);
+    scoreboard_detach(&seen);
+    assert_null(seen);
+    scoreboard_detach(&seen);
+
+    scoreboard->facts.version[0] ^= 1;
+    assert_int_equal(scoreboard_attach(&seen, scoreboard->fd), -EPROTO);
+    scoreboard->facts.version[0] ^= 1;
+    scoreboard->slot_count++;
+    assert_int_equal(scoreboard_attach(&seen, scoreboard->fd), -EPROTO);
+    scoreboard->slot_count--;
+    scoreboard->layout++;
+    assert_int_equal(scoreboard_attach(&seen, scoreboard->fd), -EPROTO);
+    int empty = memfd_create("empty", MFD_CLOEXEC);
+    assert_int_equal(scoreboard_attach(&seen, empty), -EPROTO);
+    (void)close(empty);
+    scoreboard_close(&scoreboard);
+}
+
+static void
 test_a_slot_that_does_not_exist_is_a_broken_promise(void **state)
 {
     (void)state;
@@ -213,6 +242,7 @@ main(void)
         cmocka_unit_test(test_slots_beyond_the_workers_never_have_the_turn),
         cmocka_unit_test(test_a_cleared_slot_is_out_of_the_race_and_alone),
         cmocka_unit_test(test_it_serves_if_a_healthy_worker_is_there_and_none_refuses),
+        cmocka_unit_test(test_from_outside_it_is_read_and_others_are_refused),
         cmocka_unit_test(test_a_slot_that_does_not_exist_is_a_broken_promise),
         cmocka_unit_test(test_what_a_child_writes_everybody_reads),
     };
