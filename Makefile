@@ -13,6 +13,7 @@ CRASH ?=
 BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(CRASH),-crash)
 PROGRAM := $(BUILD)/mygrpcadapter
 PYTHON := /usr/bin/python3
+GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 
 # ---- what it needs, all from Debian 12
 
@@ -124,6 +125,7 @@ help:
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
 	@echo "make bench        measures it beside a server that does nothing and a Go adapter, 6 minutes (BENCH=full: an hour)"
+	@echo "make manifests    writes the descriptors of proto/ into manifests/"
 	@echo "make format       lays the code out"
 	@echo "make clean        removes what was built"
 
@@ -145,6 +147,23 @@ demo: deps
 run: all
 	@mkdir -p $(BUILD)/volume
 	$(PROGRAM) --config etc/mygrpcadapter.cfg --set output.root=$(CURDIR)/$(BUILD)/volume
+
+# ---- what Mixer must know of proto/, inside the manifests
+
+MANIFESTS := manifests
+PACKAGES_TEST += python3-yaml
+
+# $(call write_descriptor,PROTO,FILE,FIELD)
+define write_descriptor
+	@protoc -Iproto -I/usr/include --include_imports --descriptor_set_out=$(BUILD)/$(1).ds proto/$(1).proto
+	@sed -i "s|^  $(3): .*|  $(3): \"$$(base64 -w0 $(BUILD)/$(1).ds)\"|" $(2)
+endef
+
+.PHONY: manifests
+manifests:
+	@mkdir -p $(BUILD)
+	$(call write_descriptor,metric,$(MANIFESTS)/metrictemplate.yaml,descriptor)
+	$(call write_descriptor,config,$(MANIFESTS)/mygrpcadapter.yaml,config)
 
 # ---- checks
 
@@ -168,6 +187,11 @@ check-crash-points:
 
 check-structure:
 	@tests/check-structure
+
+# Kubernetes' own types have the last word on every field; needs Go and its module registry.
+.PHONY: check-manifests
+check-manifests:
+	@cd tests/manifests && $(GO) vet . && $(GO) run . $(CURDIR)/manifests
 
 .PHONY: format check-format
 FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] tests/crash/*.[ch] \

@@ -9,6 +9,7 @@ import pytest
 
 from adapter import CRASH_POINTS, PROGRAM, Adapter
 from client import Client
+from pod import Pod
 
 # These need a program that dies where it is told to; `make check-crash-points` has one.
 collect_ignore = [] if CRASH_POINTS else ["test_crash_points.py"]
@@ -43,6 +44,13 @@ class Stage:
         home = self.home / f"adapter.{len(self.adapters)}"
         home.mkdir()
         self.adapters.append(Adapter(home, settings, **options))
+        return self.adapters[-1]
+
+    def pod(self, manifest, **options):
+        """The adapter as that manifest runs it, not started."""
+        home = self.home / f"adapter.{len(self.adapters)}"
+        home.mkdir()
+        self.adapters.append(Pod(home, manifest, **options))
         return self.adapters[-1]
 
     def start(self, settings=None, **options):
