@@ -121,6 +121,7 @@ help:
 	@echo "make demo         installs what is missing, builds, and shows one call from end to end"
 	@echo "make check        installs what is missing, builds, and runs all tests"
 	@echo "make check-crash  the long form of the crash tests: half an hour of kills, failing calls and power cuts"
+	@echo "make check-mixer  builds a real Mixer and has it report to the adapter (as root; needs Go)"
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
@@ -192,6 +193,16 @@ check-structure:
 .PHONY: check-manifests
 check-manifests:
 	@cd tests/manifests && $(GO) vet . && $(GO) run . $(CURDIR)/manifests
+
+# A real Mixer in front of the adapter (docs/mixer-tests.md); needs root, and Go with its module registry unless MIXS and MIXC,
+# Mixer's server and client, are given. MIXER_VERSION is one of tests/mixer/istio-*.
+.PHONY: check-mixer
+MIXER_VERSION ?= 1.5.10
+MIXER_FOLDER := build/mixer/$(MIXER_VERSION)
+check-mixer: all
+	@$(if $(and $(MIXS),$(MIXC)),,GO=$(GO) tests/mixer/build $(MIXER_VERSION) $(MIXER_FOLDER))
+	@MIXS=$(abspath $(or $(MIXS),$(MIXER_FOLDER)/mixs)) MIXC=$(abspath $(or $(MIXC),$(MIXER_FOLDER)/mixc)) \
+		MYGRPCADAPTER=$(PROGRAM) tests/mixer/run
 
 .PHONY: format check-format
 FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] tests/crash/*.[ch] \
