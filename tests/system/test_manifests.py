@@ -237,10 +237,14 @@ def test_the_grace_period_outlasts_the_drain(workload, stage):
 
 @pytest.mark.parametrize("manifest", WORKLOADS)
 def test_it_works_as_that_pod(stage, manifest):
-    """No right, no file system but the volume: it serves, writes, and drains."""
+    """No right, no file system but the volume: it answers its probes, serves, writes, and drains."""
     pod = stage.pod(manifest)
     pod.start()
     assert pod.port == 8000
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        probe = container_of(workload_of(manifest))[name]["grpc"]
+        asked = pod.inside("health", "--service", probe["service"], f"127.0.0.1:{probe['port']}")
+        assert asked.returncode == 0, f"{name}: {asked.stdout} {asked.stderr}"
     arguments = ["--address", "127.0.0.1:8000", "--file-path", "/volume/out.txt", "--value", 1235,
                  "--name", "i1metric.instance.istio-system", "--dimension", "response_code=int:200"]
     sent = pod.inside("send", *arguments)
