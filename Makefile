@@ -173,7 +173,8 @@ check: deps
 	@$(MAKE) --no-print-directory check-structure check-unit check-crash-short check-crash-points \
 		check-system
 
-unit-programs: $(UNIT_TESTS)
+# The benchmark's as well: they stand on the same headers.
+unit-programs: $(UNIT_TESTS) $(BUILD)/bench/instructions $(BUILD)/bench/nothing
 
 check-unit: $(UNIT_TESTS)
 	@tests/run-unit $(UNIT_TESTS)
