@@ -18,6 +18,7 @@
 
 #include "collector/ledger.h"
 #include "collector/output.h"
+#include "collector/output_index.h"
 #include "collector/sources.h"
 #include "common/clock.h"
 #include "common/heritage.h"
@@ -38,8 +39,9 @@ struct merge {
     struct output **outputs;
     size_t output_count;
     size_t output_capacity;
-    size_t turn; /* which segment the next pass begins with */
-    bool behind; /* the last pass left records unread that it could see */
+    struct output_index index; /* of all outputs */
+    size_t turn;               /* which segment the next pass begins with */
+    bool behind;               /* the last pass left records unread that it could see */
     uint64_t
         reached_ns; /* then: when the earliest record that a segment was left at was appended */
     uint64_t quarantined; /* by the sources, as far as it has been counted */
@@ -62,8 +64,10 @@ add_output(struct merge *merge, struct output *output)
         if (result != 0)
             return result;
     }
-    merge->outputs[merge->output_count++] = output;
-    return 0;
+    int result = output_index_add(&merge->index, output);
+    if (result == 0)
+        merge->outputs[merge->output_count++] = output;
+    return result;
 }
 
 /* A ledger that is none is set aside: its output's records in the segments that are left may come
@@ -189,16 +193,9 @@ fail(int error)
 static struct output *
 find_output(struct merge *merge, const struct segment_record *record)
 {
-    for (size_t i = 0; i < merge->output_count; i++) {
-        if (output_is(merge->outputs[i], record->kind, record->name)) {
-            /* The one found moves to the front: the busy ones are found first. */
-            struct output *found = merge->outputs[i];
-            memmove(merge->outputs + 1, merge->outputs, i * sizeof(struct output *));
-            merge->outputs[0] = found;
-            return found;
-        }
-    }
-    struct output *output = NULL;
+    struct output *output = output_index_find(&merge->index, record->kind, record->name);
+    if (output != NULL)
+        return output;
     int result = output_open(&output, merge->heritage, record->kind, record->name);
     if (result == 0)
         result = add_output(merge, output);
@@ -423,7 +420,12 @@ merge_rest(struct merge *merge)
         }
         output_close(&output, true);
     }
+    if (kept == merge->output_count)
+        return;
     merge->output_count = kept;
+    output_index_empty(&merge->index);
+    for (size_t i = 0; i < kept; i++)
+        INVARIANT(output_index_add(&merge->index, merge->outputs[i]) == 0);
 }
 
 bool
@@ -454,6 +456,7 @@ merge_close(struct merge **mp)
     for (size_t i = 0; i < merge->output_count; i++)
         output_close(&merge->outputs[i], false);
     free(merge->outputs);
+    output_index_clear(&merge->index);
     sources_clear(&merge->sources);
     free(merge);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "collector/batch.h"
 #include "collector/destination.h"
@@ -106,6 +107,18 @@ output_recover(struct output **out, const struct heritage *heritage, const char 
     output->unfinished = state.mark;
     *out = output;
     return 0;
+}
+
+uint64_t
+output_name_hash(enum segment_kind kind, struct bytes name)
+{
+    return XXH3_64bits_withSeed(name.data, name.size, (uint64_t)kind);
+}
+
+uint64_t
+output_hash(const struct output *output)
+{
+    return output_name_hash(output->kind, (struct bytes){output->name, output->name_bytes});
 }
 
 bool

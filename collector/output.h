@@ -41,6 +41,10 @@ bool output_is_unfinished(const struct output *output);
  * wait until that is taken back. */
 bool output_stands_in_the_way_of(const struct output *output, const struct output *other);
 
+/* A hash of an output's kind and name, and that of an output: for the index. */
+uint64_t output_name_hash(enum segment_kind kind, struct bytes name);
+uint64_t output_hash(const struct output *output);
+
 /* Whether it is the output of that kind and name. */
 bool output_is(const struct output *output, enum segment_kind kind, struct bytes name);
 

@@ -203,6 +203,65 @@ test_an_unfinished_batch_is_cut_off_and_written_again(void **state)
     }
 }
 
+/* Each output gets its own records and no other's, also after some have been forgotten meanwhile. */
+static void
+test_many_outputs_are_told_apart(void **state)
+{
+    struct fixture *f = *state;
+    char name[16];
+    char text[32];
+    start(f);
+    for (unsigned round = 0; round < 3; round++) {
+        struct segment_writer *writer = begin(f, 0, round, 0);
+        for (unsigned i = 0; i < 600; i++) {
+            unsigned output = i * 7 % 300;
+            (void)snprintf(name, sizeof(name), "out-%u", output);
+            (void)snprintf(text, sizeof(text), "%u of round %u\n", output, round);
+            append(writer, name, text);
+        }
+        merge_all(f);
+        for (unsigned output = 0; output < 300; output++) {
+            (void)snprintf(name, sizeof(name), "out-%u", output);
+            char expected[256] = "";
+            for (unsigned done = 0; done <= 2 * round + 1; done++) {
+                (void)snprintf(text, sizeof(text), "%u of round %u\n", output, done / 2);
+                (void)strcat(expected, text);
+            }
+            scratch_expect(&f->root, name, expected);
+        }
+        segment_writer_seal(&writer);
+        merge_all(f);
+        if (round == 1)
+            merge_rest(f->merge); /* forgets them all */
+        assert_int_equal(count_entries(f), 0);
+    }
+}
+
+/* Forgets one of two outputs: the other is found as before. */
+static void
+test_an_output_is_found_after_another_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    struct segment_writer *writer = begin(f, 0, 0, 0);
+    append(writer, "gone", "0\n");
+    append(writer, "gone", "1\n"); /* the last one found */
+    merge_all(f);
+    segment_writer_seal(&writer);
+    merge_all(f);
+    writer = begin(f, 0, 1, 0);
+    append(writer, "kept", "2\n");
+    merge_all(f);
+    merge_rest(f->merge);
+    append(writer, "kept", "3\n");
+    append(writer, "gone", "4\n");
+    append(writer, "kept", "5\n");
+    merge_all(f);
+    scratch_expect(&f->root, "kept", "2\n3\n5\n");
+    scratch_expect(&f->root, "gone", "0\n1\n4\n");
+    segment_writer_seal(&writer);
+}
+
 static void
 test_segments_of_one_incarnation_are_read_in_turn(void **state)
 {
@@ -565,6 +624,8 @@ main(void)
         TEST(test_a_restart_repeats_and_skips_nothing),
         TEST(test_idle_outputs_leave_no_ledger),
         TEST(test_an_unfinished_batch_is_cut_off_and_written_again),
+        TEST(test_many_outputs_are_told_apart),
+        TEST(test_an_output_is_found_after_another_is_forgotten),
         TEST(test_segments_of_one_incarnation_are_read_in_turn),
         TEST(test_a_blocked_output_holds_up_no_other_and_keeps_its_order),
         TEST(test_what_can_never_be_delivered_is_set_aside),
