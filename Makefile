@@ -193,7 +193,7 @@ check-structure:
 # Kubernetes' own types have the last word on every field; needs Go and its module registry.
 .PHONY: check-manifests
 check-manifests:
-	@cd tests/manifests && $(GO) vet . && $(GO) run . $(CURDIR)/manifests
+	@cd tests/manifests && $(GO) vet . && $(GO) run . $(CURDIR)/manifests $(CURDIR)/manifests/scale
 
 # A real Mixer in front of the adapter (docs/mixer-tests.md); needs root, and Go with its module registry unless MIXS and MIXC,
 # Mixer's server and client, are given. MIXER_VERSION is one of tests/mixer/istio-*.

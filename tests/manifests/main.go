@@ -1,7 +1,9 @@
 // Command manifests decodes Kubernetes objects into Kubernetes' own types, strictly: a field the API server does not know,
 // a wrong type, or a key given twice is an error. Objects of Mixer are left to Mixer (tests/mixer).
 //
-// Usage: manifests FOLDER
+// Usage: manifests FOLDER...
+//
+// Of each folder it takes what `kubectl apply -f FOLDER` takes: the files in it, not those beneath.
 package main
 
 import (
@@ -9,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,14 +31,11 @@ import (
 const mixerGroup = "config.istio.io"
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: manifests FOLDER")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: manifests FOLDER...")
 		os.Exit(64)
 	}
-	count, err := checkFolder(os.Args[1])
-	if err == nil && count == 0 {
-		err = errors.New("no object of Kubernetes found")
-	}
+	count, err := checkFolders(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "manifests:", err)
 		os.Exit(1)
@@ -45,22 +43,32 @@ func main() {
 	fmt.Printf("manifests: ok (%d objects of Kubernetes)\n", count)
 }
 
-// checkFolder decodes every object beneath a folder; returns how many were Kubernetes' own.
-func checkFolder(folder string) (int, error) {
+// checkFolders decodes every object in these folders; returns how many were Kubernetes' own.
+func checkFolders(folders []string) (int, error) {
 	decoder, err := newDecoder()
 	if err != nil {
 		return 0, err
 	}
 	count := 0
-	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".yaml") {
-			return err
+	for _, folder := range folders {
+		paths, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+		if err != nil {
+			return count, err
 		}
-		found, err := checkFile(decoder, path)
+		found := 0
+		for _, path := range paths {
+			inFile, err := checkFile(decoder, path)
+			if err != nil {
+				return count, err
+			}
+			found += inFile
+		}
+		if found == 0 {
+			return count, fmt.Errorf("%s: no object of Kubernetes", folder)
+		}
 		count += found
-		return err
-	})
-	return count, err
+	}
+	return count, nil
 }
 
 // newDecoder knows the types of the groups used here, and is strict.

@@ -262,8 +262,12 @@ def test_mixer_itself_is_killed(pod, mixer):
 @pytest.fixture(name="replicas")
 def replicas_fixture(stage):
     """The adapter as the StatefulSet runs it, three times, each on an address of the headless Service's name."""
-    return [stage.pod(WORKLOADS[1], network="this", extra=("--set", f"listen.address=127.0.0.{number}")).start()
-            for number in (2, 3, 4)]
+    return [stage.pod(WORKLOADS[1], network="this", extra=addresses(f"127.0.0.{number}")).start() for number in (2, 3, 4)]
+
+
+def addresses(address):
+    """What has a pod listen on its own address, and no other."""
+    return ("--set", f"listen.address={address}", "--set", f"admin.address={address}:9100")
 
 
 def test_every_replica_gets_its_share(replicas, mixer):

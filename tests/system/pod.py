@@ -64,7 +64,8 @@ def container_of(workload):
 class Pod(Adapter):
     """The adapter of a workload's first container. `extra` arguments follow those of the manifest.
 
-    With `network` "own", it has a network of its own, and clients run in it by `inside()`; with "this", it has this process's.
+    With `network` "own", it has a network of its own, and clients run in it by inside() and fetch(); with "this", it has this
+    process's.
     """
 
     def __init__(self, home, name=WORKLOADS[0], extra=(), network="own"):
@@ -92,6 +93,17 @@ class Pod(Adapter):
 
     def inside(self, *arguments):
         """Runs another command of the program in the pod's network; returns the finished process."""
-        command = ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--", str(PROGRAM), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False,
+        return self.run_inside(str(PROGRAM), *map(str, arguments))
+
+    def fetch(self, url):
+        """What a web server in the pod's network answers."""
+        script = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
+        result = self.run_inside("/usr/bin/python3", "-c", script, url)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def run_inside(self, *command):
+        """Runs a command in the pod's network."""
+        enter = ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--"]
+        return subprocess.run([*enter, *command], capture_output=True, text=True, timeout=30, check=False,
                               env=make_environment(), cwd=Path("/"))

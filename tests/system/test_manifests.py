@@ -213,6 +213,15 @@ def test_the_probes_ask_what_they_mean(workload):
         assert container[probe]["grpc"] == {"port": 8000, "service": "liveness"}
 
 
+def test_prometheus_is_told_where(workload, stage):
+    """Annotation, port and configuration name one port."""
+    annotations = workload["spec"]["template"]["metadata"]["annotations"]
+    port = annotations["prometheus.io/port"]
+    assert (annotations["prometheus.io/scrape"], annotations["prometheus.io/path"]) == ("true", "/metrics")
+    assert {"name": "metrics", "containerPort": int(port), "protocol": "TCP"} in container_of(workload)["ports"]
+    assert f'address = "0.0.0.0:{port}"' in settings_in_effect(stage.home)
+
+
 def test_resources_are_asked_for(workload):
     """So that it is placed where it has room."""
     assert {"cpu", "memory"} <= container_of(workload)["resources"]["requests"].keys()
@@ -245,6 +254,7 @@ def test_it_works_as_that_pod(stage, manifest):
         probe = container_of(workload_of(manifest))[name]["grpc"]
         asked = pod.inside("health", "--service", probe["service"], f"127.0.0.1:{probe['port']}")
         assert asked.returncode == 0, f"{name}: {asked.stdout} {asked.stderr}"
+    assert "\nmygrpcadapter_ready 1\n" in pod.fetch("http://127.0.0.1:9100/metrics")
     arguments = ["--address", "127.0.0.1:8000", "--file-path", "/volume/out.txt", "--value", 1235,
                  "--name", "i1metric.instance.istio-system", "--dimension", "response_code=int:200"]
     sent = pod.inside("send", *arguments)
