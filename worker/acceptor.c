@@ -191,7 +191,7 @@ accept_connection(struct acceptor *acceptor)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     atomic_fetch_add(&own_slot(acceptor)->connections, 1);
     tally_add(&own_slot(acceptor)->worker.accepted, 1);
-    server_add_connection(acceptor->server, fd);
+    server_add_connection(acceptor->server, fd, watch_fd);
     log_peer(&peer, "connection accepted");
     (void)take_turn(acceptor);
 }
@@ -205,6 +205,7 @@ end_connection(struct acceptor *acceptor, int watch_fd)
     /* Out of the set before it is closed: the set holds the socket, which gRPC may still have open.
      */
     (void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, watch_fd, NULL);
+    server_forget_connection(acceptor->server, watch_fd);
     (void)close(watch_fd);
     atomic_fetch_sub(&own_slot(acceptor)->connections, 1);
     log_peer(&peer, "connection ended");

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "worker/cork.h"
 #include "worker/server_private.h"
 #include "worker/service.h"
 
@@ -31,6 +32,12 @@
 /* An answer still here after so long makes place for another call; after the second it is cut off. */
 #define ANSWER_LATE_MS 200
 #define ANSWER_CUT_MS 20000
+
+/* The cork is put in once more than so many answers for each connection are under way, and, while that
+ * goes on, with the first of the next burst. It stays for so long at most: a large call must not keep
+ * the answers before it. */
+#define CORK_ANSWERS 2
+#define CORK_NS 500000
 
 /* The loop turns at least this often, for its heartbeat and the drain's deadline. */
 #define TURN_MS 100
@@ -138,6 +145,11 @@ server_open(struct server **out, const struct settings *settings, struct scorebo
     struct server *server = calloc(1, sizeof(*server));
     if (server == NULL)
         return -ENOMEM;
+    int result = cork_open(&server->cork, (size_t)settings->workers_max_connections);
+    if (result != 0) {
+        free(server);
+        return result;
+    }
     server->slot = slot;
     server->commit = commit;
     server->methods = methods;
@@ -156,9 +168,16 @@ server_open(struct server **out, const struct settings *settings, struct scorebo
 }
 
 void
-server_add_connection(struct server *server, int fd)
+server_add_connection(struct server *server, int fd, int watch_fd)
 {
+    cork_add(server->cork, watch_fd);
     grpc_server_add_channel_from_fd(server->grpc, fd, server->credentials);
+}
+
+void
+server_forget_connection(struct server *server, int watch_fd)
+{
+    cork_remove(server->cork, watch_fd);
 }
 
 void
@@ -192,14 +211,35 @@ server_answer_begun(struct server *server, struct server_answer *answer, grpc_ca
     answer->after = head;
     head->before->after = answer;
     head->before = answer;
+    server->answer_count++;
 }
 
 bool
-server_answer_ended(struct server_answer *answer)
+server_answer_ended(struct server *server, struct server_answer *answer)
 {
+    server->answer_count--;
     answer->before->after = answer->after;
     answer->after->before = answer->before;
     return answer->is_late;
+}
+
+void
+server_cork(struct server *server)
+{
+    size_t many = CORK_ANSWERS * cork_connections(server->cork);
+    server->corked_answers++;
+    if (cork_is_in(server->cork) || (!server->bursting && server->answer_count <= many))
+        return;
+    cork_put(server->cork);
+    server->corked_ns = server->now_ns;
+    server->corked_answers = 1;
+}
+
+static void
+uncork(struct server *server)
+{
+    cork_pull(server->cork);
+    server->bursting = server->corked_answers > CORK_ANSWERS * cork_connections(server->cork);
 }
 
 /* Looks at the oldest answers: the list is in the order they were begun. */
@@ -261,11 +301,27 @@ tick(struct server *server)
     stream_calls_tick(server);
 }
 
+/* The next event, which is waited for with the cork out. */
+static grpc_event
+next_event(struct server *server)
+{
+    if (cork_is_in(server->cork)) {
+        if (server->now_ns < server->corked_ns + CORK_NS) {
+            grpc_event event =
+                grpc_completion_queue_next(server->queue, gpr_inf_past(GPR_CLOCK_MONOTONIC), NULL);
+            if (event.type != GRPC_QUEUE_TIMEOUT)
+                return event;
+        }
+        uncork(server);
+    }
+    return grpc_completion_queue_next(server->queue, turn_deadline(), NULL);
+}
+
 int
 server_run(struct server *server)
 {
     while (!server->stopped) {
-        grpc_event event = grpc_completion_queue_next(server->queue, turn_deadline(), NULL);
+        grpc_event event = next_event(server);
         atomic_fetch_add_explicit(&server->slot->heartbeat, 1, memory_order_relaxed);
         server->now_ns = clock_monotonic_ns();
         server->now_ms = server->now_ns / 1000000;
@@ -306,6 +362,7 @@ server_close(struct server **sp)
     }
     grpc_completion_queue_destroy(server->queue);
     grpc_server_credentials_release(server->credentials);
+    cork_close(&server->cork);
     grpc_byte_buffer_destroy(server->empty_message);
     free(server);
 }

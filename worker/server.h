@@ -1,7 +1,7 @@
 /* server.h -- the gRPC server of a worker: one completion queue, one thread that turns its loop.
  *
- * server_run() is the worker's main loop; server_add_connection() and server_drain() may be called
- * from another thread.
+ * server_run() is the worker's main loop; server_add_connection(), server_forget_connection() and
+ * server_drain() may be called from another thread.
  */
 #ifndef MYGRPCADAPTER_WORKER_SERVER_H
 #define MYGRPCADAPTER_WORKER_SERVER_H
@@ -22,8 +22,12 @@ struct scoreboard_slot;
 int server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
                 struct commit *commit, const struct methods *methods);
 
-/* Serves a connected, non-blocking socket, which it takes over. */
-void server_add_connection(struct server *server, int fd);
+/* Serves a connected, non-blocking socket, which it takes over. `watch_fd` is another descriptor of it,
+ * which stays the caller's. */
+void server_add_connection(struct server *server, int fd, int watch_fd);
+
+/* Must be called before `watch_fd` is closed. */
+void server_forget_connection(struct server *server, int watch_fd);
 
 /* Begins the drain: GOAWAY to every connection, calls under way are finished, and cancelled at
  * `deadline_ms` (CLOCK_MONOTONIC). Only the first call counts. */

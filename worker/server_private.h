@@ -5,11 +5,13 @@
 #include <grpc/grpc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "worker/service.h"
 
 struct commit;
+struct cork;
 struct scoreboard_slot;
 
 /* What every tag on the completion queue points to; the first member of its owner. */
@@ -59,7 +61,12 @@ struct server {
     bool trimmed;                       /* nothing has happened since */
     struct server_event shutdown_complete;
     struct server_answer answers; /* the list's head: its `after` is the oldest */
-    struct stream_link streams;   /* the list's head */
+    size_t answer_count;          /* in the list */
+    struct cork *cork;
+    uint64_t corked_ns;         /* when the cork was put in */
+    size_t corked_answers;      /* sent since then */
+    bool bursting;              /* the cork was worth it last time */
+    struct stream_link streams; /* the list's head */
     struct stream_kind stream_kinds[SERVICE_STREAMS_MAX];
     const struct methods *methods;
     bool stopped; /* shutdown_complete happened */
@@ -68,7 +75,11 @@ struct server {
 
 /* Puts an answer, whose `late` is set, into the list; takes it out again: true if it had been late. */
 void server_answer_begun(struct server *server, struct server_answer *answer, grpc_call *call);
-bool server_answer_ended(struct server_answer *answer);
+bool server_answer_ended(struct server *server, struct server_answer *answer);
+
+/* Puts the cork in if this answer, which is about to be sent, is one of many: see cork.h. The loop pulls
+ * it. */
+void server_cork(struct server *server);
 
 /* True until the drain begins. */
 bool server_is_serving(const struct server *server);

@@ -86,7 +86,7 @@ on_answered(struct server_event *event, bool ok)
 {
     (void)ok;
     struct unary_call *call = (struct unary_call *)(void *)event;
-    bool replaced = server_answer_ended(&call->answer);
+    bool replaced = server_answer_ended(call->server, &call->answer);
     count_ended(call);
     release(call);
     if (!replaced && server_is_serving(call->server))
@@ -121,6 +121,7 @@ send_batch(struct unary_call *call, grpc_status_code status, grpc_byte_buffer *b
 static void
 send_answer(struct unary_call *call, const struct unary_answer *answer)
 {
+    server_cork(call->server);
     if (answer->status != GRPC_STATUS_OK) {
         grpc_slice details = grpc_slice_from_copied_string(answer->message);
         send_batch(call, answer->status, NULL, &details);

@@ -53,9 +53,17 @@ struct server {
 };
 
 void
-server_add_connection(struct server *server, int fd)
+server_add_connection(struct server *server, int fd, int watch_fd)
 {
+    (void)watch_fd;
     grpc_server_add_channel_from_fd(server->grpc, fd, server->credentials);
+}
+
+void
+server_forget_connection(struct server *server, int watch_fd)
+{
+    (void)server;
+    (void)watch_fd;
 }
 
 /* There is nothing to finish: what was under way may fail. */
