@@ -274,7 +274,7 @@ check-crash: $(CRASH_SUITE) check-crash-points
 FUZZ_BUILD := build-fuzz
 FUZZ_TARGETS := segment ledger request
 FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,common/disk.c common/invariant.c common/log.c $(wildcard segment/*.c) \
-	collector/ledger.c $(addprefix worker/,arena.c go_text.c go_time.c request.c text.c))) \
+	collector/ledger.c $(addprefix worker/,go_text.c go_time.c map.c request.c text.c value.c wire.c))) \
 	$(BUILD)/worker/go_double.o
 FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime
 FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAKE) --no-print-directory \
@@ -282,7 +282,7 @@ FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAK
 
 # What a target consists of beside its own file and fuzz.c.
 $(BUILD)/fuzz/segment: $(BUILD)/tests/fuzz/segment_layout.o
-$(BUILD)/fuzz/request: $(BUILD)/tests/fuzz/request_mutator.o $(BUILD)/tests/fuzz/request_wire.o
+$(BUILD)/fuzz/request: $(BUILD)/tests/fuzz/request_mutator.o $(BUILD)/tests/fuzz/request_tree.o
 
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/fuzz.o \
 		$(FUZZ_OBJECTS) $(PROTO_OBJECTS)

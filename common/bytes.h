@@ -1,5 +1,4 @@
-/* bytes.h -- a run of bytes somebody else owns, and little-endian numbers in files. Used by every
- * process. */
+/* bytes.h -- a run of bytes somebody else owns, and numbers in files. Used by every process. */
 #ifndef MYGRPCADAPTER_COMMON_BYTES_H
 #define MYGRPCADAPTER_COMMON_BYTES_H
 
@@ -52,6 +51,22 @@ le64_get(const void *at)
     uint64_t value;
     memcpy(&value, at, sizeof(value));
     return le64toh(value);
+}
+
+static inline uint32_t
+be32_get(const void *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof(value));
+    return be32toh(value);
+}
+
+static inline uint64_t
+be64_get(const void *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof(value));
+    return be64toh(value);
 }
 
 static inline void

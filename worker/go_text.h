@@ -3,8 +3,8 @@
 #ifndef MYGRPCADAPTER_WORKER_GO_TEXT_H
 #define MYGRPCADAPTER_WORKER_GO_TEXT_H
 
-struct arena;
-struct request;
+#include "worker/request.h"
+
 struct text;
 
 enum go_text_ending {
@@ -12,14 +12,13 @@ enum go_text_ending {
     GO_TEXT_FOR_STDOUT, /* two: there the Go adapter prints the text as a line of its own */
 };
 
-/* Appends the text of `request`: its Params, then name, value and dimensions of each instance.
- * Dimensions stand in the bytewise order of their keys; of several with one key the last counts.
- * Strings are neither quoted nor escaped. `arena` is the one the request lies in: large maps are
- * sorted in it.
+/* Appends the text of `request`, which request_begin() has begun: its Params, then name, value and
+ * dimensions of each instance, which are read on the way. Dimensions stand in the bytewise order of
+ * their keys; of several with one key the last counts. Strings are neither quoted nor escaped.
  *
- * Returns 0; -ENOMEM if the arena's limit, -EMSGSIZE if the text's limit was reached: `text` is
- * then of no use. */
-int go_text_render(struct text *text, struct arena *arena, const struct request *request,
-                   enum go_text_ending ending);
+ * Returns 0; -EBADMSG and a reason (request.h) if an instance is malformed; -EMSGSIZE if the text's
+ * limit was reached. After an error `text` is of no use. */
+int go_text_render(struct text *text, struct request *request, enum go_text_ending ending,
+                   char reason[REQUEST_REASON_BYTES]);
 
 #endif

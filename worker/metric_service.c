@@ -17,8 +17,6 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "metric.pb-c.h"
-#include "worker/arena.h"
 #include "worker/destinations.h"
 #include "worker/go_text.h"
 #include "worker/journal.h"
@@ -26,12 +24,8 @@
 #include "worker/service.h"
 #include "worker/text.h"
 
-/* Between calls, so much memory at most is kept of each buffer. */
+/* Between calls, so much memory at most is kept of the text. */
 #define KEEP_BYTES (1U << 20)
-
-/* A decoded request takes more room than its bytes: each dimension of a few bytes is a handful of
- * structures. */
-#define ARENA_PER_MESSAGE_BYTE 64
 
 /* Mixer has up to 1024 calls in flight; as many as this may come in one read of its connections. */
 #define CALLS_EXPECTED 256
@@ -39,7 +33,7 @@
 struct metric_service {
     const struct heritage *heritage;
     struct journal *journal;
-    struct arena *arena;
+    struct request *request;
     struct text *text;
     struct destinations *destinations;
     struct worker_tally *tally;
@@ -88,18 +82,6 @@ refusal_of(int error)
     }
 }
 
-static void
-explain_render(const struct metric_service *service, int error,
-               char message[static SERVICE_MESSAGE_BYTES])
-{
-    if (error == -EMSGSIZE)
-        (void)snprintf(message, SERVICE_MESSAGE_BYTES,
-                       "the text of the call is longer than workers.max_text_bytes (%" PRId64 ")",
-                       service->heritage->settings->workers_max_text_bytes);
-    else
-        (void)snprintf(message, SERVICE_MESSAGE_BYTES, "the call takes too much memory to render");
-}
-
 /* Decodes and renders a request and finds its output. Returns 0, the record, which points into the
  * service's buffers, and the number of instances, or a negative errno and a message. */
 static int
@@ -107,25 +89,26 @@ make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
             struct segment_record *record_r, uint64_t *instances_r,
             char message[static SERVICE_MESSAGE_BYTES])
 {
-    struct request request;
+    struct request *request = service->request;
     _Static_assert(SERVICE_MESSAGE_BYTES >= REQUEST_REASON_BYTES, "a reason fits a message");
     _Static_assert(SERVICE_MESSAGE_BYTES >= DESTINATIONS_REASON_BYTES, "a reason fits a message");
-    arena_reset(service->arena);
     text_reset(service->text);
-    int result = request_decode(&request, service->arena, wire, message);
+    int result = request_begin(request, wire, message);
     if (result != 0)
         return result;
-    bool to_file = request.file_path.size > 0;
-    result = go_text_render(service->text, service->arena, &request,
-                            to_file ? GO_TEXT_FOR_FILE : GO_TEXT_FOR_STDOUT);
-    if (result != 0) {
-        explain_render(service, result, message);
+    bool to_file = request->file_path.size > 0;
+    result = go_text_render(service->text, request, to_file ? GO_TEXT_FOR_FILE : GO_TEXT_FOR_STDOUT,
+                            message);
+    if (result == -EMSGSIZE)
+        (void)snprintf(message, SERVICE_MESSAGE_BYTES,
+                       "the text of the call is longer than workers.max_text_bytes (%" PRId64 ")",
+                       service->heritage->settings->workers_max_text_bytes);
+    if (result != 0)
         return result;
-    }
     record_r->payload = text_bytes(service->text);
-    *instances_r = request.message->n_instances;
+    *instances_r = request->instances_read;
     /* Last, since it counts against output.max_files: only a call that can be taken does. */
-    return destinations_resolve(service->destinations, request.file_path, now_ms, &record_r->kind,
+    return destinations_resolve(service->destinations, request->file_path, now_ms, &record_r->kind,
                                 &record_r->name, message);
 }
 
@@ -177,9 +160,7 @@ metric_service_open(struct metric_service **out, struct methods *methods,
     service->heritage = heritage;
     service->journal = journal;
     service->tally = &heritage->scoreboard->slots[heritage->slot].worker;
-    int result = arena_open(&service->arena,
-                            (size_t)settings->workers_max_message_bytes * ARENA_PER_MESSAGE_BYTE,
-                            KEEP_BYTES);
+    int result = request_open(&service->request, (size_t)settings->workers_max_message_bytes);
     if (result == 0)
         result = text_open(&service->text, (size_t)settings->workers_max_text_bytes, KEEP_BYTES);
     if (result == 0)
@@ -203,7 +184,7 @@ metric_service_close(struct metric_service **sp)
 {
     if (*sp == NULL)
         return;
-    arena_close(&(*sp)->arena);
+    request_close(&(*sp)->request);
     text_close(&(*sp)->text);
     destinations_close(&(*sp)->destinations);
     free(*sp);

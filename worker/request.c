@@ -1,249 +1,282 @@
-/* request.c -- decoding with protobuf-c, and finding the fault where it refuses.
- *
- * Runs in a worker. protobuf-c answers a bad request with NULL and no word. Only then the bytes are
- * walked a second time here, by the same descriptors and the same rules, to name the place. The
- * walk keeps a small stack of its own: nothing recurses on what a client sent, and nothing outside
- * the bytes is read.
- */
+/* request.c -- decodes the messages around the values. Runs in a worker, for every call: this and
+ * rendering are what a call costs. */
 #include "worker/request.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-
-#include <config.pb-c.h>
-#include <metric.pb-c.h>
+#include <stdlib.h>
 
 #include "common/invariant.h"
-#include "worker/arena.h"
+#include "common/invariant.h"
+#include "worker/map.h"
 
-/* The low three bits of a tag (Protocol Buffers encoding). 3 and 4 are groups, 6 and 7 nothing. */
-enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2, WIRE_FIXED32 = 5 };
-
-/* As protobuf-c has it: 32 bits for a tag and for a length, 64 for a number. */
-#define TAG_BYTES_MAX 5
-#define LENGTH_BYTES_MAX 5
-#define VARINT_BYTES_MAX 10
-
-/* Six are needed: request, instance, map entry, value, its wrapper, what that wraps. */
-#define DEPTH_MAX 8
-
-/* The most fields a message of ours has: Value's eleven. */
-#define FIELDS_MAX 12
-
-#define PATH_BYTES_MAX 160
-#define FAULT_BYTES_MAX 96
 #define TYPE_URL_SHOWN_MAX 96
 
-/* A message that the walk is inside of. */
-struct level {
-    const ProtobufCMessageDescriptor *type;
-    const uint8_t *end;
-    const ProtobufCFieldDescriptor *field; /* being read; NULL if it is unknown */
-    uint32_t seen[FIELDS_MAX];             /* by index of the field: how often it came */
+/* The fields, by their numbers. */
+enum { REQUEST_INSTANCES = 1, REQUEST_ADAPTER_CONFIG = 2, REQUEST_DEDUP_ID = 3 };
+enum {
+    INSTANCE_VALUE = 1,
+    INSTANCE_DIMENSIONS = 2,
+    INSTANCE_MONITORED_RESOURCE_TYPE = 3,
+    INSTANCE_MONITORED_RESOURCE_DIMENSIONS = 4,
+    INSTANCE_NAME = 72295727
 };
+enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
+enum { ANY_TYPE_URL = 1, ANY_VALUE = 2 };
+enum { PARAMS_FILE_PATH = 1 };
 
-struct walk {
-    const uint8_t *start;
-    const uint8_t *at;
-    struct level levels[DEPTH_MAX];
-    size_t depth;
-    char fault[FAULT_BYTES_MAX];
-};
+/* A map's entry takes two bytes at least. */
+#define BYTES_PER_ENTRY_MIN 2
 
-static bool
-fault_at(struct walk *walk, const uint8_t *at, const char *what)
+_Static_assert(REQUEST_REASON_BYTES >= WIRE_REASON_BYTES, "what the wire says fits a reason");
+
+int
+request_open(struct request **out, size_t bytes_max)
 {
-    (void)snprintf(walk->fault, sizeof(walk->fault), "%s at byte %zu", what,
-                   (size_t)(at - walk->start));
-    return false;
+    struct request *request = calloc(1, sizeof(*request));
+    if (request == NULL)
+        return -ENOMEM;
+    request->bytes_max = bytes_max;
+    int result = map_open(&request->dimensions, bytes_max / BYTES_PER_ENTRY_MIN + 1);
+    if (result == 0)
+        result = map_open(&request->strings, bytes_max / BYTES_PER_ENTRY_MIN + 1);
+    if (result != 0) {
+        request_close(&request);
+        return result;
+    }
+    *out = request;
+    return 0;
 }
 
-/* Reads a varint of at most `size_max` bytes. False, with `what` as the fault, if it is cut off or
- * longer. */
-static bool
-walk_varint(struct walk *walk, const uint8_t *end, size_t size_max, const char *what,
-            uint64_t *number_r)
+void
+request_close(struct request **rp)
 {
-    const uint8_t *from = walk->at;
-    uint64_t number = 0;
-    for (size_t i = 0; i < size_max && walk->at < end; i++) {
-        uint8_t byte = *walk->at++;
-        number |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if ((byte & 0x80) == 0) {
-            *number_r = number;
-            return true;
+    if (*rp == NULL)
+        return;
+    map_close(&(*rp)->dimensions);
+    map_close(&(*rp)->strings);
+    free(*rp);
+    *rp = NULL;
+}
+
+/* ---- the instances */
+
+/* An entry has been read past its end by so much, which gogo allows (wire.h). But whoever has many that
+ * do so could have each byte read again and again: not more than once more, all in all. */
+static bool
+allow_overrun(struct request *request, const struct wire *wire, const uint8_t *end)
+{
+    size_t overrun_bytes = (size_t)(wire->at - end);
+    if (overrun_bytes > request->twice_readable_bytes)
+        return wire_refuse(wire, end, "too many map entries run past their end");
+    request->twice_readable_bytes -= overrun_bytes;
+    return true;
+}
+
+/* Reads an entry of a map<string, Value>, in a message that ends at `outer_end`. */
+static bool
+read_dimension(struct request *request, struct bytes message, const uint8_t *outer_end,
+               struct map_entry *entry)
+{
+    struct wire wire = wire_open(&request->fault, message);
+    const uint8_t *end = wire.end;
+    wire.end = outer_end;
+    struct bytes key = {"", 0};
+    struct bytes value;
+    value_clear(&entry->value);
+    while (wire.at < end) {
+        struct wire_field field;
+        if (!wire_tag(&wire, &field))
+            return false;
+        switch (field.number) {
+        case ENTRY_KEY:
+            if (!wire_length(&wire, &key))
+                return wire_in(&wire, "key");
+            break;
+        case ENTRY_VALUE:
+            value_clear(&entry->value);
+            if (!wire_length(&wire, &value) || !value_read(wire.fault, value, &entry->value))
+                return wire_in(&wire, "value");
+            break;
+        default:
+            if (!wire_skip_in_entry(&wire, &field, end))
+                return false;
         }
     }
-    return fault_at(walk, from, what);
+    entry->key = key;
+    return wire.at == end || allow_overrun(request, &wire, end);
+}
+
+/* Reads a field of an instance that is such an entry. */
+static inline bool
+read_dimension_field(struct request *request, struct wire *wire, const struct wire_field *field,
+                     struct map_entry *entry)
+{
+    struct bytes message;
+    return wire_bytes(wire, field, &message) && read_dimension(request, message, wire->end, entry);
 }
 
 static bool
-walk_fixed(struct walk *walk, const uint8_t *end, size_t size)
+read_instance(struct request *request, struct bytes message, struct instance *instance)
 {
-    if ((size_t)(end - walk->at) < size)
-        return fault_at(walk, walk->at, "a fixed-size number is cut off");
-    walk->at += size;
-    return true;
-}
-
-static enum wire_type
-wire_type_of_field(const ProtobufCFieldDescriptor *field)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return WIRE_LENGTH;
-    case PROTOBUF_C_TYPE_DOUBLE:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return WIRE_FIXED64;
-    case PROTOBUF_C_TYPE_FLOAT:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-        return WIRE_FIXED32;
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_BOOL:
-    case PROTOBUF_C_TYPE_ENUM:
-        break;
-    }
-    return WIRE_VARINT;
-}
-
-static void
-walk_enter(struct walk *walk, const ProtobufCMessageDescriptor *type, const uint8_t *end)
-{
-    INVARIANT(walk->depth < DEPTH_MAX && type->n_fields <= FIELDS_MAX);
-    walk->levels[walk->depth++] = (struct level){.type = type, .end = end};
-}
-
-/* Reads a length and steps over what it covers, or into it if it is a message. */
-static bool
-walk_length(struct walk *walk, const struct level *level)
-{
-    const uint8_t *from = walk->at;
-    uint64_t length;
-    if (!walk_varint(walk, level->end, LENGTH_BYTES_MAX,
-                     "a length is cut off or longer than 5 bytes", &length))
-        return false;
-    if (length > (size_t)(level->end - walk->at)) {
-        (void)snprintf(walk->fault, sizeof(walk->fault),
-                       "length %" PRIu64 " at byte %zu runs past the end", length,
-                       (size_t)(from - walk->start));
-        return false;
-    }
-    if (level->field != NULL && level->field->type == PROTOBUF_C_TYPE_MESSAGE)
-        walk_enter(walk, level->field->descriptor, walk->at + length);
-    else
-        walk->at += length;
-    return true;
-}
-
-/* Reads one field of the innermost message. False, with the fault set, if protobuf-c would stop
- * here. */
-static bool
-walk_field(struct walk *walk)
-{
-    struct level *level = &walk->levels[walk->depth - 1];
-    const uint8_t *from = walk->at;
-    uint64_t tag;
-    level->field = NULL;
-    if (!walk_varint(walk, level->end, TAG_BYTES_MAX, "a tag is cut off or longer than 5 bytes",
-                     &tag))
-        return false;
-    if (tag >> 3 == 0)
-        return fault_at(walk, from, "a field has number 0");
-    level->field = protobuf_c_message_descriptor_get_field(level->type, (unsigned)(tag >> 3));
-    uint32_t wire_type = tag & 7;
-    if (level->field != NULL) {
-        level->seen[level->field - level->type->fields]++;
-        if (wire_type != (uint32_t)wire_type_of_field(level->field))
-            return fault_at(walk, from, "the wire type is not the field's");
-    }
-    uint64_t ignored;
-    switch (wire_type) {
-    case WIRE_VARINT:
-        return walk_varint(walk, level->end, VARINT_BYTES_MAX,
-                           "a number is cut off or longer than 10 bytes", &ignored);
-    case WIRE_FIXED64:
-        return walk_fixed(walk, level->end, 8);
-    case WIRE_LENGTH:
-        return walk_length(walk, level);
-    case WIRE_FIXED32:
-        return walk_fixed(walk, level->end, 4);
-    default:
-        return fault_at(walk, from, "a group or an unknown wire type");
-    }
-}
-
-/* Walks `wire` as a message of `type`. False, with the fault set and the levels showing where, at
- * the first fault. */
-static bool
-walk_message(struct walk *walk, const ProtobufCMessageDescriptor *type, struct bytes wire)
-{
-    walk->start = (const uint8_t *)wire.data;
-    walk->at = walk->start;
-    walk->depth = 0;
-    walk_enter(walk, type, walk->start + wire.size);
-    while (walk->depth > 0) {
-        if (walk->at == walk->levels[walk->depth - 1].end)
-            walk->depth--;
-        else if (!walk_field(walk))
+    struct wire wire = wire_open(&request->fault, message);
+    struct map *dimensions = instance->dimensions;
+    struct bytes bytes;
+    size_t others = 0;
+    while (wire_more(&wire)) {
+        struct wire_field field;
+        if (!wire_field(&wire, &field))
             return false;
+        switch (field.number) {
+        case INSTANCE_VALUE:
+            if (!wire_bytes(&wire, &field, &bytes) ||
+                !value_read(wire.fault, bytes, &instance->value))
+                return wire_in(&wire, "value");
+            break;
+        case INSTANCE_DIMENSIONS:
+            if (!read_dimension_field(request, &wire, &field, map_place(dimensions)))
+                return wire_in_item(&wire, "dimensions", dimensions->count);
+            map_add(dimensions);
+            break;
+        case INSTANCE_MONITORED_RESOURCE_TYPE:
+            if (!wire_bytes(&wire, &field, &bytes))
+                return wire_in(&wire, "monitored_resource_type");
+            break;
+        case INSTANCE_MONITORED_RESOURCE_DIMENSIONS: /* only checked: never added */
+            if (!read_dimension_field(request, &wire, &field, map_place(dimensions)))
+                return wire_in_item(&wire, "monitored_resource_dimensions", others);
+            others++;
+            break;
+        case INSTANCE_NAME:
+            if (!wire_bytes(&wire, &field, &instance->name))
+                return wire_in(&wire, "name");
+            break;
+        default:
+            if (!wire_skip(&wire, &field))
+                return false;
+        }
     }
     return true;
 }
 
-/* The names of the fields that lead to the fault, "instances[3].value". */
-static void
-walk_path(const struct walk *walk, char path[PATH_BYTES_MAX])
+/* Reads up to the next instance, and that. What is between instances has been read before. */
+static bool
+read_next_instance(struct request *request, struct instance *instance, bool *found_r)
 {
-    size_t used = 0;
-    path[0] = '\0';
-    for (size_t i = 0; i < walk->depth && walk->levels[i].field != NULL; i++) {
-        const struct level *level = &walk->levels[i];
-        const ProtobufCFieldDescriptor *field = level->field;
-        used += (size_t)snprintf(path + used, PATH_BYTES_MAX - used, "%s%s", i > 0 ? "." : "",
-                                 field->name);
-        INVARIANT(used < PATH_BYTES_MAX);
-        if (field->label != PROTOBUF_C_LABEL_REPEATED)
+    struct wire wire = wire_open(&request->fault, request->left);
+    *found_r = false;
+    while (!*found_r && wire_more(&wire)) {
+        struct wire_field field;
+        struct bytes message;
+        if (!wire_field(&wire, &field))
+            return false;
+        if (field.number != REQUEST_INSTANCES) {
+            if (!wire_skip(&wire, &field))
+                return false;
             continue;
-        used += (size_t)snprintf(path + used, PATH_BYTES_MAX - used, "[%u]",
-                                 level->seen[field - level->type->fields] - 1);
-        INVARIANT(used < PATH_BYTES_MAX);
+        }
+        *found_r = true;
+        if (!wire_bytes(&wire, &field, &message) || !read_instance(request, message, instance))
+            return wire_in_item(&wire, "instances", request->instances_read);
+        request->instances_read++;
     }
+    request->left = (struct bytes){(const char *)wire.at, (size_t)(wire.end - wire.at)};
+    return true;
 }
 
-/* Says why protobuf-c did not take `wire`. `where` names the bytes themselves, for the whole
- * request it is "". */
-static int
-explain(char reason[REQUEST_REASON_BYTES], const struct arena *arena, const char *where,
-        const ProtobufCMessageDescriptor *type, struct bytes wire)
+int
+request_next(struct request *request, struct instance *instance_r,
+             char reason[REQUEST_REASON_BYTES])
 {
-    if (arena_exhausted(arena)) {
-        (void)snprintf(reason, REQUEST_REASON_BYTES,
-                       "the request needs more than %zu bytes of memory to decode",
-                       arena_limit_bytes(arena));
-        return -ENOMEM;
+    bool found;
+    instance_r->name = (struct bytes){"", 0};
+    value_clear(&instance_r->value);
+    instance_r->dimensions = request->dimensions;
+    map_clear(request->dimensions);
+    if (!read_next_instance(request, instance_r, &found)) {
+        wire_explain(&request->fault, reason);
+        return -EBADMSG;
     }
-    struct walk walk = {0};
-    char path[PATH_BYTES_MAX];
-    if (walk_message(&walk, type, wire))
-        (void)snprintf(walk.fault, sizeof(walk.fault),
-                       "a message is given twice, and both cannot be merged");
-    walk_path(&walk, path);
-    (void)snprintf(reason, REQUEST_REASON_BYTES, "%s%s%s%s%s", where,
-                   where[0] != '\0' && path[0] != '\0' ? "." : "", path,
-                   where[0] != '\0' || path[0] != '\0' ? ": " : "", walk.fault);
-    return -EBADMSG;
+    return found ? 1 : 0;
+}
+
+/* ---- what is around them */
+
+static bool
+read_config(struct request *request, struct bytes message)
+{
+    struct wire wire = wire_open(&request->fault, message);
+    while (wire_more(&wire)) {
+        struct wire_field field;
+        if (!wire_field(&wire, &field))
+            return false;
+        switch (field.number) {
+        case ANY_TYPE_URL:
+            if (!wire_bytes(&wire, &field, &request->config_type_url))
+                return wire_in(&wire, "type_url");
+            break;
+        case ANY_VALUE:
+            if (!wire_bytes(&wire, &field, &request->config_value))
+                return wire_in(&wire, "value");
+            break;
+        default:
+            if (!wire_skip(&wire, &field))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Reads all fields of the request, but of the instances only how long they are. */
+static bool
+read_around_instances(struct request *request, struct bytes message)
+{
+    struct wire wire = wire_open(&request->fault, message);
+    struct bytes bytes;
+    for (size_t instances = 0; wire_more(&wire);) {
+        struct wire_field field;
+        if (!wire_field(&wire, &field))
+            return false;
+        switch (field.number) {
+        case REQUEST_INSTANCES:
+            if (!wire_bytes(&wire, &field, &bytes))
+                return wire_in_item(&wire, "instances", instances);
+            instances++;
+            break;
+        case REQUEST_ADAPTER_CONFIG:
+            if (!wire_bytes(&wire, &field, &bytes) || !read_config(request, bytes))
+                return wire_in(&wire, "adapter_config");
+            break;
+        case REQUEST_DEDUP_ID:
+            if (!wire_bytes(&wire, &field, &bytes))
+                return wire_in(&wire, "dedup_id");
+            break;
+        default:
+            if (!wire_skip(&wire, &field))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool
+read_params(struct request *request, struct bytes message)
+{
+    struct wire wire = wire_open(&request->fault, message);
+    while (wire_more(&wire)) {
+        struct wire_field field;
+        if (!wire_field(&wire, &field))
+            return false;
+        if (field.number == PARAMS_FILE_PATH) {
+            if (!wire_bytes(&wire, &field, &request->file_path))
+                return wire_in(&wire, "file_path");
+        } else if (!wire_skip(&wire, &field)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* `raw` in printable ASCII, other bytes as \xHH, cut after TYPE_URL_SHOWN_MAX characters. */
@@ -283,44 +316,49 @@ type_of_url(struct bytes url)
     return (struct bytes){.data = slash + 1, .size = url.size - skipped};
 }
 
-static int
-decode_config(struct request *request, struct arena *arena, char reason[REQUEST_REASON_BYTES])
+/* Mixer always says the type; who says none is not contradicted, as the Go adapter does not. */
+static bool
+config_is_params(const struct request *request, char reason[REQUEST_REASON_BYTES])
 {
     static const struct bytes params_type = {REQUEST_PARAMS_TYPE, sizeof(REQUEST_PARAMS_TYPE) - 1};
-    const Google__Protobuf__Any *config = request->message->adapter_config;
-    if (config == NULL)
-        return 0;
-    request->config_type_url = arena_string(config->type_url);
-    request->config_value =
-        (struct bytes){.data = (const char *)config->value.data, .size = config->value.len};
-    /* Mixer always says the type; who says none is not contradicted, as the Go adapter does not. */
-    if (request->config_type_url.size > 0 &&
-        !bytes_equal(type_of_url(request->config_type_url), params_type)) {
-        char shown[TYPE_URL_SHOWN_MAX + sizeof("...")];
-        escape(shown, request->config_type_url);
-        (void)snprintf(reason, REQUEST_REASON_BYTES,
-                       "adapter_config is of type \"%s\", not " REQUEST_PARAMS_TYPE, shown);
-        return -EBADMSG;
-    }
-    const Adapter__Mygrpcadapter__Config__Params *params =
-        adapter__mygrpcadapter__config__params__unpack(arena_allocator(arena), config->value.len,
-                                                       config->value.data);
-    if (params == NULL)
-        return explain(reason, arena, "adapter_config.value",
-                       &adapter__mygrpcadapter__config__params__descriptor, request->config_value);
-    request->file_path = arena_string(params->file_path);
-    return 0;
+    if (request->config_type_url.size == 0 ||
+        bytes_equal(type_of_url(request->config_type_url), params_type))
+        return true;
+    char shown[TYPE_URL_SHOWN_MAX + sizeof("...")];
+    escape(shown, request->config_type_url);
+    (void)snprintf(reason, REQUEST_REASON_BYTES,
+                   "adapter_config is of type \"%s\", not " REQUEST_PARAMS_TYPE, shown);
+    return false;
 }
 
 int
-request_decode(struct request *request, struct arena *arena, struct bytes wire,
-               char reason[REQUEST_REASON_BYTES])
+request_begin(struct request *request, struct bytes wire, char reason[REQUEST_REASON_BYTES])
 {
-    *request = (struct request){0};
+    INVARIANT(wire.size <= request->bytes_max);
+    static const struct bytes none = {"", 0};
+    if (wire.size == 0)
+        wire = none;
     reason[0] = '\0';
-    request->message = metric__handle_metric_request__unpack(arena_allocator(arena), wire.size,
-                                                             (const uint8_t *)wire.data);
-    if (request->message == NULL)
-        return explain(reason, arena, "", &metric__handle_metric_request__descriptor, wire);
-    return decode_config(request, arena, reason);
+    request->config_type_url = none;
+    request->config_value = none;
+    request->file_path = none;
+    request->instances_read = 0;
+    request->twice_readable_bytes = wire.size;
+    request->left = wire;
+    map_trim(request->dimensions);
+    map_trim(request->strings);
+
+    wire_fault_begin(&request->fault, wire);
+    if (!read_around_instances(request, wire)) {
+        wire_explain(&request->fault, reason);
+        return -EBADMSG;
+    }
+    if (!config_is_params(request, reason))
+        return -EBADMSG;
+    if (!read_params(request, request->config_value)) {
+        (void)wire_fault_in(&request->fault, "adapter_config.value");
+        wire_explain(&request->fault, reason);
+        return -EBADMSG;
+    }
+    return 0;
 }

@@ -5,7 +5,7 @@
  * its bytes are changed, and the lengths around it are put right. The rest is left to libFuzzer, so
  * that malformed requests are tried as well.
  */
-#include "tests/fuzz/request_wire.h"
+#include "tests/fuzz/request_tree.h"
 
 #include <string.h>
 
@@ -23,10 +23,10 @@ enum change { CHANGE_BYTES, CHANGE_REMOVE, CHANGE_MULTIPLY, CHANGE_ADD, CHANGE_C
 
 /* The way to a place: the fields it lies in, from the outermost on. */
 struct place {
-    struct wire_field around[WIRE_DEPTH_MAX];
+    struct tree_field around[TREE_DEPTH_MAX];
     size_t depth;
-    enum wire_message message; /* of which `fields` are */
-    struct wire_field fields[FIELDS_MAX];
+    enum tree_message message; /* of which `fields` are */
+    struct tree_field fields[FIELDS_MAX];
     size_t count;
 };
 
@@ -45,7 +45,7 @@ list_fields(struct place *place, const uint8_t *wire, size_t at, size_t end)
 {
     place->count = 0;
     while (at < end && place->count < FIELDS_MAX &&
-           wire_read(wire, at, end, place->message, &place->fields[place->count]))
+           tree_read(wire, at, end, place->message, &place->fields[place->count]))
         at = place->fields[place->count++].end;
 }
 
@@ -54,11 +54,11 @@ static void
 choose_place(struct place *place, const uint8_t *wire, size_t size)
 {
     place->depth = 0;
-    place->message = WIRE_REQUEST;
+    place->message = TREE_REQUEST;
     list_fields(place, wire, 0, size);
-    while (place->count > 0 && place->depth < WIRE_DEPTH_MAX && random_below(5) > 0) {
-        struct wire_field field = place->fields[random_below(place->count)];
-        if (field.known == NULL || field.known->child == WIRE_LEAF)
+    while (place->count > 0 && place->depth < TREE_DEPTH_MAX && random_below(5) > 0) {
+        struct tree_field field = place->fields[random_below(place->count)];
+        if (field.known == NULL || field.known->child == TREE_LEAF)
             return;
         place->around[place->depth++] = field;
         place->message = field.known->child;
@@ -80,9 +80,9 @@ replace(uint8_t *wire, size_t size, size_t size_max, const struct place *place, 
     size += piece_bytes - (to - from);
     size_t grown = piece_bytes - (to - from); /* modulo 2^64, as sizes are */
     for (size_t i = place->depth; i > 0; i--) {
-        const struct wire_field *field = &place->around[i - 1];
+        const struct tree_field *field = &place->around[i - 1];
         uint8_t length[10];
-        size_t length_bytes = wire_put_varint(length, field->end - field->body + grown);
+        size_t length_bytes = tree_put_varint(length, field->end - field->body + grown);
         size_t before = field->body - field->length_at;
         memmove(wire + field->length_at + length_bytes, wire + field->body, size - field->body);
         memcpy(wire + field->length_at, length, length_bytes);
@@ -94,21 +94,21 @@ replace(uint8_t *wire, size_t size, size_t size_max, const struct place *place, 
 
 /* A field that the message may have, with a few bytes in it. */
 static size_t
-make_field(uint8_t *to, enum wire_message message)
+make_field(uint8_t *to, enum tree_message message)
 {
     static const uint8_t numbers[] = {0, 1, 0x7f, 0x80, 0xff};
-    const struct wire_known *known;
+    const struct tree_known *known;
     do
-        known = &wire_fields[random_below(wire_field_count)];
+        known = &tree_fields[random_below(tree_field_count)];
     while (known->in != message);
-    size_t size = wire_put_varint(to, (uint64_t)known->number << 3 | known->wire_type);
+    size_t size = tree_put_varint(to, (uint64_t)known->number << 3 | known->wire_type);
     if (known->wire_type == 0)
-        return size + wire_put_varint(to + size, random_state >> random_below(64));
+        return size + tree_put_varint(to + size, random_state >> random_below(64));
     size_t bytes = known->wire_type == 1       ? 8
-                   : known->child == WIRE_LEAF ? random_below(NEW_BYTES_MAX)
+                   : known->child == TREE_LEAF ? random_below(NEW_BYTES_MAX)
                                                : 0;
     if (known->wire_type == 2)
-        size += wire_put_varint(to + size, bytes);
+        size += tree_put_varint(to + size, bytes);
     for (size_t i = 0; i < bytes; i++)
         to[size++] = random_below(4) == 0 ? numbers[random_below(sizeof(numbers))]
                                           : (uint8_t)('a' + random_below(26));
@@ -117,7 +117,7 @@ make_field(uint8_t *to, enum wire_message message)
 
 /* Several copies of a field, each with another last byte. */
 static size_t
-multiply(uint8_t *to, const uint8_t *wire, const struct wire_field *field)
+multiply(uint8_t *to, const uint8_t *wire, const struct tree_field *field)
 {
     size_t bytes = field->end - field->start;
     size_t copies = 2 + random_below(random_below(2) == 0 ? 4 : COPIES_MAX);
@@ -144,15 +144,15 @@ change(uint8_t *wire, size_t size, size_t size_max, const struct place *place)
         return replace(wire, size, size_max, place, at, at, piece,
                        make_field(piece, place->message));
     }
-    const struct wire_field *field = &place->fields[random_below(place->count)];
-    const struct wire_field *other = &place->fields[random_below(place->count)];
+    const struct tree_field *field = &place->fields[random_below(place->count)];
+    const struct tree_field *other = &place->fields[random_below(place->count)];
     struct place inside = *place;
     size_t bytes = field->end - field->body;
     switch (what) {
     case CHANGE_BYTES:
         memcpy(piece, wire + field->body, bytes);
         bytes = LLVMFuzzerMutate(piece, bytes, bytes + NEW_BYTES_MAX);
-        if (field->wire_type == 2 && inside.depth < WIRE_DEPTH_MAX)
+        if (field->wire_type == 2 && inside.depth < TREE_DEPTH_MAX)
             inside.around[inside.depth++] = *field;
         return replace(wire, size, size_max, &inside, field->body, field->end, piece, bytes);
     case CHANGE_REMOVE:
