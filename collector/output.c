@@ -8,10 +8,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "collector/account.h"
 #include "collector/batch.h"
 #include "collector/destination.h"
 #include "collector/positions.h"
-#include "common/clock.h"
 #include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
@@ -396,25 +396,6 @@ output_oldest_ns(const struct output *output)
     return output->oldest_ns;
 }
 
-/* Counts the first `delivered` records of the batch. */
-static void
-count_delivered(const struct output *output, size_t delivered)
-{
-    struct collector_tally *tally = &output->heritage->scoreboard->collector;
-    uint64_t now_ns = delivered > 0 ? clock_realtime_ns() : 0;
-    uint64_t bytes = 0;
-    uint32_t bucket = 0;
-    for (size_t i = 0; i < delivered; i++) {
-        uint64_t appended_ns = output->batch.origins[i].appended_ns;
-        bytes += output->batch.payloads[i].iov_len;
-        if (appended_ns != 0) /* the clock may have been set back */
-            tally_observe_near(&tally->lags, now_ns > appended_ns ? now_ns - appended_ns : 0,
-                               &bucket);
-    }
-    tally_add(&tally->records, delivered);
-    tally_add(&tally->bytes, bytes);
-}
-
 /* Makes the output's ledger if it has none, and another one if somebody removed it. Where that cannot be
  * made (the directory is gone), the old one does for this process. Returns 0 or a negative errno. */
 static int
@@ -500,7 +481,7 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         settle(output, sources, &delivery, delivered);
         crash_point("output.settled");
     }
-    count_delivered(output, delivered);
+    account_delivered(output->heritage, name_for_log(output), &output->batch, delivered);
     for (size_t i = delivered; i < output->batch.count; i++)
         note_waiting(output, output->batch.origins[i].appended_ns);
     batch_give_back(&output->batch, delivered);

@@ -135,7 +135,7 @@ admit_locked(struct admission *admission, const char *name)
         enter(admission, key_of(name, (size_t)(slash - name), ROLE_DIRECTORY));
     enter(admission, key);
     admission->names++;
-    return 0;
+    return 1;
 }
 
 int

@@ -108,6 +108,12 @@ scoreboard_clear_slot(struct scoreboard *scoreboard, uint32_t slot)
 }
 
 bool
+scoreboard_is_first(_Atomic uint32_t *first)
+{
+    return atomic_load_explicit(first, memory_order_relaxed) == 0 && atomic_exchange(first, 1) == 0;
+}
+
+bool
 scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_count)
 {
     INVARIANT(worker_count <= scoreboard->slot_count);

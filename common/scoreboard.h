@@ -64,6 +64,10 @@ struct scoreboard {
      * (sequentially consistent). */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t collector_sleeps;
 
+    /* 1 once it has happened since the adapter started: whoever raises it writes the line in the log. */
+    alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t first_call;
+    _Atomic uint32_t first_to_standard_output;
+
     struct collector_tally collector;
 
     struct scoreboard_slot slots[];
@@ -77,6 +81,9 @@ int scoreboard_open(struct scoreboard **out, uint32_t slot_count);
  * keeps. Returns 0, a negative errno, or -EPROTO if it is that of another version of the program (or
  * none). The caller owns it: scoreboard_detach(). */
 int scoreboard_attach(const struct scoreboard **out, int fd);
+
+/* Raises `first`, one of those above; true for the one call, in whatever process, that did so first. */
+bool scoreboard_is_first(_Atomic uint32_t *first);
 
 /* Unmaps; NULL-safe; sets *sp to NULL. */
 void scoreboard_close(struct scoreboard **sp);

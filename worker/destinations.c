@@ -11,11 +11,14 @@
 
 #include "common/admission.h"
 #include "common/heritage.h"
+#include "common/log.h"
 #include "common/output_path.h"
+#include "common/scoreboard.h"
 #include "common/settings.h"
 
 #define ENTRIES 64
 #define FRESH_MS 1000
+#define QUOTED_BYTES 200
 
 struct entry {
     char *path; /* as the client sends it; NULL = an unused entry */
@@ -54,6 +57,46 @@ clear_entry(struct entry *entry)
     *entry = (struct entry){0};
 }
 
+/* Copies a path for a message: printable, and not too much of it. */
+static void
+quote_path(char quoted[static QUOTED_BYTES], struct bytes path)
+{
+    size_t used = 0;
+    size_t i = 0;
+    for (; i < path.size && used < QUOTED_BYTES - 10; i++) {
+        unsigned char byte = (unsigned char)path.data[i];
+        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\')
+            quoted[used++] = (char)byte;
+        else
+            used += (size_t)snprintf(quoted + used, 5, "\\x%02x", byte);
+    }
+    if (i < path.size) {
+        memcpy(quoted + used, "...", 3);
+        used += 3;
+    }
+    quoted[used] = '\0';
+}
+
+/* Says which outputs there are as they come: output.max_files bounds the lines. */
+static void
+log_new_output(struct bytes path, const char *name)
+{
+    char quoted[QUOTED_BYTES];
+    quote_path(quoted, path);
+    log_write(LOG_LEVEL_INFO, "a handler's file_path is seen for the first time",
+              LOG_FIELDS(log_string("file_path", quoted), log_string("output", name)));
+}
+
+static void
+log_standard_output(const struct heritage *heritage)
+{
+    if (scoreboard_is_first(&heritage->scoreboard->first_to_standard_output))
+        log_write(LOG_LEVEL_INFO,
+                  "a handler without a file_path is seen for the first time: its output is "
+                  "standard output",
+                  NULL);
+}
+
 /* Finds out about a path. */
 static int
 check_path(const struct heritage *heritage, struct bytes path, char *name, const char **fault_r)
@@ -63,6 +106,10 @@ check_path(const struct heritage *heritage, struct bytes path, char *name, const
         result = output_path_check(heritage->root_fd, heritage->segments_fd, name, fault_r);
     if (result == 0)
         result = admission_admit(heritage->admission, name);
+    if (result > 0) {
+        log_new_output(path, name);
+        return 0;
+    }
     if (result == -EEXIST) {
         *fault_r = "is a directory of another output, or the other way round";
         result = -EINVAL;
@@ -120,31 +167,11 @@ fill_entry(const struct destinations *destinations, struct entry *entry, struct 
     return 0;
 }
 
-/* Copies a path for a message: printable, and not too much of it. */
-static void
-quote_path(char quoted[static 200], struct bytes path)
-{
-    size_t used = 0;
-    size_t i = 0;
-    for (; i < path.size && used < 190; i++) {
-        unsigned char byte = (unsigned char)path.data[i];
-        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\')
-            quoted[used++] = (char)byte;
-        else
-            used += (size_t)snprintf(quoted + used, 5, "\\x%02x", byte);
-    }
-    if (i < path.size) {
-        memcpy(quoted + used, "...", 3);
-        used += 3;
-    }
-    quoted[used] = '\0';
-}
-
 static void
 explain(const struct heritage *heritage, struct bytes path, int result, const char *fault,
         char reason[static DESTINATIONS_REASON_BYTES])
 {
-    char quoted[200];
+    char quoted[QUOTED_BYTES];
     quote_path(quoted, path);
     if (result == -EINVAL)
         (void)snprintf(reason, DESTINATIONS_REASON_BYTES, "file_path \"%s\" %s", quoted, fault);
@@ -164,6 +191,7 @@ destinations_resolve(struct destinations *destinations, struct bytes file_path, 
                      char reason[static DESTINATIONS_REASON_BYTES])
 {
     if (file_path.size == 0) {
+        log_standard_output(destinations->heritage);
         *kind_r = SEGMENT_STANDARD_OUTPUT;
         *name_r = (struct bytes){NULL, 0};
         return 0;

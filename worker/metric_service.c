@@ -37,6 +37,7 @@ struct metric_service {
     struct text *text;
     struct destinations *destinations;
     struct worker_tally *tally;
+    bool has_called; /* a call has been accepted */
     struct log_brake brake;
 };
 
@@ -112,6 +113,20 @@ make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
                                 &record_r->name, message);
 }
 
+/* Once since the adapter started: the sign that Mixer has found it. */
+static void
+note_first_call(struct metric_service *service, const struct segment_record *record,
+                uint64_t instances)
+{
+    if (service->has_called)
+        return;
+    service->has_called = true;
+    if (scoreboard_is_first(&service->heritage->scoreboard->first_call))
+        log_write(LOG_LEVEL_INFO, "first call accepted",
+                  LOG_FIELDS(log_u64("instances", instances),
+                             log_u64("text_bytes", record->payload.size)));
+}
+
 static void
 log_refusal(struct metric_service *service, int error, const char *message, uint64_t now_ms)
 {
@@ -133,6 +148,7 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
         result = journal_append(service->journal, &record, now_ms);
         if (result == 0) {
             crash_point("call.appended");
+            note_first_call(service, &record, instances);
             tally_add(&service->tally->request_bytes, request.size);
             tally_add(&service->tally->instances, instances);
             tally_add(&service->tally->text_bytes, record.payload.size);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/log.h"
 #include "worker/service.h"
 
 struct commit;
@@ -69,7 +70,8 @@ struct server {
     struct stream_link streams; /* the list's head */
     struct stream_kind stream_kinds[SERVICE_STREAMS_MAX];
     const struct methods *methods;
-    bool stopped; /* shutdown_complete happened */
+    struct log_brake unknown_brake; /* of lines about calls of unknown methods */
+    bool stopped;                   /* shutdown_complete happened */
     bool cancelled;
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/heritage.h"
 #include "common/admission.h"
+#include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/destinations.h"
 
@@ -42,6 +43,7 @@ setup(void **state)
     f->heritage.segments_fd = openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.segments_fd >= 0);
     f->settings.output_root = f->root.path;
+    assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);
     begin(f, 1000);
     *state = f;
     return 0;
@@ -54,6 +56,7 @@ teardown(void **state)
     destinations_close(&f->destinations);
     assert_null(f->destinations);
     admission_close(&f->heritage.admission);
+    scoreboard_close(&f->heritage.scoreboard);
     (void)close(f->heritage.segments_fd);
     scratch_close(&f->root);
     free(f);
