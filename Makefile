@@ -20,7 +20,7 @@ GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
 	libprotobuf-dev libconfig-dev libsystemd-dev libmicrohttpd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps strace mandoc groff-base
-PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev
+PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev prometheus
 PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux valgrind
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libmicrohttpd libxxhash
 
