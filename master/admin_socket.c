@@ -121,7 +121,11 @@ try_listen(const union address *address, socklen_t size)
     if (fd < 0)
         return -errno;
     const int on = 1;
+    const int off = 0;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (address->any.sa_family ==
+        AF_INET6) /* the wildcard is IPv4's too, whatever the system says */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     int result = bind(fd, &address->any, size) == 0 ? 0 : -errno;
     if (result == 0 && address->any.sa_family == AF_UNIX)
         (void)chmod(address->un.sun_path, SOCKET_MODE);
@@ -145,6 +149,21 @@ listen_patiently(const union address *address, socklen_t size)
         fd = try_listen(address, size);
     }
     return fd;
+}
+
+/* Listens; where IPv6 is off and its wildcard was wanted, on that of IPv4, as listen.address does. */
+static int
+listen_or_fall_back(union address *address, socklen_t size)
+{
+    int fd = listen_patiently(address, size);
+    if ((fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL) || address->any.sa_family != AF_INET6 ||
+        !IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr))
+        return fd;
+    in_port_t port = address->in6.sin6_port;
+    memset(address, 0, sizeof(*address));
+    address->in4.sin_family = AF_INET;
+    address->in4.sin_port = port;
+    return listen_patiently(address, sizeof(address->in4));
 }
 
 /* Says where, since port 0 has become a real one. */
@@ -173,7 +192,7 @@ admin_socket_open(int *fd_r, const struct settings *settings, struct complaint *
     if (!parse(text, &address, &size))
         return complain(complaint, EX_CONFIG, "admin.address: \"%s\" %s", text,
                         admin_socket_refusal(text));
-    int fd = listen_patiently(&address, size);
+    int fd = listen_or_fall_back(&address, size);
     if (fd < 0) {
         int code = fd == -EACCES || fd == -EPERM ? EX_NOPERM : EX_UNAVAILABLE;
         return complain(complaint, code, "admin.address: cannot listen on \"%s\": %s", text,
