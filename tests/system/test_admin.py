@@ -36,10 +36,12 @@ def admin_pid(adapter):
 
 
 def wait_delivered(admin, records):
-    """Waits until so many records are delivered; returns the metrics."""
+    """Waits until so many records are delivered, and the workers know that their answers are out, which a client may
+    know before them; returns the metrics."""
     def delivered():
         metrics = admin.metrics()
-        return metrics if metrics.total("records_delivered_total") == records else None
+        done = metrics.total("records_delivered_total") == records and metrics.total("calls_in_flight") == 0
+        return metrics if done else None
     return until(delivered, lambda: f"{records} records delivered")
 
 
