@@ -12,19 +12,13 @@
 #include "collector/batch.h"
 #include "collector/destination.h"
 #include "collector/positions.h"
+#include "collector/refusal.h"
 #include "common/crash_point.h"
 #include "common/heritage.h"
 #include "common/invariant.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-
-#define RETRY_MS_MIN 20
-#define RETRY_MS_MAX 1000
-
-/* A refusal that cannot pass by itself may still be somebody's rename under way: so long it is waited
- * for. */
-#define HOPELESS_MS 5000
 
 struct output {
     const struct heritage *heritage;
@@ -47,12 +41,7 @@ struct output {
     struct positions positions;
     struct batch batch;
 
-    bool blocked;
-    uint64_t retry_ms; /* the present back-off */
-    uint64_t retry_at_ms;
-    uint64_t hopeless_since_ms; /* 0 = the last refusal may pass by itself */
-    uint64_t oldest_ns;         /* of what waits since it refused; UINT64_MAX = nothing */
-    struct log_brake brake;
+    struct refusal refusal;
 };
 
 /* ---- making */
@@ -68,7 +57,6 @@ output_open(struct output **out, const struct heritage *heritage, enum segment_k
     if (output == NULL)
         return -ENOMEM;
     output->heritage = heritage;
-    output->oldest_ns = UINT64_MAX;
     output->ways = ways;
     output->kind = kind;
     output->name_bytes = name.size;
@@ -209,57 +197,10 @@ name_for_log(const struct output *output)
     return output->kind == SEGMENT_STANDARD_OUTPUT ? "standard output" : output->name;
 }
 
-/* Whether waiting cannot help: something else than the file stands there, or nothing can. */
-static bool
-is_hopeless(int error)
-{
-    switch (-error) {
-    case EISDIR:
-    case ENOTDIR:
-    case EXDEV:
-    case ELOOP:
-    case ENXIO:
-    case ENAMETOOLONG:
-    case EILSEQ:
-    case EINVAL:
-    case EPIPE:
-    case EBADF:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void
 block(struct output *output, int error, uint64_t now_ms)
 {
-    uint64_t suppressed;
-    output->retry_ms = output->retry_ms == 0 ? RETRY_MS_MIN : output->retry_ms * 2;
-    if (output->retry_ms > RETRY_MS_MAX)
-        output->retry_ms = RETRY_MS_MAX;
-    output->retry_at_ms = now_ms + output->retry_ms;
-    output->blocked = true;
-    if (!is_hopeless(error))
-        output->hopeless_since_ms = 0;
-    else if (output->hopeless_since_ms == 0)
-        output->hopeless_since_ms = now_ms;
-    /* A slow reader of standard output is no error; anything that lasts is. */
-    if (error != -EAGAIN && log_allowed(&output->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "cannot write an output; its records are kept and tried again",
-                  LOG_FIELDS(log_string("output", name_for_log(output)), log_error(error),
-                             log_u64("suppressed", suppressed)));
-}
-
-static void
-unblock(struct output *output)
-{
-    if (output->brake.next_ms != 0) {
-        log_write(LOG_LEVEL_INFO, "the output can be written again",
-                  LOG_FIELDS(log_string("output", name_for_log(output))));
-        output->brake = (struct log_brake){0};
-    }
-    output->blocked = false;
-    output->oldest_ns = UINT64_MAX;
+    refusal_begin(&output->refusal, name_for_log(output), error, now_ms);
 }
 
 /* Sends the output's records to quarantine/ from now on. Returns 0 or a negative errno. */
@@ -279,7 +220,7 @@ set_aside(struct output *output)
     output->destination = aside;
     output->unfinished.length = 0;
     output->begun.bytes = 0;
-    output->hopeless_since_ms = 0;
+    output->refusal.hopeless_since_ms = 0;
     crash_point("output.set_aside");
     return 0;
 }
@@ -335,15 +276,13 @@ output_stands_in_the_way_of(const struct output *output, const struct output *ot
 bool
 output_is_blocked(const struct output *output)
 {
-    return output->blocked;
+    return output->refusal.stands;
 }
 
 uint64_t
 output_retry_in_ms(const struct output *output, uint64_t now_ms)
 {
-    if (!output->blocked)
-        return UINT64_MAX;
-    return output->retry_at_ms > now_ms ? output->retry_at_ms - now_ms : 0;
+    return refusal_retry_in_ms(&output->refusal, now_ms);
 }
 
 bool
@@ -353,13 +292,12 @@ output_retry(struct output *output, uint64_t now_ms)
     int result = undo(output);
     if (result == 0)
         result = output->ways->prepare(output->destination, &mark);
-    if (result != 0 && output->hopeless_since_ms != 0 && is_hopeless(result) &&
-        now_ms - output->hopeless_since_ms >= HOPELESS_MS)
+    if (result != 0 && refusal_is_final(&output->refusal, result, now_ms))
         result = set_aside(output);
     if (result != 0)
         block(output, result, now_ms);
     else
-        output->blocked = false;
+        output->refusal.stands = false;
     return result == 0;
 }
 
@@ -374,26 +312,18 @@ output_queue(struct output *output, struct source *source, struct segment_positi
                      record->payload);
 }
 
-/* A record is not delivered as soon as it was read. */
-static void
-note_waiting(struct output *output, uint64_t appended_ns)
-{
-    if (appended_ns != 0 && appended_ns < output->oldest_ns)
-        output->oldest_ns = appended_ns;
-}
-
 void
 output_pass_over(struct output *output, struct source *source, struct segment_position at,
                  const struct segment_record *record)
 {
     source_skip(source, at);
-    note_waiting(output, record->appended_ns);
+    refusal_add_waiting(&output->refusal, record->appended_ns);
 }
 
 uint64_t
 output_oldest_ns(const struct output *output)
 {
-    return output->oldest_ns;
+    return output->refusal.oldest_ns == 0 ? UINT64_MAX : output->refusal.oldest_ns;
 }
 
 /* Makes the output's ledger if it has none, and another one if somebody removed it. Where that cannot be
@@ -461,6 +391,15 @@ settle(struct output *output, const struct sources *sources, const struct delive
         start_afresh(output, "cannot write a ledger", result);
 }
 
+/* Gives the records from `first` on back to their sources, and empties the batch. */
+static void
+give_back(struct output *output, size_t first)
+{
+    for (size_t i = first; i < output->batch.count; i++)
+        refusal_add_waiting(&output->refusal, output->batch.origins[i].appended_ns);
+    batch_give_back(&output->batch, first);
+}
+
 void
 output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms)
 {
@@ -482,15 +421,13 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         crash_point("output.settled");
     }
     account_delivered(output->heritage, name_for_log(output), &output->batch, delivered);
-    for (size_t i = delivered; i < output->batch.count; i++)
-        note_waiting(output, output->batch.origins[i].appended_ns);
-    batch_give_back(&output->batch, delivered);
+    give_back(output, delivered);
     if (delivered > 0)
-        output->retry_ms = 0;
+        output->refusal.retry_ms = 0;
     if (error != 0)
         block(output, error, now_ms);
     else
-        unblock(output);
+        refusal_end(&output->refusal, name_for_log(output));
 }
 
 void
@@ -498,7 +435,7 @@ output_postpone(struct output *output, uint64_t now_ms)
 {
     if (output->batch.count == 0)
         return;
-    batch_give_back(&output->batch, 0);
+    give_back(output, 0);
     block(output, -EAGAIN, now_ms);
 }
 
@@ -513,7 +450,7 @@ output_rest(struct output *output)
 bool
 output_is_forgettable(const struct output *output, const struct sources *sources)
 {
-    return !output->blocked && output->unfinished.length == 0 &&
+    return !output->refusal.stands && output->unfinished.length == 0 &&
            !positions_matter(&output->positions, sources);
 }
 
