@@ -179,6 +179,8 @@ unit-programs: $(UNIT_TESTS) $(BUILD)/bench/instructions $(BUILD)/bench/nothing
 check-unit: $(UNIT_TESTS)
 	@tests/run-unit $(UNIT_TESTS)
 
+# systemd: tests/system/test_service_manager.py
+PACKAGES_TEST += systemd
 check-system: all
 	MYGRPCADAPTER=$(PROGRAM) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system
 

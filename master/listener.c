@@ -1,8 +1,9 @@
-/* listener.c -- binds and listens. Runs in the master before it forks. */
+/* listener.c -- binds and listens, or takes a socket that does. Runs in the master before it forks. */
 #include "master/listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -104,8 +105,21 @@ set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
 
-/* What must hold before bind(). Keepalive finds peers that vanished; accepted sockets inherit it.
- */
+/* Keepalive finds peers that vanished; accepted sockets inherit it. */
+static int
+set_keepalive(int fd)
+{
+    int result = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (result == 0)
+        result = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    if (result == 0)
+        result = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    if (result == 0)
+        result = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    return result;
+}
+
+/* What must hold before bind(). */
 static int
 set_options(int fd, int family)
 {
@@ -113,13 +127,7 @@ set_options(int fd, int family)
     if (result == 0 && family == AF_INET6)
         result = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     if (result == 0)
-        result = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    if (result == 0)
-        result = set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    if (result == 0)
-        result = set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    if (result == 0)
-        result = set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+        result = set_keepalive(fd);
     return result;
 }
 
@@ -193,19 +201,28 @@ exit_code_of(int error)
     }
 }
 
+/* The address that the settings ask for. */
+static int
+find_address(union address *address, const struct settings *settings, struct complaint *complaint)
+{
+    if (!parse_address(settings->listen_address, address))
+        return complain(complaint, EX_CONFIG, "listen.address: \"%s\" is not a numeric address",
+                        settings->listen_address);
+    set_port(address, (uint16_t)settings->listen_port);
+    return 0;
+}
+
 int
 listener_open(struct listener **out, const struct settings *settings, struct complaint *complaint)
 {
     union address address;
-    if (!parse_address(settings->listen_address, &address))
-        return complain(complaint, EX_CONFIG, "listen.address: \"%s\" is not a numeric address",
-                        settings->listen_address);
+    if (find_address(&address, settings, complaint) != 0)
+        return complaint->exit_code;
     struct listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
         return complain(complaint, EX_OSERR, "out of memory");
-    uint16_t port = (uint16_t)settings->listen_port;
-    set_port(&address, port);
-    listener->fd = listen_or_fall_back(&address, port, (int)settings->listen_backlog);
+    listener->fd = listen_or_fall_back(&address, (uint16_t)settings->listen_port,
+                                       (int)settings->listen_backlog);
     format_name(&address, listener->name);
     if (listener->fd < 0) {
         int error = listener->fd;
@@ -217,6 +234,61 @@ listener_open(struct listener **out, const struct settings *settings, struct com
     socklen_t size = sizeof(address);
     if (getsockname(listener->fd, &address.any, &size) == 0) /* port 0 has become a real one */
         format_name(&address, listener->name);
+    *out = listener;
+    return 0;
+}
+
+/* Makes a socket that others bound as one of our own is. Returns 0 or a negative errno. */
+static int
+tame(int fd, int backlog, union address *address)
+{
+    socklen_t size = sizeof(*address);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || getsockname(fd, &address->any, &size) != 0)
+        return -errno;
+    int result = set_keepalive(fd);
+    if (result == 0 && listen(fd, backlog) != 0)
+        result = -errno;
+    return result;
+}
+
+/* Says so if the socket is not the one that listen.address and listen.port ask for. */
+static void
+compare_with_settings(const struct listener *listener, const struct settings *settings)
+{
+    union address wanted;
+    char name[NAME_BYTES];
+    struct complaint complaint;
+    if (find_address(&wanted, settings, &complaint) != 0)
+        return;
+    format_name(&wanted, name);
+    if (settings->listen_port == 0 || strcmp(name, listener->name) == 0)
+        return;
+    log_write(LOG_LEVEL_WARNING,
+              "listening on the socket that was passed; listen.address and listen.port differ from "
+              "it and are not used",
+              LOG_FIELDS(log_string("passed", listener->name), log_string("configured", name)));
+}
+
+int
+listener_adopt(struct listener **out, int fd, const struct settings *settings,
+               struct complaint *complaint)
+{
+    union address address;
+    memset(&address, 0, sizeof(address));
+    struct listener *listener = calloc(1, sizeof(*listener));
+    if (listener == NULL)
+        return complain(complaint, EX_OSERR, "out of memory");
+    int result = tame(fd, (int)settings->listen_backlog, &address);
+    if (result != 0) {
+        free(listener);
+        return complain(complaint, EX_OSERR, "cannot listen on the socket that was passed: %s",
+                        strerrordesc_np(-result));
+    }
+    listener->fd = fd;
+    format_name(&address, listener->name);
+    compare_with_settings(listener, settings);
     *out = listener;
     return 0;
 }

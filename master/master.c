@@ -25,6 +25,7 @@
 #include "master/cpus.h"
 #include "master/die.h"
 #include "master/listener.h"
+#include "master/service_manager.h"
 #include "master/supervisor.h"
 #include "master/volume.h"
 #include "segment/segment_store.h"
@@ -75,6 +76,18 @@ open_wakeups(struct master *master)
     return 0;
 }
 
+/* The socket that a service manager passed, or else one of our own. */
+static int
+open_listener(struct master *master, const struct settings *settings, struct complaint *complaint)
+{
+    int fd = -1;
+    if (service_manager_socket(&fd, complaint) != 0)
+        return complaint->exit_code;
+    if (fd >= 0)
+        return listener_adopt(&master->listener, fd, settings, complaint);
+    return listener_open(&master->listener, settings, complaint);
+}
+
 static int
 open_volume(struct master *master, const struct settings *settings, struct complaint *complaint)
 {
@@ -106,7 +119,7 @@ open_all(struct master *master, const struct settings *settings, struct complain
     heritage->worker_count =
         settings->workers_count > 0 ? (uint32_t)settings->workers_count : cpus_allowed();
     heritage->ready_fd = -1;
-    if (listener_open(&master->listener, settings, complaint) != 0)
+    if (open_listener(master, settings, complaint) != 0)
         return complaint->exit_code;
     if (open_volume(master, settings, complaint) != 0)
         return complaint->exit_code;

@@ -22,6 +22,7 @@
 #include "master/awake_clock.h"
 #include "master/crew.h"
 #include "master/listener.h"
+#include "master/service_manager.h"
 
 /* Heartbeats are looked at so often, at least; the scoreboard wakes nobody. */
 #define WATCH_MS_MAX 1000
@@ -86,6 +87,8 @@ drain(struct supervisor *supervisor, int exit_code, const char *why)
               LOG_FIELDS(log_string("why", why)));
     supervisor->phase = PHASE_DRAINING_WORKERS;
     supervisor->exit_code = exit_code;
+    service_manager_tell_stopping();
+    service_manager_tell_status("draining: %s", why);
     listener_close(supervisor->listener);
     crew_drain_workers(supervisor->crew, now_of(supervisor) + limit_ms);
 }
@@ -98,6 +101,8 @@ stop(struct supervisor *supervisor)
     log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
     supervisor->phase = PHASE_STOPPING;
     supervisor->exit_code = 0;
+    service_manager_tell_stopping();
+    service_manager_tell_status("stopping at once");
     listener_close(supervisor->listener);
     crew_stop(supervisor->crew, now_of(supervisor) + STOP_GRACE_MS);
 }
@@ -131,6 +136,7 @@ drain_collector(struct supervisor *supervisor, uint64_t now_ms)
                             COLLECTOR_DRAIN_MARGIN_MS;
         supervisor->phase = PHASE_DRAINING_COLLECTOR;
         supervisor->collector_kill_at_ms = now_ms + limit_ms;
+        service_manager_tell_status("draining: merging what is left");
     }
     supervisor->collector_drains++;
     crew_drain_collector(supervisor->crew, now_ms, supervisor->collector_kill_at_ms);
@@ -178,6 +184,9 @@ announce(struct supervisor *supervisor)
         log_write(LOG_LEVEL_WARNING, "cannot write to standard output",
                   LOG_FIELDS(log_error(errno)));
     log_write(LOG_LEVEL_INFO, "listening", LOG_FIELDS(log_string("address", name)));
+    service_manager_tell_ready();
+    service_manager_tell_status("listening on %s, %u workers", name,
+                                supervisor->common->worker_count);
     supervisor->announced = true;
 }
 
@@ -298,9 +307,10 @@ run_loop(struct supervisor *supervisor, uint64_t next_incarnation)
             crew_open(&supervisor->crew, supervisor->common, next_incarnation, supervisor->loop);
     if (result >= 0)
         result = add_sources(supervisor);
-    if (result >= 0)
-        result = sd_event_loop(supervisor->loop);
-    return result;
+    if (result < 0)
+        return result;
+    service_manager_watch(supervisor->loop);
+    return sd_event_loop(supervisor->loop);
 }
 
 int

@@ -19,6 +19,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/settings.h"
 #include "master/die.h"
@@ -155,13 +156,41 @@ test_other_refusals(void **state)
     assert_int_equal(listener_open(&listener, &settings, &complaint), EX_CONFIG);
 }
 
+/* A socket that somebody else bound becomes one like our own. */
+static void
+test_adopted(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    struct settings settings = {
+        .listen_address = bytes_unconst("127.0.0.1"), .listen_port = 0, .listen_backlog = 16};
+    struct complaint complaint = {.text = ""};
+    struct listener *listener = NULL;
+    assert_int_equal(listener_adopt(&listener, fd, &settings, &complaint), 0);
+    assert_int_equal(listener_fd(listener), fd);
+    assert_memory_equal(listener_name(listener), "127.0.0.1:", 10);
+    assert_true(port_of(listener) > 0);
+    assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    int server = connect_and_accept(listener);
+    assert_int_equal(option_of(server, SOL_SOCKET, SO_KEEPALIVE), 1);
+    (void)close(server);
+    listener_close(&listener);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),      cmocka_unit_test(test_wildcard_takes_ipv4),
         cmocka_unit_test(test_options),        cmocka_unit_test(test_in_use_is_retried_then_told),
-        cmocka_unit_test(test_other_refusals),
+        cmocka_unit_test(test_other_refusals), cmocka_unit_test(test_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
