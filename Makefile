@@ -62,6 +62,9 @@ LDLIBS = -lgrpc -lgpr -lprotobuf-c -lconfig -lsystemd -lmicrohttpd -lxxhash -lst
 
 SETTINGS_PAGE := $(BUILD)/man/mygrpcadapter.cfg.5
 
+# The event engine of gRPC is a C++ class (worker/connection_age.cc).
+PACKAGES_BUILD += libabsl-dev
+
 .PHONY: all
 all: $(PROGRAM) $(SETTINGS_PAGE)
 

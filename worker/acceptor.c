@@ -196,6 +196,14 @@ accept_connection(struct acceptor *acceptor)
     (void)take_turn(acceptor);
 }
 
+/* In a drain the server is needed while there are connections, no longer. */
+static void
+finish_if_drained(struct acceptor *acceptor)
+{
+    if (acceptor->draining && atomic_load(&own_slot(acceptor)->connections) == 0)
+        server_finish(acceptor->server);
+}
+
 static void
 end_connection(struct acceptor *acceptor, int watch_fd)
 {
@@ -210,6 +218,7 @@ end_connection(struct acceptor *acceptor, int watch_fd)
     atomic_fetch_sub(&own_slot(acceptor)->connections, 1);
     log_peer(&peer, "connection ended");
     (void)take_turn(acceptor);
+    finish_if_drained(acceptor);
 }
 
 static void
@@ -226,6 +235,7 @@ begin_drain(struct acceptor *acceptor, bool orphan)
               LOG_FIELDS(log_u64("connections", atomic_load(&own_slot(acceptor)->connections)),
                          log_string("because", orphan ? "the master is gone" : "told to")));
     server_drain(acceptor->server, clock_monotonic_ms() + patience_ms);
+    finish_if_drained(acceptor);
 }
 
 static void

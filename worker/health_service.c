@@ -80,7 +80,7 @@ judge(const struct health_service *service, enum subject subject, bool draining)
     return STATUS(SERVICE_UNKNOWN);
 }
 
-/* A call that comes in a drain is refused before it comes here. */
+/* In a drain no worker is willing, so a call that still comes is answered NOT_SERVING. */
 static void
 answer_check(void *context, struct bytes request, uint64_t now_ms, struct unary_answer *answer_r)
 {

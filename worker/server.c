@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "worker/connection_age.h"
 #include "worker/cork.h"
 #include "worker/server_private.h"
 #include "worker/service.h"
@@ -80,6 +82,9 @@ create_grpc_server(const struct settings *settings)
         /* No compression (Mixer uses none): gRPC would inflate a request before it looks at its
          * size. */
         integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
+        /* See connection_age.h; never closed for it. */
+        integer_arg(GRPC_ARG_MAX_CONNECTION_AGE_MS, CONNECTION_AGE_MS),
+        integer_arg(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, INT_MAX),
     };
     grpc_channel_args channel_args = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
     grpc_server *server = grpc_server_create(&channel_args, NULL);
@@ -185,13 +190,20 @@ server_drain(struct server *server, uint64_t deadline_ms)
 {
     uint64_t serving = 0;
     if (atomic_compare_exchange_strong(&server->drain_deadline_ms, &serving, deadline_ms))
+        connection_age_reach();
+}
+
+void
+server_finish(struct server *server)
+{
+    if (!atomic_exchange(&server->finishing, true))
         grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown_complete);
 }
 
 bool
 server_is_serving(const struct server *server)
 {
-    return atomic_load_explicit(&server->drain_deadline_ms, memory_order_relaxed) == 0;
+    return !atomic_load_explicit(&server->finishing, memory_order_relaxed);
 }
 
 bool
@@ -268,6 +280,7 @@ drain_is_hopeless(struct server *server)
     if (!server->cancelled) {
         server->cancelled = true;
         log_write(LOG_LEVEL_WARNING, "the drain took too long; what is left is cut off", NULL);
+        server_finish(server);
         grpc_server_cancel_all_calls(server->grpc);
     }
     return server->now_ms >= deadline_ms + CANCEL_GRACE_MS;

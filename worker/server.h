@@ -1,7 +1,7 @@
 /* server.h -- the gRPC server of a worker: one completion queue, one thread that turns its loop.
  *
- * server_run() is the worker's main loop; server_add_connection(), server_forget_connection() and
- * server_drain() may be called from another thread.
+ * server_run() is the worker's main loop; server_add_connection(), server_forget_connection(),
+ * server_drain() and server_finish() may be called from another thread.
  */
 #ifndef MYGRPCADAPTER_WORKER_SERVER_H
 #define MYGRPCADAPTER_WORKER_SERVER_H
@@ -29,11 +29,15 @@ void server_add_connection(struct server *server, int fd, int watch_fd);
 /* Must be called before `watch_fd` is closed. */
 void server_forget_connection(struct server *server, int watch_fd);
 
-/* Begins the drain: GOAWAY to every connection, calls under way are finished, and cancelled at
- * `deadline_ms` (CLOCK_MONOTONIC). Only the first call counts. */
+/* Begins the drain: GOAWAY to every connection. Calls are taken and answered on, as a client makes them
+ * until it has seen the GOAWAY, and each connection ends when its last one is answered. What is left
+ * at `deadline_ms` (CLOCK_MONOTONIC) is cancelled. Only the first call counts. */
 void server_drain(struct server *server, uint64_t deadline_ms);
 
-/* Serves until a drain is complete. Returns 0, or -ETIMEDOUT if connections would not end even a
+/* Ends the drain: no connection is left, or none is wanted any more. */
+void server_finish(struct server *server);
+
+/* Serves until it has finished. Returns 0, or -ETIMEDOUT if connections would not end even a
  * second after the deadline; then the server must not be closed. */
 int server_run(struct server *server);
 

@@ -57,7 +57,8 @@ struct server {
     uint64_t now_ns;                    /* CLOCK_MONOTONIC, as the event at hand came */
     uint64_t now_ms;                    /* the same */
     uint64_t looked_ms;                 /* when it last looked for late answers */
-    _Atomic uint64_t drain_deadline_ms; /* 0 = serving */
+    _Atomic uint64_t drain_deadline_ms; /* 0 = no drain has begun */
+    _Atomic bool finishing;             /* no further call is taken */
     uint64_t trimmed_ms;                /* when memory was last given back to the system */
     bool trimmed;                       /* nothing has happened since */
     struct server_event shutdown_complete;
@@ -83,7 +84,7 @@ bool server_answer_ended(struct server *server, struct server_answer *answer);
  * it. */
 void server_cork(struct server *server);
 
-/* True until the drain begins. */
+/* True until no further call is taken, which is late in a drain. */
 bool server_is_serving(const struct server *server);
 
 /* True once the drain has begun: streams, which would not end by themselves, are ended. */

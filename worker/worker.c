@@ -21,6 +21,7 @@
 #include "common/settings.h"
 #include "worker/acceptor.h"
 #include "worker/commit.h"
+#include "worker/connection_age.h"
 #include "worker/health_service.h"
 #include "worker/journal.h"
 #include "worker/metric_service.h"
@@ -72,6 +73,7 @@ prepare(struct worker *worker)
             return result;
     }
     grpc_init();
+    connection_age_prepare();
     result =
         server_open(&worker->server, heritage->settings,
                     &heritage->scoreboard->slots[heritage->slot], worker->commit, &worker->methods);
