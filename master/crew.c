@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "master/crew_private.h"
 #include "master/obituary.h"
 #include "master/slot.h"
 #include "master/spawn.h"
@@ -29,24 +30,6 @@
 /* Nobody can stand in for the collector, and each of its lives merges something: it is never kept
  * waiting for long. */
 #define COLLECTOR_READY_BACKOFF_MS_MAX 1000
-
-struct member {
-    struct slot slot;
-    int ready_fd; /* -1 once the child has said that it is ready */
-    sd_event_source *ready_source;
-};
-
-struct crew {
-    const struct heritage *common;
-    sd_event *loop;
-    struct slot_rules worker_rules;
-    struct slot_rules collector_rules;
-    struct slot_rules admin_rules;
-    uint64_t next_incarnation;
-    enum crew_end collector_end;
-    uint32_t count; /* of members: the workers, the collector, perhaps the admin process */
-    struct member members[];
-};
 
 /* What is said of a child. */
 struct role {
@@ -74,8 +57,8 @@ is_worker(const struct crew *crew, uint32_t index)
     return index < crew->common->worker_count;
 }
 
-static bool
-is_collector(const struct crew *crew, uint32_t index)
+bool
+crew_is_collector(const struct crew *crew, uint32_t index)
 {
     return index == crew->common->worker_count;
 }
@@ -114,9 +97,9 @@ crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarn
     crew->admin_rules.may_fail = false; /* nobody waits for it, and it may mend */
     for (uint32_t i = 0; i < count; i++) {
         struct member *member = &crew->members[i];
-        slot_init(&member->slot, is_worker(crew, i)      ? &crew->worker_rules
-                                 : is_collector(crew, i) ? &crew->collector_rules
-                                                         : &crew->admin_rules);
+        slot_init(&member->slot, is_worker(crew, i)           ? &crew->worker_rules
+                                 : crew_is_collector(crew, i) ? &crew->collector_rules
+                                                              : &crew->admin_rules);
         slot_start(&member->slot, 0);
         member->ready_fd = -1;
     }
@@ -165,8 +148,8 @@ on_ready(sd_event_source *source, int fd, uint32_t events, void *context)
     return 0;
 }
 
-static void
-spawn_member(struct crew *crew, uint32_t index, uint64_t now_ms)
+void
+crew_spawn(struct crew *crew, uint32_t index, uint64_t now_ms)
 {
     struct member *member = &crew->members[index];
     uint64_t incarnation = crew->next_incarnation++;
@@ -283,7 +266,7 @@ bury(struct crew *crew, uint32_t index, int status, uint64_t now_ms)
         tally_add(&scoreboard->slots[index].process.deaths[cause_of_death(slot, status)], 1);
     if (is_worker(crew, index))
         announce_death(crew);
-    else if (is_collector(crew, index) && obituary.draining)
+    else if (crew_is_collector(crew, index) && obituary.draining)
         crew->collector_end = judge_end(slot, status);
     slot_exited(slot, status, is_worker(crew, index) && has_veteran(crew, index), now_ms);
     obituary_write(&obituary, slot, now_ms);
@@ -348,7 +331,7 @@ tick_member(struct crew *crew, uint32_t index, uint64_t now_ms)
     case SLOT_ACTION_NONE:
         break;
     case SLOT_ACTION_SPAWN:
-        spawn_member(crew, index, now_ms);
+        crew_spawn(crew, index, now_ms);
         break;
     case SLOT_ACTION_ABORT:
         end_member(crew, index, SIGABRT, "aborting a process");
@@ -376,92 +359,4 @@ crew_deadline_ms(const struct crew *crew)
         earliest = deadline < earliest ? deadline : earliest;
     }
     return earliest;
-}
-
-/* ---- what the supervisor asks */
-
-static uint32_t
-count_workers(const struct crew *crew, enum slot_state state)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < crew->common->worker_count; i++)
-        count += crew->members[i].slot.state == state;
-    return count;
-}
-
-bool
-crew_serves(const struct crew *crew)
-{
-    uint32_t ready = count_workers(crew, SLOT_READY);
-    return ready > 0 && ready + count_workers(crew, SLOT_FAILED) == crew->common->worker_count;
-}
-
-bool
-crew_has_failed(const struct crew *crew)
-{
-    return count_workers(crew, SLOT_FAILED) == crew->common->worker_count;
-}
-
-bool
-crew_has_workers(const struct crew *crew)
-{
-    for (uint32_t i = 0; i < crew->common->worker_count; i++) {
-        if (crew->members[i].slot.pid != 0)
-            return true;
-    }
-    return false;
-}
-
-bool
-crew_has_anyone(const struct crew *crew)
-{
-    for (uint32_t i = 0; i < crew->count; i++) {
-        if (crew->members[i].slot.pid != 0)
-            return true;
-    }
-    return false;
-}
-
-/* ---- ending */
-
-static void
-drain_member(struct crew *crew, uint32_t index, int signal_number, uint64_t kill_at_ms)
-{
-    struct slot *slot = &crew->members[index].slot;
-    if (slot_drain(slot, kill_at_ms))
-        (void)kill(slot->pid, signal_number);
-}
-
-void
-crew_drain_workers(struct crew *crew, uint64_t kill_at_ms)
-{
-    for (uint32_t i = 0; i < crew->common->worker_count; i++)
-        drain_member(crew, i, SIGTERM, kill_at_ms);
-}
-
-void
-crew_drain_collector(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms)
-{
-    uint32_t index = crew->common->worker_count;
-    struct slot *slot = &crew->members[index].slot;
-    if (slot->pid == 0) {
-        (void)slot_drain(slot, kill_at_ms); /* out of a back-off, if it was in one */
-        slot_start(slot, now_ms);
-        spawn_member(crew, index, now_ms);
-    }
-    crew->collector_end = slot->pid != 0 ? CREW_END_RUNNING : CREW_END_DIED;
-    drain_member(crew, index, SIGTERM, kill_at_ms);
-}
-
-enum crew_end
-crew_collector_end(const struct crew *crew)
-{
-    return crew->collector_end;
-}
-
-void
-crew_stop(struct crew *crew, uint64_t kill_at_ms)
-{
-    for (uint32_t i = 0; i < crew->count; i++)
-        drain_member(crew, i, SIGQUIT, kill_at_ms);
 }

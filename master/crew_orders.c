@@ -1,0 +1,93 @@
+/* crew_orders.c -- what the supervisor asks of the crew, and what it orders. Runs in the master. */
+#include <signal.h>
+
+#include "common/heritage.h"
+#include "master/crew_private.h"
+
+/* ---- what the supervisor asks */
+
+static uint32_t
+count_workers(const struct crew *crew, enum slot_state state)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < crew->common->worker_count; i++)
+        count += crew->members[i].slot.state == state;
+    return count;
+}
+
+bool
+crew_serves(const struct crew *crew)
+{
+    uint32_t ready = count_workers(crew, SLOT_READY);
+    return ready > 0 && ready + count_workers(crew, SLOT_FAILED) == crew->common->worker_count;
+}
+
+bool
+crew_has_failed(const struct crew *crew)
+{
+    return count_workers(crew, SLOT_FAILED) == crew->common->worker_count;
+}
+
+bool
+crew_has_workers(const struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->common->worker_count; i++) {
+        if (crew->members[i].slot.pid != 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+crew_has_anyone(const struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->count; i++) {
+        if (crew->members[i].slot.pid != 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- ending */
+
+static void
+drain_member(struct crew *crew, uint32_t index, int signal_number, uint64_t kill_at_ms)
+{
+    struct slot *slot = &crew->members[index].slot;
+    if (slot_drain(slot, kill_at_ms))
+        (void)kill(slot->pid, signal_number);
+}
+
+void
+crew_drain_workers(struct crew *crew, uint64_t kill_at_ms)
+{
+    for (uint32_t i = 0; i < crew->common->worker_count; i++)
+        drain_member(crew, i, SIGTERM, kill_at_ms);
+}
+
+void
+crew_drain_collector(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms)
+{
+    uint32_t index = crew->common->worker_count;
+    struct slot *slot = &crew->members[index].slot;
+    if (slot->pid == 0) {
+        (void)slot_drain(slot, kill_at_ms); /* out of a back-off, if it was in one */
+        slot_start(slot, now_ms);
+        crew_spawn(crew, index, now_ms);
+    }
+    crew->collector_end = slot->pid != 0 ? CREW_END_RUNNING : CREW_END_DIED;
+    drain_member(crew, index, SIGTERM, kill_at_ms);
+}
+
+enum crew_end
+crew_collector_end(const struct crew *crew)
+{
+    return crew->collector_end;
+}
+
+void
+crew_stop(struct crew *crew, uint64_t kill_at_ms)
+{
+    for (uint32_t i = 0; i < crew->count; i++)
+        drain_member(crew, i, SIGQUIT, kill_at_ms);
+}
