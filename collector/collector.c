@@ -59,7 +59,7 @@ beat(const struct collector *collector)
 static void
 look_for_orders(struct collector *collector)
 {
-    bool told = child_should_drain(collector->signal_fd);
+    bool told = child_order(collector->signal_fd) != CHILD_ORDER_NONE;
     bool orphan = child_is_orphan(collector->heritage);
     if (collector->draining || !(told || orphan))
         return;

@@ -68,8 +68,9 @@ child_begin(const struct heritage *heritage, const char *name, const char *role,
     if (sigprocmask(SIG_SETMASK, &handled, NULL) != 0)
         return -errno;
     (void)signal(SIGPIPE, SIG_IGN); /* a closed peer is a return code */
-    (void)signal(SIGHUP, SIG_IGN); /* these two are for the master, whoever else they are sent to */
+    (void)signal(SIGHUP, SIG_IGN);  /* these are for the master, whoever else they are sent to */
     (void)signal(SIGUSR1, SIG_IGN);
+    (void)signal(SIGUSR2, SIG_IGN);
     int fd = signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -93,17 +94,17 @@ child_is_orphan(const struct heritage *heritage)
     return getppid() != heritage->master_pid;
 }
 
-bool
-child_should_drain(int signal_fd)
+enum child_order
+child_order(int signal_fd)
 {
-    bool drain = false;
+    enum child_order order = CHILD_ORDER_NONE;
     struct signalfd_siginfo info;
     while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGQUIT) {
             log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
             _exit(0);
         }
-        drain = true;
+        order = info.ssi_signo == SIGINT ? CHILD_ORDER_RETIRE : CHILD_ORDER_DRAIN;
     }
-    return drain;
+    return order;
 }

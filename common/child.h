@@ -22,8 +22,15 @@ void child_ready(const struct heritage *heritage);
 /* True once the master is gone. */
 bool child_is_orphan(const struct heritage *heritage);
 
-/* What a signalfd holds. SIGQUIT ends the process at once, here. True if SIGTERM or SIGINT was
- * there: drain. */
-bool child_should_drain(int signal_fd);
+/* What the master wants of a child. */
+enum child_order {
+    CHILD_ORDER_NONE,
+    CHILD_ORDER_DRAIN, /* SIGTERM: finish and end */
+    CHILD_ORDER_RETIRE, /* SIGINT: the same, but others serve on, so there is time to leave politely */
+};
+
+/* The order that a signalfd holds, the last one if there are several. SIGQUIT ends the process at once,
+ * here. */
+enum child_order child_order(int signal_fd);
 
 #endif

@@ -96,7 +96,7 @@ const struct config_rule config_rules[CONFIG_RULE_COUNT] = {
          "absolute path; every output file is beneath it"),
     MODE("output.mode", output_mode, "0640", "permission bits of a new output file, octal"),
     NUMBER("output.max_files", output_max_files, 1024, 1, 65536,
-           "different output files accepted between two starts"),
+           "different output files accepted between two starts or reloads"),
 
     TEXT("admin.address", admin_address, "", admin_socket_refusal,
          "metrics over HTTP at ADDRESS:PORT or the path of a socket; empty = nowhere"),

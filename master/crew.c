@@ -20,6 +20,7 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/crew_private.h"
+#include "master/handover.h"
 #include "master/obituary.h"
 #include "master/slot.h"
 #include "master/spawn.h"
@@ -71,8 +72,8 @@ heartbeat_of(const struct crew *crew, uint32_t index)
 }
 
 int
-crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarnation,
-          struct sd_event *loop)
+crew_open(struct crew **out, const struct heritage *common, const struct handover *handover,
+          struct sd_event *loop, uint64_t now_ms)
 {
     const struct settings *settings = common->settings;
     uint32_t count = common->worker_count + (common->admin_fd >= 0 ? 2 : 1);
@@ -81,7 +82,7 @@ crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarn
         return -ENOMEM;
     crew->common = common;
     crew->loop = loop;
-    crew->next_incarnation = next_incarnation;
+    crew->next_incarnation = handover->next_incarnation;
     crew->count = count;
     crew->worker_rules = (struct slot_rules){
         .start_limit_ms = (uint64_t)settings->workers_start_timeout_ms,
@@ -104,7 +105,7 @@ crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarn
         member->ready_fd = -1;
     }
     *out = crew;
-    return 0;
+    return elders_open(&crew->elders, handover->elders, handover->elder_count, now_ms);
 }
 
 static void
@@ -123,6 +124,7 @@ crew_close(struct crew **cp)
         return;
     for (uint32_t i = 0; i < (*cp)->count; i++)
         close_ready(&(*cp)->members[i]);
+    elders_close(&(*cp)->elders);
     free(*cp);
     *cp = NULL;
 }
@@ -292,6 +294,8 @@ crew_reap(struct crew *crew, uint64_t now_ms)
         uint32_t index = find_member(crew, pid);
         if (index < crew->count)
             bury(crew, index, status, now_ms);
+        else if (elders_bury(crew->elders, pid, status, now_ms))
+            announce_death(crew);
         else
             log_write(LOG_LEVEL_DEBUG, "reaped an orphan of somebody else",
                       LOG_FIELDS(log_i64("orphan_pid", pid)));
@@ -348,12 +352,13 @@ crew_tick(struct crew *crew, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < crew->count; i++)
         tick_member(crew, i, now_ms);
+    elders_tick(crew->elders, now_ms);
 }
 
 uint64_t
 crew_deadline_ms(const struct crew *crew)
 {
-    uint64_t earliest = SLOT_NEVER;
+    uint64_t earliest = elders_deadline_ms(crew->elders);
     for (uint32_t i = 0; i < crew->count; i++) {
         uint64_t deadline = slot_deadline_ms(&crew->members[i].slot);
         earliest = deadline < earliest ? deadline : earliest;

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 struct crew;
+struct elder;
+struct handover;
 struct heritage;
 struct sd_event;
 
@@ -23,11 +25,12 @@ enum crew_end {
     CREW_END_DIED,       /* another one may finish its work */
 };
 
-/* The crew, nobody forked yet. `common` (borrowed) holds what all children inherit;
- * `next_incarnation` is the first number to give out. When a child becomes ready, `loop` (borrowed)
- * wakes. Returns 0 or a negative errno; the caller owns *out until crew_close(). */
-int crew_open(struct crew **out, const struct heritage *common, uint64_t next_incarnation,
-              struct sd_event *loop);
+/* The crew, nobody forked yet, with the elders that *handover (read only here) tells of. `common`
+ * (borrowed) holds what all children inherit; handover->next_incarnation is the first number to give
+ * out. When a child becomes ready, `loop` (borrowed) wakes. Returns 0 or a negative errno; the caller
+ * owns *out until crew_close(). */
+int crew_open(struct crew **out, const struct heritage *common, const struct handover *handover,
+              struct sd_event *loop, uint64_t now_ms);
 
 /* Frees; NULL-safe; sets *cp to NULL. Leaves processes alone. */
 void crew_close(struct crew **cp);
@@ -51,13 +54,28 @@ bool crew_serves(const struct crew *crew);
 /* Every worker slot is FAILED. */
 bool crew_has_failed(const struct crew *crew);
 
-/* Some worker process, any process, is there. */
+/* Some worker slot is READY. */
+bool crew_is_ready(const struct crew *crew);
+
+/* Some worker process, any process, is there, elders included. */
 bool crew_has_workers(const struct crew *crew);
 bool crew_has_anyone(const struct crew *crew);
 
-/* Tells every worker to drain (SIGTERM); who is still there at `kill_at_ms` is killed. Nobody is
+/* Some elder serves that has not been told to drain. */
+bool crew_has_serving_elders(const struct crew *crew);
+
+/* Tells those elders to drain: the crew serves. */
+void crew_drain_elders(struct crew *crew, uint64_t now_ms);
+
+/* Puts all processes there are into *handover, as elders of the next program (an allocated list, which
+ * takes the place of the one there), and the next incarnation. `patience_ms` is what a worker of this
+ * crew has between the order to drain and SIGKILL. Returns 0 or -ENOMEM. */
+int crew_export(const struct crew *crew, struct handover *handover, uint64_t patience_ms,
+                uint64_t now_ms);
+
+/* Tells every worker, elders too, to drain (SIGTERM); who is still there at `kill_at_ms` is killed. Nobody is
  * respawned. */
-void crew_drain_workers(struct crew *crew, uint64_t kill_at_ms);
+void crew_drain_workers(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms);
 
 /* Tells the collector to drain, forking one first if there is none. Ask crew_collector_end() what
  * came of it. */

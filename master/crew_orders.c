@@ -1,8 +1,11 @@
 /* crew_orders.c -- what the supervisor asks of the crew, and what it orders. Runs in the master. */
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "common/heritage.h"
 #include "master/crew_private.h"
+#include "master/handover.h"
 
 /* ---- what the supervisor asks */
 
@@ -29,8 +32,22 @@ crew_has_failed(const struct crew *crew)
 }
 
 bool
+crew_is_ready(const struct crew *crew)
+{
+    return count_workers(crew, SLOT_READY) > 0;
+}
+
+bool
+crew_has_serving_elders(const struct crew *crew)
+{
+    return elders_serve(crew->elders);
+}
+
+bool
 crew_has_workers(const struct crew *crew)
 {
+    if (elders_have_workers(crew->elders))
+        return true;
     for (uint32_t i = 0; i < crew->common->worker_count; i++) {
         if (crew->members[i].slot.pid != 0)
             return true;
@@ -45,7 +62,7 @@ crew_has_anyone(const struct crew *crew)
         if (crew->members[i].slot.pid != 0)
             return true;
     }
-    return false;
+    return elders_are_left(crew->elders);
 }
 
 /* ---- ending */
@@ -59,8 +76,9 @@ drain_member(struct crew *crew, uint32_t index, int signal_number, uint64_t kill
 }
 
 void
-crew_drain_workers(struct crew *crew, uint64_t kill_at_ms)
+crew_drain_workers(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms)
 {
+    elders_drain(crew->elders, now_ms);
     for (uint32_t i = 0; i < crew->common->worker_count; i++)
         drain_member(crew, i, SIGTERM, kill_at_ms);
 }
@@ -88,6 +106,51 @@ crew_collector_end(const struct crew *crew)
 void
 crew_stop(struct crew *crew, uint64_t kill_at_ms)
 {
+    elders_stop(crew->elders, kill_at_ms);
     for (uint32_t i = 0; i < crew->count; i++)
         drain_member(crew, i, SIGQUIT, kill_at_ms);
+}
+
+/* ---- handing over */
+
+void
+crew_drain_elders(struct crew *crew, uint64_t now_ms)
+{
+    elders_drain(crew->elders, now_ms);
+}
+
+static struct elder
+export_member(const struct crew *crew, uint32_t index, uint64_t patience_ms, uint64_t now_ms)
+{
+    const struct slot *slot = &crew->members[index].slot;
+    return (struct elder){
+        .pid = slot->pid,
+        .incarnation = slot->incarnation,
+        .age_ms = now_ms - slot->spawned_ms,
+        .patience_ms = patience_ms,
+        .slot = index,
+        .role = index < crew->common->worker_count ? ELDER_WORKER
+                : crew_is_collector(crew, index)   ? ELDER_COLLECTOR
+                                                   : ELDER_ADMIN,
+    };
+}
+
+int
+crew_export(const struct crew *crew, struct handover *handover, uint64_t patience_ms,
+            uint64_t now_ms)
+{
+    size_t count = elders_export(crew->elders, NULL, now_ms);
+    struct elder *list = calloc(count + crew->count, sizeof(*list));
+    if (list == NULL)
+        return -ENOMEM;
+    (void)elders_export(crew->elders, list, now_ms);
+    for (uint32_t i = 0; i < crew->count; i++) {
+        if (crew->members[i].slot.pid != 0)
+            list[count++] = export_member(crew, i, patience_ms, now_ms);
+    }
+    free(handover->elders);
+    handover->elders = list;
+    handover->elder_count = count;
+    handover->next_incarnation = crew->next_incarnation;
+    return 0;
 }

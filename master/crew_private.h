@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "master/crew.h"
+#include "master/elders.h"
 #include "master/slot.h"
 
 struct member {
@@ -23,6 +24,7 @@ struct crew {
     struct slot_rules admin_rules;
     uint64_t next_incarnation;
     enum crew_end collector_end;
+    struct elders *elders;
     uint32_t count; /* of members: the workers, the collector, perhaps the admin process */
     struct member members[];
 };

@@ -253,9 +253,8 @@ tame(int fd, int backlog, union address *address)
     return result;
 }
 
-/* Says so if the socket is not the one that listen.address and listen.port ask for. */
-static void
-compare_with_settings(const struct listener *listener, const struct settings *settings)
+void
+listener_compare(const struct listener *listener, const struct settings *settings)
 {
     union address wanted;
     char name[NAME_BYTES];
@@ -288,7 +287,6 @@ listener_adopt(struct listener **out, int fd, const struct settings *settings,
     }
     listener->fd = fd;
     format_name(&address, listener->name);
-    compare_with_settings(listener, settings);
     *out = listener;
     return 0;
 }

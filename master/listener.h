@@ -23,12 +23,14 @@ bool listener_address_is_valid(const char *address);
 int listener_open(struct listener **out, const struct settings *settings,
                   struct complaint *complaint);
 
-/* Listens on a TCP socket that is bound and listening already, as a service manager passes one: it
- * becomes non-blocking and close-on-exec, with keepalive and listen.backlog as they are here. If its
- * address is not that of the settings, a line in the log says so, and the socket is right. On
- * success returns 0 and *out owns `fd`; else fills *complaint and returns EX_OSERR. */
+/* Listens on a TCP socket that is bound and listening already: it becomes non-blocking and
+ * close-on-exec, with keepalive and listen.backlog as they are here. On success returns 0 and *out owns
+ * `fd`; else fills *complaint and returns EX_OSERR. */
 int listener_adopt(struct listener **out, int fd, const struct settings *settings,
                    struct complaint *complaint);
+
+/* Says in the log if the socket is not the one that listen.address and listen.port ask for. */
+void listener_compare(const struct listener *listener, const struct settings *settings);
 
 /* The descriptor; owned by the listener. */
 int listener_fd(const struct listener *listener);

@@ -15,6 +15,7 @@
 #include "common/settings.h"
 #include "master/config.h"
 #include "master/die.h"
+#include "master/handover.h"
 #include "master/master.h"
 #include "master/options.h"
 
@@ -43,6 +44,28 @@ flush_output(void)
     return 0;
 }
 
+/* The settings in effect; for a program that takes over, those that its rehearsal found. */
+static int
+load_settings(struct settings *settings, const struct options *options,
+              const struct handover *handover, struct complaint *complaint)
+{
+    char path[HANDOVER_SETTINGS_PATH_BYTES];
+    const struct options rehearsed = {.config_file = path, .port = -1};
+    if (handover == NULL || options->test_config)
+        return config_load(settings, options, complaint);
+    handover_settings_path(handover, path);
+    return config_load(settings, &rehearsed, complaint);
+}
+
+/* Says whether this program could take over from the one that has started it. */
+static int
+rehearse(const struct handover *handover, const struct settings *settings,
+         struct complaint *complaint)
+{
+    int result = handover_check_settings(handover, settings, complaint);
+    return result == 0 ? handover_accept(handover, settings, complaint) : result;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -62,7 +85,9 @@ main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "status") == 0)
         return status_command(argc - 1, argv + 1);
 
-    if (options_parse(&options, argc, argv, &complaint) != 0)
+    struct handover *handover;
+    if (handover_receive(&handover, &complaint) != 0 ||
+        options_parse(&options, argc, argv, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);
     if (options.help || options.version) {
         (void)fputs(options.help ? options_help() : VERSION_LINE, stdout);
@@ -71,17 +96,20 @@ main(int argc, char **argv)
     }
 
     bool test_config = options.test_config;
-    int result = config_load(&settings, &options, &complaint);
-    options_free(&options);
-    if (result != 0)
+    if (load_settings(&settings, &options, handover, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);
+    options_free(&options);
     if (test_config) {
-        config_print(&settings, stdout);
+        if (handover != NULL && rehearse(handover, &settings, &complaint) != 0)
+            die(complaint.exit_code, "%s", complaint.text);
+        if (handover == NULL)
+            config_print(&settings, stdout);
+        handover_free(&handover);
         config_free(&settings);
         return flush_output();
     }
 
-    int exit_code = master_run(&settings);
+    int exit_code = master_run(&settings, handover, argv);
     config_free(&settings);
     return exit_code;
 }

@@ -1,16 +1,23 @@
 /* master.c -- what the children inherit, opened in order: the port, the volume, shared memory,
  * pipes. Runs in the master.
  *
- * All of it is opened before the first fork and stays for the master's life, so that a dead child's
- * successor finds everything as it was. The master calls no gRPC and touches no record.
+ * All of it is opened before the first fork, or taken from the program that was executed in this process
+ * before (handover.h), and stays for the master's life, so that a dead child's successor finds
+ * everything as it was. The master calls no gRPC and touches no record.
  */
 #include "master/master.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -24,6 +31,7 @@
 #include "master/admin_socket.h"
 #include "master/cpus.h"
 #include "master/die.h"
+#include "master/handover.h"
 #include "master/listener.h"
 #include "master/service_manager.h"
 #include "master/supervisor.h"
@@ -37,7 +45,8 @@ struct master {
     int turn_fds[SCOREBOARD_WORKERS_MAX];
     int life_write_fd; /* the only write end: its end of file tells children that the master is gone
                         */
-    uint64_t next_incarnation;
+    struct handover *handover; /* what came, then what goes */
+    bool taking_over;          /* something came */
 };
 
 _Static_assert(CPUS_MAX <= SCOREBOARD_WORKERS_MAX, "a worker for every CPU has a slot");
@@ -60,13 +69,21 @@ open_wakeups(struct master *master)
 {
     struct heritage *heritage = &master->heritage;
     int life[2];
-    if (pipe2(life, O_CLOEXEC) != 0)
-        return -errno;
-    heritage->life_fd = life[0];
-    master->life_write_fd = life[1];
-    heritage->collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (heritage->collector_fd < 0)
-        return -errno;
+    if (master->taking_over) {
+        /* Those that earlier children hold: their life is bound to them, and they wake the collector. */
+        const struct handover_descriptors *fds = &master->handover->descriptors;
+        heritage->life_fd = fds->life_read;
+        master->life_write_fd = fds->life_write;
+        heritage->collector_fd = fds->collector_wakeup;
+    } else {
+        if (pipe2(life, O_CLOEXEC) != 0)
+            return -errno;
+        heritage->life_fd = life[0];
+        master->life_write_fd = life[1];
+        heritage->collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (heritage->collector_fd < 0)
+            return -errno;
+    }
     for (uint32_t i = 0; i < heritage->worker_count; i++) {
         master->turn_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         if (master->turn_fds[i] < 0)
@@ -76,27 +93,72 @@ open_wakeups(struct master *master)
     return 0;
 }
 
-/* The socket that a service manager passed, or else one of our own. */
+/* The socket that was listened on before, or that a service manager passed, or else one of our own. */
 static int
 open_listener(struct master *master, const struct settings *settings, struct complaint *complaint)
 {
     int fd = -1;
+    if (master->taking_over)
+        return listener_adopt(&master->listener, master->handover->descriptors.listener, settings,
+                              complaint);
     if (service_manager_socket(&fd, complaint) != 0)
         return complaint->exit_code;
-    if (fd >= 0)
-        return listener_adopt(&master->listener, fd, settings, complaint);
-    return listener_open(&master->listener, settings, complaint);
+    if (fd < 0)
+        return listener_open(&master->listener, settings, complaint);
+    int result = listener_adopt(&master->listener, fd, settings, complaint);
+    if (result == 0)
+        listener_compare(master->listener, settings);
+    return result;
 }
 
 static int
 open_volume(struct master *master, const struct settings *settings, struct complaint *complaint)
 {
-    if (volume_open(&master->volume, settings, complaint) != 0)
-        return complaint->exit_code;
-    int result = segment_directory_prepare(master->volume.segments_fd, &master->next_incarnation);
+    if (!master->taking_over)
+        return volume_open(&master->volume, settings, complaint);
+    const struct handover_descriptors *fds = &master->handover->descriptors;
+    const struct volume opened = {.root_fd = fds->root,
+                                  .segments_fd = fds->segments,
+                                  .lock_fd = fds->lock,
+                                  .root_lock_fd = fds->root_lock};
+    return volume_adopt(&master->volume, settings, &opened, complaint);
+}
+
+/* The first incarnation to give out: above that of every segment, and of every child there was. */
+static int
+find_incarnation(struct master *master, const struct settings *settings,
+                 struct complaint *complaint)
+{
+    uint64_t next = 0;
+    int result = segment_directory_prepare(master->volume.segments_fd, &next);
     if (result != 0)
         return complain(complaint, EX_IOERR, "segments.directory: cannot read \"%s\": %s",
                         settings->segments_directory, strerrordesc_np(-result));
+    if (next > master->handover->next_incarnation)
+        master->handover->next_incarnation = next;
+    return 0;
+}
+
+/* The socket there was, if its address is still wanted, or else another one, or none. */
+static int
+open_admin(struct master *master, const struct settings *settings, struct complaint *complaint)
+{
+    int *fd = &master->heritage.admin_fd;
+    if (!master->taking_over)
+        return admin_socket_open(fd, settings, complaint);
+    struct handover *handover = master->handover;
+    if (strcmp(handover->admin_address, settings->admin_address) == 0) {
+        *fd = handover->descriptors.admin;
+        return 0;
+    }
+    const struct settings before = {.admin_address = handover->admin_address};
+    admin_socket_close(&handover->descriptors.admin, &before);
+    int result = admin_socket_open(fd, settings, complaint);
+    if (result == 0) /* metrics are not worth the calls that ending would cost */
+        return 0;
+    log_write(LOG_LEVEL_ERROR, "there is no admin process",
+              LOG_FIELDS(log_string("why", complaint->text)));
+    *fd = -1;
     return 0;
 }
 
@@ -121,9 +183,10 @@ open_all(struct master *master, const struct settings *settings, struct complain
     heritage->ready_fd = -1;
     if (open_listener(master, settings, complaint) != 0)
         return complaint->exit_code;
-    if (open_volume(master, settings, complaint) != 0)
+    if (open_volume(master, settings, complaint) != 0 ||
+        find_incarnation(master, settings, complaint) != 0)
         return complaint->exit_code;
-    if (admin_socket_open(&heritage->admin_fd, settings, complaint) != 0)
+    if (open_admin(master, settings, complaint) != 0)
         return complaint->exit_code;
     heritage->listener_fd = listener_fd(master->listener);
     heritage->segments_fd = master->volume.segments_fd;
@@ -139,6 +202,53 @@ open_all(struct master *master, const struct settings *settings, struct complain
     return 0;
 }
 
+/* The path of the file that was executed, made absolute, symbolic links and all: what stands there later is
+ * what USR2 executes. NULL without memory. */
+static char *
+find_program(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+    char directory[PATH_MAX];
+    char *path = NULL;
+    if (name == NULL || name[0] == '\0')
+        name = "/proc/self/exe";
+    if (name[0] == '/' || getcwd(directory, sizeof(directory)) == NULL)
+        return strdup(name);
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+/* What the next program is to know, the processes apart: those are the crew's to tell. */
+static int
+prepare_handover(struct master *master, const struct settings *settings)
+{
+    struct handover *handover = master->handover;
+    handover->descriptors = (struct handover_descriptors){
+        .listener = listener_fd(master->listener),
+        .root = master->volume.root_fd,
+        .segments = master->volume.segments_fd,
+        .lock = master->volume.lock_fd,
+        .root_lock = master->volume.root_lock_fd,
+        .life_read = master->heritage.life_fd,
+        .life_write = master->life_write_fd,
+        .collector_wakeup = master->heritage.collector_fd,
+        .admin = master->heritage.admin_fd,
+        .settings = -1,
+    };
+    free(handover->admin_address);
+    handover->admin_address = strdup(master->heritage.admin_fd >= 0 ? settings->admin_address : "");
+    if (handover->admin_address == NULL || master->taking_over)
+        return handover->admin_address == NULL ? -ENOMEM : 0; /* the rest is as it came */
+    handover->listen_port = settings->listen_port;
+    handover->listen_address = strdup(settings->listen_address);
+    handover->segments_directory = strdup(settings->segments_directory);
+    handover->output_root = strdup(settings->output_root);
+    handover->program_path = find_program();
+    return handover->listen_address != NULL && handover->segments_directory != NULL &&
+                   handover->output_root != NULL && handover->program_path != NULL
+               ? 0
+               : -ENOMEM;
+}
+
 /* The remaining descriptors end with the process, which ends next. */
 static void
 close_all(struct master *master)
@@ -148,25 +258,49 @@ close_all(struct master *master)
     admission_close(&master->heritage.admission);
     listener_close(&master->listener);
     volume_close(&master->volume);
+    handover_free(&master->handover);
+}
+
+/* Takes up what came, or begins with nothing. */
+static void
+receive(struct master *master, struct handover *handover)
+{
+    master->taking_over = handover != NULL;
+    master->handover = handover != NULL ? handover : calloc(1, sizeof(*handover));
+    if (master->handover == NULL)
+        die(EX_OSERR, "out of memory");
+    if (!master->taking_over)
+        return;
+    int result = handover_keep_descriptors(handover, false);
+    if (result != 0)
+        die(EX_SOFTWARE, "the descriptors that were handed over are not there: %s",
+            strerrordesc_np(-result));
+    (void)close(handover->descriptors.settings); /* they have been read */
 }
 
 int
-master_run(const struct settings *settings)
+master_run(const struct settings *settings, struct handover *handover, char *const argv[])
 {
     static struct master master;
     struct complaint complaint;
     log_configure(settings->log_level, settings->log_format);
     log_identify("master", LOG_NO_SLOT);
+    (void)prctl(PR_SET_NAME, "mygrpcadapter"); /* executed in place, it would be named "exe" */
     supervisor_block_signals();
     raise_descriptor_limit();
+    receive(&master, handover);
     if (open_all(&master, settings, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);
-    log_write(LOG_LEVEL_INFO, "starting",
+    int result = prepare_handover(&master, settings);
+    if (result != 0)
+        die(EX_OSERR, "cannot start: %s", strerrordesc_np(-result));
+    log_write(LOG_LEVEL_INFO, master.taking_over ? "taking over" : "starting",
               LOG_FIELDS(log_string("version", MYGRPCADAPTER_VERSION),
                          log_u64("workers", master.heritage.worker_count),
                          log_string("output_root", settings->output_root),
                          log_string("segments_directory", settings->segments_directory)));
-    int exit_code = supervisor_run(&master.heritage, master.next_incarnation, &master.listener);
+    int exit_code = supervisor_run(&master.heritage, master.handover, master.taking_over, argv,
+                                   &master.listener);
     close_all(&master);
     return exit_code;
 }

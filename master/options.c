@@ -40,7 +40,9 @@ options_help(void)
            "  -V, --version        print the version, exit\n"
            "  -h, --help           print this, exit\n"
            "\n"
-           "Signals: TERM, INT: drain and exit; QUIT: exit at once.\n"
+           "Signals: TERM, INT: drain and exit; QUIT: exit at once; HUP: read the configuration "
+           "again;\n"
+           "USR2: go on with the program file that is there now.\n"
            "Exit codes: 0 done, 64 command line, 69 address in use, 70 no worker can serve,\n"
            "73 output.root unusable, 75 volume in use or not all merged, 77 not permitted, 78 "
            "configuration.\n";

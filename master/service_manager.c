@@ -6,6 +6,7 @@
 #include "master/service_manager.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -58,6 +60,17 @@ service_manager_tell_ready(void)
 {
     char state[64];
     (void)snprintf(state, sizeof(state), "READY=1\nMAINPID=%ld", (long)getpid());
+    tell(state);
+}
+
+void
+service_manager_tell_reloading(void)
+{
+    char state[64];
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
     tell(state);
 }
 

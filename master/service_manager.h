@@ -18,6 +18,7 @@ int service_manager_socket(int *fd_r, struct complaint *complaint);
 
 /* What the adapter is doing now. */
 void service_manager_tell_ready(void);
+void service_manager_tell_reloading(void);
 void service_manager_tell_stopping(void);
 
 /* One line for people, as `systemctl status` shows it. */

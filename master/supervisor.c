@@ -21,7 +21,9 @@
 #include "common/settings.h"
 #include "master/awake_clock.h"
 #include "master/crew.h"
+#include "master/handover.h"
 #include "master/listener.h"
+#include "master/reload.h"
 #include "master/service_manager.h"
 
 /* Heartbeats are looked at so often, at least; the scoreboard wakes nobody. */
@@ -46,13 +48,17 @@ struct supervisor {
     sd_event_source *timer;
     struct awake_clock clock;
     enum phase phase;
+    bool taking_over; /* elders serve until the crew does */
     bool announced;
+    bool said_stuck;
+    uint64_t began_ms;
+    struct reload *reload;
     int exit_code;
     uint32_t collector_drains;
     uint64_t collector_kill_at_ms;
 };
 
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD, SIGHUP, SIGUSR1};
+static const int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2};
 #define HANDLED_COUNT (sizeof(handled_signals) / sizeof(handled_signals[0]))
 
 void
@@ -74,6 +80,14 @@ now_of(struct supervisor *supervisor)
     return awake_clock_now(&supervisor->clock, clock_monotonic_ms());
 }
 
+/* From the order to drain to SIGKILL. */
+static uint64_t
+worker_patience_ms(const struct supervisor *supervisor)
+{
+    return (uint64_t)supervisor->common->settings->workers_drain_timeout_ms +
+           WORKER_DRAIN_MARGIN_MS;
+}
+
 /* ---- ending */
 
 static void
@@ -81,8 +95,7 @@ drain(struct supervisor *supervisor, int exit_code, const char *why)
 {
     if (supervisor->phase != PHASE_SERVING)
         return;
-    uint64_t limit_ms =
-        (uint64_t)supervisor->common->settings->workers_drain_timeout_ms + WORKER_DRAIN_MARGIN_MS;
+    uint64_t limit_ms = worker_patience_ms(supervisor);
     log_write(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "draining",
               LOG_FIELDS(log_string("why", why)));
     supervisor->phase = PHASE_DRAINING_WORKERS;
@@ -90,7 +103,8 @@ drain(struct supervisor *supervisor, int exit_code, const char *why)
     service_manager_tell_stopping();
     service_manager_tell_status("draining: %s", why);
     listener_close(supervisor->listener);
-    crew_drain_workers(supervisor->crew, now_of(supervisor) + limit_ms);
+    uint64_t now_ms = now_of(supervisor);
+    crew_drain_workers(supervisor->crew, now_ms, now_ms + limit_ms);
 }
 
 static void
@@ -175,19 +189,73 @@ judge_collector(struct supervisor *supervisor, uint64_t now_ms)
 /* ---- serving */
 
 static void
-announce(struct supervisor *supervisor)
+print_address(const char *name)
 {
     char line[128];
-    const char *name = listener_name(*supervisor->listener);
     int length = snprintf(line, sizeof(line), "listening on \"%s\"\n", name);
     if (write(STDOUT_FILENO, line, (size_t)length) != length)
         log_write(LOG_LEVEL_WARNING, "cannot write to standard output",
                   LOG_FIELDS(log_error(errno)));
-    log_write(LOG_LEVEL_INFO, "listening", LOG_FIELDS(log_string("address", name)));
+}
+
+/* Every worker serves: those of the program before are not needed any more. */
+static void
+announce(struct supervisor *supervisor, uint64_t now_ms)
+{
+    const char *name = listener_name(*supervisor->listener);
+    if (!supervisor->taking_over)
+        print_address(name);
+    log_write(LOG_LEVEL_INFO, supervisor->taking_over ? "taken over" : "listening",
+              LOG_FIELDS(log_string("address", name), log_string("version", MYGRPCADAPTER_VERSION),
+                         log_u64("workers", supervisor->common->worker_count)));
+    crew_drain_elders(supervisor->crew, now_ms);
     service_manager_tell_ready();
     service_manager_tell_status("listening on %s, %u workers", name,
                                 supervisor->common->worker_count);
     supervisor->announced = true;
+}
+
+/* No worker can serve. Those of the program before go on, while there are some. */
+static void
+despair(struct supervisor *supervisor)
+{
+    if (!crew_has_serving_elders(supervisor->crew)) {
+        drain(supervisor, EX_SOFTWARE, "no worker can serve");
+    } else if (!supervisor->said_stuck) {
+        supervisor->said_stuck = true;
+        log_write(LOG_LEVEL_ERROR,
+                  "no worker of the new program can serve; those of the one before go on, and HUP "
+                  "or USR2 tries again",
+                  NULL);
+        service_manager_tell_ready();
+        service_manager_tell_status("no new worker can serve; the earlier ones go on");
+    }
+}
+
+/* Whether all serve who will: a slot whose process comes and goes does not hold up a takeover for
+ * ever. */
+static bool
+crew_is_settled(const struct supervisor *supervisor, uint64_t now_ms)
+{
+    const struct settings *settings = supervisor->common->settings;
+    if (crew_serves(supervisor->crew))
+        return true;
+    return supervisor->taking_over && crew_is_ready(supervisor->crew) &&
+           now_ms - supervisor->began_ms >= (uint64_t)settings->workers_start_timeout_ms;
+}
+
+static void
+serve(struct supervisor *supervisor, uint64_t now_ms)
+{
+    bool failed = crew_has_failed(supervisor->crew);
+    if (failed)
+        despair(supervisor);
+    else if (!supervisor->announced && crew_is_settled(supervisor, now_ms))
+        announce(supervisor, now_ms);
+    /* One after the other: first those of the program before have been told to drain. */
+    if (supervisor->phase == PHASE_SERVING &&
+        (failed || !crew_has_serving_elders(supervisor->crew)))
+        reload_advance(supervisor->reload);
 }
 
 static void
@@ -195,10 +263,7 @@ advance(struct supervisor *supervisor, uint64_t now_ms)
 {
     switch (supervisor->phase) {
     case PHASE_SERVING:
-        if (crew_has_failed(supervisor->crew))
-            drain(supervisor, EX_SOFTWARE, "no worker can serve");
-        else if (!supervisor->announced && crew_serves(supervisor->crew))
-            announce(supervisor);
+        serve(supervisor, now_ms);
         break;
     case PHASE_DRAINING_WORKERS:
         if (!crew_has_workers(supervisor->crew))
@@ -275,6 +340,10 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *co
         stop(supervisor);
     else if (info->ssi_signo == SIGTERM || info->ssi_signo == SIGINT)
         drain(supervisor, 0, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    else if (info->ssi_signo == SIGHUP)
+        reload_want(supervisor->reload, RELOAD_SETTINGS);
+    else if (info->ssi_signo == SIGUSR2)
+        reload_want(supervisor->reload, RELOAD_PROGRAM);
     else /* a habit from other daemons shall not end this one */
         log_write(LOG_LEVEL_WARNING, "a signal without a meaning here is ignored",
                   LOG_FIELDS(log_string("signal", sigabbrev_np((int)info->ssi_signo))));
@@ -299,29 +368,48 @@ add_sources(struct supervisor *supervisor)
 }
 
 static int
-run_loop(struct supervisor *supervisor, uint64_t next_incarnation)
+complete_handover(void *context, struct handover *handover)
 {
+    struct supervisor *supervisor = context;
+    return crew_export(supervisor->crew, handover, worker_patience_ms(supervisor),
+                       now_of(supervisor));
+}
+
+static int
+run_loop(struct supervisor *supervisor, struct handover *handover, char *const argv[])
+{
+    const struct settings *settings = supervisor->common->settings;
+    supervisor->began_ms = now_of(supervisor);
     int result = sd_event_new(&supervisor->loop);
     if (result >= 0)
-        result =
-            crew_open(&supervisor->crew, supervisor->common, next_incarnation, supervisor->loop);
+        result = crew_open(&supervisor->crew, supervisor->common, handover, supervisor->loop,
+                           supervisor->began_ms);
+    if (result >= 0)
+        result = reload_open(&supervisor->reload, supervisor->loop, handover, argv,
+                             (uint64_t)settings->workers_start_timeout_ms, complete_handover,
+                             supervisor);
     if (result >= 0)
         result = add_sources(supervisor);
     if (result < 0)
         return result;
     service_manager_watch(supervisor->loop);
+    /* Who died while programs changed has sent its signal to the one before. */
+    crew_reap(supervisor->crew, supervisor->began_ms);
     return sd_event_loop(supervisor->loop);
 }
 
 int
-supervisor_run(const struct heritage *common, uint64_t next_incarnation, struct listener **listener)
+supervisor_run(const struct heritage *common, struct handover *handover, bool taking_over,
+               char *const argv[], struct listener **listener)
 {
-    struct supervisor supervisor = {.common = common, .listener = listener};
-    int result = run_loop(&supervisor, next_incarnation);
+    struct supervisor supervisor = {
+        .common = common, .listener = listener, .taking_over = taking_over};
+    int result = run_loop(&supervisor, handover, argv);
     if (result < 0)
         log_write(LOG_LEVEL_ERROR, "the event loop failed", LOG_FIELDS(log_error(result)));
     /* Children that the loop's own failure left behind end with the master: their life_fd tells
      * them. */
+    reload_close(&supervisor.reload);
     crew_close(&supervisor.crew);
     supervisor.timer = sd_event_source_unref(supervisor.timer);
     supervisor.loop = sd_event_unref(supervisor.loop);

@@ -193,6 +193,18 @@ volume_open(struct volume *out, const struct settings *settings, struct complain
     return result;
 }
 
+int
+volume_adopt(struct volume *out, const struct settings *settings, const struct volume *opened,
+             struct complaint *complaint)
+{
+    *out = *opened;
+    int result =
+        settings->segments_durability == DURABILITY_MACHINE ? sync_name(out->segments_fd) : 0;
+    return result == 0 ? 0
+                       : complain_path(complaint, "segments.directory",
+                                       settings->segments_directory, -result);
+}
+
 void
 volume_close(struct volume *volume)
 {

@@ -24,6 +24,11 @@ struct volume {
  * directories are the same). */
 int volume_open(struct volume *out, const struct settings *settings, struct complaint *complaint);
 
+/* Takes over the descriptors of a volume that an earlier program in this process opened and locked. On
+ * success returns 0 and *out owns them until volume_close(); else as volume_open(). */
+int volume_adopt(struct volume *out, const struct settings *settings, const struct volume *opened,
+                 struct complaint *complaint);
+
 /* Gives up the lock and closes; safe to call twice. */
 void volume_close(struct volume *volume);
 

@@ -31,6 +31,13 @@
 #define LOOP_FRESH_MS 1000 /* the main loop is stuck if it has not turned for so long */
 #define REFUSED_MS 1000 /* without a descriptor to spare, so long it leaves connections to others */
 #define ORPHAN_DRAIN_MS 1000 /* without a master, so long at most for calls under way */
+
+/* When others take their place, workers send GOAWAY only when none of them takes connections any more
+ * (so long at most), and a while longer: a client whose new connection gets a GOAWAY before it is
+ * through with its handshake takes the server for broken, and fails calls. */
+#define SIBLINGS_MS_MAX 1000
+#define HANDSHAKE_MS 500
+#define DRAIN_TICK_MS 10
 #define EVENTS_MAX 64
 
 struct acceptor {
@@ -42,6 +49,11 @@ struct acceptor {
     int epoll_fd;
     bool listening; /* the listening socket is in the epoll set */
     bool draining;
+    bool retiring; /* draining, and others serve */
+    bool goaway_sent;
+    uint64_t drain_began_ms;
+    uint64_t drain_deadline_ms;
+    uint64_t alone_ms; /* since when no sibling takes connections; 0 = some do */
     uint64_t heartbeat_seen;
     uint64_t heartbeat_ms; /* when the main loop was seen to have turned */
     uint64_t
@@ -196,11 +208,35 @@ accept_connection(struct acceptor *acceptor)
     (void)take_turn(acceptor);
 }
 
-/* In a drain the server is needed while there are connections, no longer. */
-static void
-finish_if_drained(struct acceptor *acceptor)
+static bool
+may_send_goaway(struct acceptor *acceptor, uint64_t now_ms)
 {
-    if (acceptor->draining && atomic_load(&own_slot(acceptor)->connections) == 0)
+    const struct heritage *heritage = acceptor->heritage;
+    if (!acceptor->retiring)
+        return true;
+    bool alone =
+        scoreboard_turn(heritage->scoreboard, heritage->worker_count, now_ms) == UINT32_MAX ||
+        now_ms >= acceptor->drain_began_ms + SIBLINGS_MS_MAX;
+    if (!alone)
+        acceptor->alone_ms = 0;
+    else if (acceptor->alone_ms == 0)
+        acceptor->alone_ms = now_ms;
+    return now_ms >= acceptor->drain_deadline_ms ||
+           (alone && now_ms >= acceptor->alone_ms + HANDSHAKE_MS);
+}
+
+/* GOAWAY when the time has come; and the server is needed while there are connections, no longer. */
+static void
+go_on_draining(struct acceptor *acceptor)
+{
+    if (!acceptor->draining)
+        return;
+    bool empty = atomic_load(&own_slot(acceptor)->connections) == 0;
+    if (!acceptor->goaway_sent && (empty || may_send_goaway(acceptor, clock_monotonic_ms()))) {
+        acceptor->goaway_sent = true;
+        server_drain(acceptor->server, acceptor->drain_deadline_ms);
+    }
+    if (empty)
         server_finish(acceptor->server);
 }
 
@@ -218,12 +254,13 @@ end_connection(struct acceptor *acceptor, int watch_fd)
     atomic_fetch_sub(&own_slot(acceptor)->connections, 1);
     log_peer(&peer, "connection ended");
     (void)take_turn(acceptor);
-    finish_if_drained(acceptor);
+    go_on_draining(acceptor);
 }
 
 static void
-begin_drain(struct acceptor *acceptor, bool orphan)
+begin_drain(struct acceptor *acceptor, bool orphan, bool retire)
 {
+    acceptor->retiring = retire; /* a later order may be more urgent */
     if (acceptor->draining)
         return;
     acceptor->draining = true;
@@ -233,9 +270,12 @@ begin_drain(struct acceptor *acceptor, bool orphan)
         orphan ? ORPHAN_DRAIN_MS : (uint64_t)acceptor->heritage->settings->workers_drain_timeout_ms;
     log_write(LOG_LEVEL_INFO, "draining",
               LOG_FIELDS(log_u64("connections", atomic_load(&own_slot(acceptor)->connections)),
-                         log_string("because", orphan ? "the master is gone" : "told to")));
-    server_drain(acceptor->server, clock_monotonic_ms() + patience_ms);
-    finish_if_drained(acceptor);
+                         log_string("because", orphan   ? "the master is gone"
+                                               : retire ? "others take its place"
+                                                        : "told to")));
+    acceptor->drain_began_ms = clock_monotonic_ms();
+    acceptor->drain_deadline_ms = acceptor->drain_began_ms + patience_ms;
+    go_on_draining(acceptor);
 }
 
 static void
@@ -250,11 +290,12 @@ handle_event(struct acceptor *acceptor, int fd)
         (void)got;
         (void)take_turn(acceptor);
     } else if (fd == acceptor->signal_fd) {
-        if (child_should_drain(fd))
-            begin_drain(acceptor, child_is_orphan(heritage));
+        enum child_order order = child_order(fd);
+        if (order != CHILD_ORDER_NONE)
+            begin_drain(acceptor, child_is_orphan(heritage), order == CHILD_ORDER_RETIRE);
     } else if (fd == heritage->life_fd) {
         (void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        begin_drain(acceptor, true);
+        begin_drain(acceptor, true, false);
     } else if (fd != heritage->listener_fd) {
         end_connection(acceptor, fd);
     }
@@ -266,7 +307,9 @@ acceptor_thread(void *context)
     struct acceptor *acceptor = context;
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
-        int count = epoll_wait(acceptor->epoll_fd, events, EVENTS_MAX, TICK_MS);
+        bool waits = acceptor->draining && !acceptor->goaway_sent;
+        int count =
+            epoll_wait(acceptor->epoll_fd, events, EVENTS_MAX, waits ? DRAIN_TICK_MS : TICK_MS);
         for (int i = 0; i < count; i++) {
             if (events[i].data.fd == acceptor->stop_fd)
                 return NULL;
@@ -274,6 +317,7 @@ acceptor_thread(void *context)
         }
         if (!acceptor->draining)
             (void)take_turn(acceptor);
+        go_on_draining(acceptor);
     }
 }
 

@@ -50,16 +50,19 @@ def run_program(*arguments, seconds=START_SECONDS):
 class Adapter:
     """One adapter in `home`, which holds its logs and, unless `root` is elsewhere, its volume.
 
-    `settings` override those below. It can be started again after its end, on the same volume and port.
+    `settings` override those below; what stands in `configuration`, a file, overrides neither. It can be started again
+    after its end, on the same volume and port.
     """
 
-    def __init__(self, home, settings=None, root=None, environment=None, wrapper=()):
+    def __init__(self, home, settings=None, root=None, environment=None, wrapper=(), program=PROGRAM):
         self.home = Path(home)
         self.root = Path(root) if root else self.home / "volume"
         self.seen_root = self.root  # where the test sees it
         self.settings = {"workers.count": 2, "output.root": self.root, **(settings or {})}
         self.environment = environment or {}
         self.wrapper = wrapper
+        self.program = program
+        self.configuration = self.home / "adapter.cfg"
         self.mark = uuid.uuid4().hex
         self.runs = 0
         self.port = 0
@@ -71,11 +74,10 @@ class Adapter:
 
     def arguments(self, *extra):
         """The command line, without the program."""
-        empty = self.home / "empty.cfg"
-        empty.touch()
+        self.configuration.touch()
         settings = {"listen.port": self.port, **self.settings}
         flags = [part for key, value in settings.items() for part in ("-s", f"{key}={value}")]
-        return ["-c", str(empty), *flags, *map(str, extra)]
+        return ["-c", str(self.configuration), *flags, *map(str, extra)]
 
     def spawn(self, *extra, stdout=None):
         """Starts the program, with a file of its own for standard output unless one is given, and does not wait."""
@@ -83,7 +85,7 @@ class Adapter:
             self.root.mkdir(exist_ok=True)
         self.runs += 1
         self.ended_by_test = False
-        command = [*self.wrapper, str(PROGRAM), *self.arguments(*extra)]
+        command = [*self.wrapper, str(self.program), *self.arguments(*extra)]
         with open(self.stdout_path(), "ab") as out, open(self.log_path(), "ab") as err:
             self.master = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout, stderr=err,

@@ -10,37 +10,11 @@ import pytest
 
 from adapter import PROGRAM, make_environment
 from metrics import Metric
+from service import NotifySocket
 from waiting import until
 
 ACTIVATE = shutil.which("systemd-socket-activate")
 needs_activate = pytest.mark.skipif(ACTIVATE is None, reason="systemd-socket-activate (package systemd) is not here")
-
-
-class NotifySocket:
-    """What a service manager listens on: keeps each message as a dict."""
-
-    def __init__(self, home):
-        self.path = str(home / "notify")
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self.socket.bind(self.path)
-        self.messages = []
-
-    def read(self):
-        """All messages so far."""
-        while True:
-            try:
-                text = self.socket.recv(65536).decode()
-            except BlockingIOError:
-                return self.messages
-            self.messages.append(dict(line.split("=", 1) for line in text.splitlines()))
-
-    def find(self, key):
-        """The values of one key, in the order they came."""
-        return [message[key] for message in self.read() if key in message]
-
-    def wait(self, key, value, count=1):
-        """Waits until a key has had that value so often."""
-        until(lambda: self.find(key).count(value) >= count, lambda: f"{key}={value}; told: {self.messages}")
 
 
 @pytest.fixture
@@ -87,6 +61,16 @@ def test_passed_socket(stage):
     client = stage.client(adapter)
     metric = client.send(Metric("a.txt", "a"))
     adapter.wait_output("a.txt", metric.text())
+
+
+@needs_activate
+def test_passed_socket_survives_a_reload(stage):
+    """The socket that was passed is the one that the next program serves."""
+    port = free_port()
+    adapter = activated(stage, port)
+    adapter.tell(signal.SIGHUP)
+    adapter.wait_log("taken over", address=f"127.0.0.1:{port}")
+    stage.client(adapter).send(Metric("a.txt", "a"))
 
 
 @needs_activate
