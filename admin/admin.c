@@ -181,7 +181,7 @@ serve(struct admin *admin)
     for (;;) {
         atomic_fetch_add_explicit(heartbeat, 1, memory_order_relaxed);
         (void)poll(watched, sizeof(watched) / sizeof(watched[0]), wait_ms(admin));
-        if (watched[2].revents != 0 || child_order(admin->signal_fd) != CHILD_ORDER_NONE)
+        if (watched[2].revents != 0 || child_order(admin->signal_fd) >= CHILD_ORDER_RETIRE)
             return;
         (void)MHD_run(admin->daemon);
     }

@@ -55,11 +55,17 @@ beat(const struct collector *collector)
                               memory_order_relaxed);
 }
 
-/* Begins the drain when told to, or when the master is gone. */
+/* Lets go of outputs when told to; begins the drain when told to, or when the master is gone. */
 static void
 look_for_orders(struct collector *collector)
 {
-    bool told = child_order(collector->signal_fd) != CHILD_ORDER_NONE;
+    enum child_order order = child_order(collector->signal_fd);
+    bool told = order >= CHILD_ORDER_RETIRE;
+    if (order == CHILD_ORDER_REOPEN && collector->merge != NULL) {
+        merge_reopen(collector->merge);
+        log_write(LOG_LEVEL_INFO, "let go of the outputs; each is opened anew when it is written",
+                  NULL);
+    }
     bool orphan = child_is_orphan(collector->heritage);
     if (collector->draining || !(told || orphan))
         return;

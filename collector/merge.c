@@ -408,6 +408,13 @@ merge_retry_in_ms(const struct merge *merge, uint64_t now_ms)
 }
 
 void
+merge_reopen(struct merge *merge)
+{
+    for (size_t i = 0; i < merge->output_count; i++)
+        output_rest(merge->outputs[i]);
+}
+
+void
 merge_rest(struct merge *merge)
 {
     size_t kept = 0;

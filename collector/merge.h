@@ -34,6 +34,9 @@ uint64_t merge_retry_in_ms(const struct merge *merge, uint64_t now_ms);
 /* Lets go of what an idle collector does not need. */
 void merge_rest(struct merge *merge);
 
+/* Lets go of the outputs' descriptors: each is opened anew for its next batch. */
+void merge_reopen(struct merge *merge);
+
 /* True if every segment has been merged and removed, as far as the last pass saw. */
 bool merge_is_empty(const struct merge *merge);
 

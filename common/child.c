@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -65,11 +66,11 @@ child_begin(const struct heritage *heritage, const char *name, const char *role,
     (void)sigaddset(&handled, SIGTERM);
     (void)sigaddset(&handled, SIGINT);
     (void)sigaddset(&handled, SIGQUIT);
+    (void)sigaddset(&handled, SIGUSR1);
     if (sigprocmask(SIG_SETMASK, &handled, NULL) != 0)
         return -errno;
     (void)signal(SIGPIPE, SIG_IGN); /* a closed peer is a return code */
     (void)signal(SIGHUP, SIG_IGN);  /* these are for the master, whoever else they are sent to */
-    (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);
     int fd = signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
@@ -94,6 +95,19 @@ child_is_orphan(const struct heritage *heritage)
     return getppid() != heritage->master_pid;
 }
 
+static enum child_order
+order_of(uint32_t signal_number)
+{
+    switch (signal_number) {
+    case SIGUSR1:
+        return CHILD_ORDER_REOPEN;
+    case SIGINT:
+        return CHILD_ORDER_RETIRE;
+    default:
+        return CHILD_ORDER_DRAIN;
+    }
+}
+
 enum child_order
 child_order(int signal_fd)
 {
@@ -104,7 +118,8 @@ child_order(int signal_fd)
             log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
             _exit(0);
         }
-        order = info.ssi_signo == SIGINT ? CHILD_ORDER_RETIRE : CHILD_ORDER_DRAIN;
+        if (order_of(info.ssi_signo) > order)
+            order = order_of(info.ssi_signo);
     }
     return order;
 }

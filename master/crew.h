@@ -82,6 +82,9 @@ void crew_drain_workers(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms)
 void crew_drain_collector(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms);
 enum crew_end crew_collector_end(const struct crew *crew);
 
+/* Tells the collector to let go of its outputs (SIGUSR1). */
+void crew_reopen_outputs(const struct crew *crew);
+
 /* Tells everybody to end at once (SIGQUIT); who is still there at `kill_at_ms` is killed. Nobody is
  * respawned. */
 void crew_stop(struct crew *crew, uint64_t kill_at_ms);

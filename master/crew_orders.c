@@ -104,6 +104,14 @@ crew_collector_end(const struct crew *crew)
 }
 
 void
+crew_reopen_outputs(const struct crew *crew)
+{
+    pid_t collector = crew->members[crew->common->worker_count].slot.pid;
+    if (collector != 0) /* else the next one begins with none open */
+        (void)kill(collector, SIGUSR1);
+}
+
+void
 crew_stop(struct crew *crew, uint64_t kill_at_ms)
 {
     elders_stop(crew->elders, kill_at_ms);

@@ -42,7 +42,7 @@ options_help(void)
            "\n"
            "Signals: TERM, INT: drain and exit; QUIT: exit at once; HUP: read the configuration "
            "again;\n"
-           "USR2: go on with the program file that is there now.\n"
+           "USR1: reopen outputs; USR2: go on with the program file that is there now.\n"
            "Exit codes: 0 done, 64 command line, 69 address in use, 70 no worker can serve,\n"
            "73 output.root unusable, 75 volume in use or not all merged, 77 not permitted, 78 "
            "configuration.\n";

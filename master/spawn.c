@@ -30,6 +30,7 @@ reset_signals(void)
     (void)sigaddset(&blocked, SIGTERM);
     (void)sigaddset(&blocked, SIGINT);
     (void)sigaddset(&blocked, SIGQUIT);
+    (void)sigaddset(&blocked, SIGUSR1);
     (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 

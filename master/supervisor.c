@@ -344,9 +344,8 @@ on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *co
         reload_want(supervisor->reload, RELOAD_SETTINGS);
     else if (info->ssi_signo == SIGUSR2)
         reload_want(supervisor->reload, RELOAD_PROGRAM);
-    else /* a habit from other daemons shall not end this one */
-        log_write(LOG_LEVEL_WARNING, "a signal without a meaning here is ignored",
-                  LOG_FIELDS(log_string("signal", sigabbrev_np((int)info->ssi_signo))));
+    else if (info->ssi_signo == SIGUSR1)
+        crew_reopen_outputs(supervisor->crew);
     return 0;
 }
 

@@ -260,9 +260,9 @@ end_connection(struct acceptor *acceptor, int watch_fd)
 static void
 begin_drain(struct acceptor *acceptor, bool orphan, bool retire)
 {
-    acceptor->retiring = retire; /* a later order may be more urgent */
+    acceptor->retiring = retire && (acceptor->retiring || !acceptor->draining);
     if (acceptor->draining)
-        return;
+        return; /* the order may have been more urgent than the first, never less */
     acceptor->draining = true;
     (void)take_turn(acceptor); /* no longer willing; the listening socket leaves the set */
     (void)close(acceptor->heritage->listener_fd);
@@ -291,7 +291,7 @@ handle_event(struct acceptor *acceptor, int fd)
         (void)take_turn(acceptor);
     } else if (fd == acceptor->signal_fd) {
         enum child_order order = child_order(fd);
-        if (order != CHILD_ORDER_NONE)
+        if (order >= CHILD_ORDER_RETIRE)
             begin_drain(acceptor, child_is_orphan(heritage), order == CHILD_ORDER_RETIRE);
     } else if (fd == heritage->life_fd) {
         (void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, fd, NULL);

@@ -1,6 +1,8 @@
 """Output files that others rename, remove, replace or cut short: noticed, and never answered with a hole."""
 
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +93,22 @@ def test_link_out_put_in_its_place(stage):
         adapter.wait_output("a.txt", metric.text())
     assert outside.read_text() == "untouched\n"
     adapter.drain()
+
+
+def test_usr1_lets_go_of_outputs(stage):
+    """After a rename and USR1 the collector holds the old file no longer, and the next record begins a new one. A worker
+    that the signal reaches as well does not mind."""
+    adapter = stage.start()
+    client = stage.client(adapter)
+    first = client.send(Metric("a.txt", "first"))
+    adapter.wait_output("a.txt", first.text())
+    (adapter.root / "a.txt").rename(adapter.root / "a.txt.old")
+    adapter.tell(signal.SIGUSR1)
+    for pid in adapter.workers().values():
+        os.kill(pid, signal.SIGUSR1)
+    adapter.wait_log("let go of the outputs; each is opened anew when it is written")
+    held = [os.readlink(entry) for entry in Path(f"/proc/{adapter.collector()}/fd").iterdir() if entry.is_symlink()]
+    assert not [path for path in held if "a.txt" in path]
+    second = client.send(Metric("a.txt", "second"))
+    adapter.wait_output("a.txt", second.text())
+    assert (adapter.root / "a.txt.old").read_bytes() == first.text()
