@@ -2,7 +2,8 @@
  * Runs in the collector.
  *
  * Others may do to the file what they like while nobody looks: before each batch the path is resolved
- * again, and where it leads to another file (or to none), that is opened (or created). The file is open
+ * again, and where it leads to another file (or to none), that is opened (or created). Rotation is
+ * the same, by ourselves. The file is open
  * for appending, so a file cut short by somebody grows on from its end and never gets a hole.
  *
  * Crash contract: between prepare() and the ledger's next record the file may hold any part of the
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/rotation.h"
 #include "common/clock.h"
 #include "common/crash_point.h"
 #include "common/disk.h"
@@ -37,9 +39,11 @@ struct destination {
     int fd;
     uint64_t device;
     uint64_t inode;
-    uint64_t size; /* of the file, as we left it */
-    bool named;    /* its name is known to be on the disk */
+    uint64_t size;     /* of the file, as we left it */
+    int64_t written_s; /* when it was last written */
+    bool named;        /* its name is known to be on the disk */
     struct log_brake brake;
+    struct log_brake rotation_brake;
 };
 
 static void
@@ -183,11 +187,13 @@ look_at_size(struct destination *destination)
                              log_u64("bytes", (uint64_t)status.st_size),
                              log_u64("expected_bytes", destination->size)));
     destination->size = (uint64_t)status.st_size;
+    destination->written_s = status.st_mtim.tv_sec;
     return 0;
 }
 
+/* Opens the file that the path leads to now, unless it is open. */
 static int
-file_prepare(struct destination *destination, struct ledger_mark *mark_r)
+open_current(struct destination *destination)
 {
     int result = destination->fd < 0 ? 0 : leave_if_replaced(destination);
     if (result == 0 && destination->fd < 0) {
@@ -195,8 +201,42 @@ file_prepare(struct destination *destination, struct ledger_mark *mark_r)
         crash_point("file.opened");
         result = fd < 0 ? fd : adopt(destination, fd);
     }
-    if (result == 0)
-        result = look_at_size(destination);
+    return result == 0 ? look_at_size(destination) : result;
+}
+
+/* Gives the file another name if it is large or old enough. True if it has: the next one is to be opened.
+ * A file that cannot be rotated is written on. */
+static bool
+rotate_if_due(struct destination *destination)
+{
+    const struct settings *settings = destination->heritage->settings;
+    uint64_t suppressed;
+    int64_t now_s = (int64_t)(clock_realtime_ns() / 1000000000);
+    if (destination->aside ||
+        !rotation_is_due(settings, destination->size, destination->written_s, now_s))
+        return false;
+    int result = rotation_perform(destination->heritage, destination->name, destination->device,
+                                  destination->inode);
+    if (result == 0) {
+        log_write(LOG_LEVEL_INFO, "an output file was rotated",
+                  LOG_FIELDS(log_string("output", destination->name),
+                             log_u64("bytes", destination->size)));
+        file_rest(destination);
+        return true;
+    }
+    if (log_allowed(&destination->rotation_brake, clock_monotonic_ms(), 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "an output file cannot be rotated; it is written on",
+                  LOG_FIELDS(log_string("output", destination->name), log_error(result),
+                             log_u64("suppressed", suppressed)));
+    return false;
+}
+
+static int
+file_prepare(struct destination *destination, struct ledger_mark *mark_r)
+{
+    int result = open_current(destination);
+    if (result == 0 && rotate_if_due(destination))
+        result = open_current(destination);
     mark_r->device = destination->device;
     mark_r->inode = destination->inode;
     mark_r->offset = destination->size;

@@ -39,6 +39,9 @@ struct settings {
     char *output_root;
     int64_t output_mode; /* permission bits of a new output file */
     int64_t output_max_files;
+    int64_t output_rotate_bytes;   /* 0 = not by size */
+    int64_t output_rotate_seconds; /* 0 = not by age */
+    int64_t output_rotate_keep;    /* files beside the one that is written */
 
     char *admin_address; /* the path of a socket, or a numeric ADDRESS:PORT; empty = none */
 

@@ -15,6 +15,7 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 #define HOUR_MS INT64_C(3600000)
+#define DAY_S INT64_C(86400)
 
 /* In the order of enum durability, enum log_level and enum log_format. */
 static const char *const durability_names[] = {"process", "machine", NULL};
@@ -97,6 +98,12 @@ const struct config_rule config_rules[CONFIG_RULE_COUNT] = {
     MODE("output.mode", output_mode, "0640", "permission bits of a new output file, octal"),
     NUMBER("output.max_files", output_max_files, 1024, 1, 65536,
            "different output files accepted between two starts or reloads"),
+    NUMBER("output.rotate_bytes", output_rotate_bytes, 0, 0, 1024 * GIB,
+           "bytes at which an output file is rotated; 0 = never"),
+    NUMBER("output.rotate_seconds", output_rotate_seconds, 0, 0, 366 * DAY_S,
+           "length of the periods, from midnight UTC, of which each has its own file; 0 = none"),
+    NUMBER("output.rotate_keep", output_rotate_keep, 10, 1, 1000,
+           "rotated files that are kept of each output"),
 
     TEXT("admin.address", admin_address, "", admin_socket_refusal,
          "metrics over HTTP at ADDRESS:PORT or the path of a socket; empty = nowhere"),

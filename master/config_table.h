@@ -31,7 +31,7 @@ struct config_rule {
     const char *about; /* unit and meaning */
 };
 
-#define CONFIG_RULE_COUNT 21
+#define CONFIG_RULE_COUNT 24
 
 extern const struct config_rule config_rules[CONFIG_RULE_COUNT];
 

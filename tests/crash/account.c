@@ -120,20 +120,32 @@ account_acknowledged(const struct account *account)
     return count;
 }
 
-/* Reads an output whole; an output that is not there is empty. */
+/* Reads one file whole; one that is not there is empty. */
+static size_t
+read_file(const char *path, char *to, size_t room)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    size_t size = fread(to, 1, room, file);
+    if (size == room)
+        abort();
+    (void)fclose(file);
+    return size;
+}
+
+/* Reads an output whole, its rotated files first, the oldest before the others. */
 static size_t
 read_output(const char *volume, uint32_t output, char *to)
 {
     char path[512];
+    size_t size = 0;
+    for (int number = ACCOUNT_ROTATED_MAX; number > 0; number--) {
+        (void)snprintf(path, sizeof(path), "%s/%s.%d", volume, account_outputs[output], number);
+        size += read_file(path, to + size, OUTPUT_BYTES_MAX - size);
+    }
     (void)snprintf(path, sizeof(path), "%s/%s", volume, account_outputs[output]);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    size_t size = fread(to, 1, OUTPUT_BYTES_MAX, file);
-    if (size == OUTPUT_BYTES_MAX)
-        abort();
-    (void)fclose(file);
-    return size;
+    return size + read_file(path, to + size, OUTPUT_BYTES_MAX - size);
 }
 
 void

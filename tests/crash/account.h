@@ -11,6 +11,9 @@
 #define ACCOUNT_OUTPUTS 3U
 #define ACCOUNT_TEXT_BYTES_MAX 640U
 
+/* Rotated files of an output that are looked for. */
+#define ACCOUNT_ROTATED_MAX 200
+
 /* The outputs that records go to, beneath the volume. */
 extern const char *const account_outputs[ACCOUNT_OUTPUTS];
 

@@ -55,6 +55,8 @@ prepare(struct stage *stage)
         stage->scenario->durable ? DURABILITY_MACHINE : DURABILITY_PROCESS;
     stage->settings.output_root = bytes_unconst(stage->scenario->volume);
     stage->settings.output_mode = 0640;
+    stage->settings.output_rotate_bytes = 1000;
+    stage->settings.output_rotate_keep = ACCOUNT_ROTATED_MAX;
     heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (volume_open(&volume, &stage->settings, &complaint) != 0)
         return false;

@@ -156,6 +156,11 @@ class Adapter:
         except FileNotFoundError:
             return b""
 
+    def rotated_output(self, name, keep=1000):
+        """What stands in an output file and its rotated ones, the oldest first."""
+        numbers = [number for number in range(keep, 0, -1) if (self.seen_root / f"{name}.{number}").exists()]
+        return b"".join(self.output(f"{name}.{number}") for number in numbers) + self.output(name)
+
     def workers(self):
         """The pids of the workers that are ready, by slot."""
         ready = {}

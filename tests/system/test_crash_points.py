@@ -19,7 +19,8 @@ from waiting import until
 
 FOLDERS = ("common", "segment", "collector", "worker")
 PLACE = re.compile(r'crash_point\("([a-z_.]+)"\)')
-SETTINGS = {"workers.count": 2, "segments.size_bytes": 64 << 10}
+SETTINGS = {"workers.count": 2, "segments.size_bytes": 64 << 10, "output.rotate_bytes": 20_000,
+            "output.rotate_keep": 1000}
 PATHS = ("a.txt", "b.txt", "deep/er/c.txt")
 GARBAGE = "00009-0000000001-0000000000.sealed"
 
@@ -101,7 +102,7 @@ class Tour:
         self.adapter.drain()
         sent = {ident: metric for sender in self.senders for ident, metric in sender.sent.items()}
         acknowledged = [ident for sender in self.senders for ident in sender.acknowledged]
-        found = [ident for path in PATHS for ident in idents(self.adapter.output(path), sent)]
+        found = [ident for path in PATHS for ident in idents(self.adapter.rotated_output(path), sent)]
         check_exactly_once(found, acknowledged, list(sent))
         assert len(acknowledged) > 60
         strangers = [path.name for path in self.adapter.quarantined()
