@@ -234,7 +234,10 @@ go_on_draining(struct acceptor *acceptor)
     bool empty = atomic_load(&own_slot(acceptor)->connections) == 0;
     if (!acceptor->goaway_sent && (empty || may_send_goaway(acceptor, clock_monotonic_ms()))) {
         acceptor->goaway_sent = true;
-        server_drain(acceptor->server, acceptor->drain_deadline_ms);
+        if (acceptor->retiring && !empty)
+            server_retire(acceptor->server, acceptor->drain_deadline_ms);
+        else
+            server_drain(acceptor->server, acceptor->drain_deadline_ms);
     }
     if (empty)
         server_finish(acceptor->server);

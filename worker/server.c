@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/invariant.h"
@@ -43,6 +44,10 @@
 
 /* The loop turns at least this often, for its heartbeat and the drain's deadline. */
 #define TURN_MS 100
+
+/* Nothing is answered so long before a GOAWAY that is not urgent, and after it. */
+#define QUIET_BEFORE_NS 5000000
+#define QUIET_AFTER_NS 50000000
 
 /* So long after the deadline of a drain, connections that will not end are left behind. */
 #define CANCEL_GRACE_MS 1000
@@ -194,6 +199,12 @@ server_drain(struct server *server, uint64_t deadline_ms)
 }
 
 void
+server_retire(struct server *server, uint64_t deadline_ms)
+{
+    atomic_store(&server->retire_deadline_ms, deadline_ms);
+}
+
+void
 server_finish(struct server *server)
 {
     if (!atomic_exchange(&server->finishing, true))
@@ -268,6 +279,23 @@ look_for_late_answers(struct server *server)
         if (server->now_ms >= answer->begun_ms + ANSWER_CUT_MS)
             (void)grpc_call_cancel(answer->call, NULL);
     }
+}
+
+/* gRPC's client fails the calls that it begins between having read a GOAWAY and having understood it: all
+ * those of a connection if the answers that made room for them came with it. */
+static void
+retire_if_told(struct server *server)
+{
+    const struct timespec before = {.tv_nsec = QUIET_BEFORE_NS};
+    const struct timespec after = {.tv_nsec = QUIET_AFTER_NS};
+    uint64_t deadline_ms = atomic_load(&server->retire_deadline_ms);
+    if (deadline_ms == 0 || server_is_draining(server))
+        return;
+    if (cork_is_in(server->cork))
+        uncork(server);
+    (void)nanosleep(&before, NULL);
+    server_drain(server, deadline_ms);
+    (void)nanosleep(&after, NULL);
 }
 
 /* At the deadline cancels what still runs. True once even that has taken too long. */
@@ -348,6 +376,7 @@ server_run(struct server *server)
         if (server->now_ms >= server->looked_ms + TURN_MS) {
             server->looked_ms = server->now_ms;
             tick(server);
+            retire_if_told(server);
         }
         if (drain_is_hopeless(server))
             return -ETIMEDOUT;

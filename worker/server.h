@@ -34,6 +34,10 @@ void server_forget_connection(struct server *server, int watch_fd);
  * at `deadline_ms` (CLOCK_MONOTONIC) is cancelled. Only the first call counts. */
 void server_drain(struct server *server, uint64_t deadline_ms);
 
+/* The same when others take the clients over: the GOAWAYs are sent by the loop, soon, in a pause of its
+ * answers, so that a client that makes a call for each answer it gets has understood them by then. */
+void server_retire(struct server *server, uint64_t deadline_ms);
+
 /* Ends the drain: no connection is left, or none is wanted any more. */
 void server_finish(struct server *server);
 

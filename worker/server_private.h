@@ -53,14 +53,15 @@ struct server {
     grpc_server_credentials *credentials;
     grpc_byte_buffer *empty_message;
     struct scoreboard_slot *slot;
-    struct commit *commit;              /* NULL if no answer waits for the disk */
-    uint64_t now_ns;                    /* CLOCK_MONOTONIC, as the event at hand came */
-    uint64_t now_ms;                    /* the same */
-    uint64_t looked_ms;                 /* when it last looked for late answers */
-    _Atomic uint64_t drain_deadline_ms; /* 0 = no drain has begun */
-    _Atomic bool finishing;             /* no further call is taken */
-    uint64_t trimmed_ms;                /* when memory was last given back to the system */
-    bool trimmed;                       /* nothing has happened since */
+    struct commit *commit;               /* NULL if no answer waits for the disk */
+    uint64_t now_ns;                     /* CLOCK_MONOTONIC, as the event at hand came */
+    uint64_t now_ms;                     /* the same */
+    uint64_t looked_ms;                  /* when it last looked for late answers */
+    _Atomic uint64_t drain_deadline_ms;  /* 0 = no drain has begun */
+    _Atomic uint64_t retire_deadline_ms; /* a drain is to begin in a pause; 0 = not so */
+    _Atomic bool finishing;              /* no further call is taken */
+    uint64_t trimmed_ms;                 /* when memory was last given back to the system */
+    bool trimmed;                        /* nothing has happened since */
     struct server_event shutdown_complete;
     struct server_answer answers; /* the list's head: its `after` is the oldest */
     size_t answer_count;          /* in the list */

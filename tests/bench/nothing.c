@@ -76,6 +76,12 @@ server_drain(struct server *server, uint64_t deadline_ms)
 }
 
 void
+server_retire(struct server *server, uint64_t deadline_ms)
+{
+    server_drain(server, deadline_ms);
+}
+
+void
 server_finish(struct server *server)
 {
     (void)server;
