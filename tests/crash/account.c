@@ -64,11 +64,12 @@ account_begin_child(struct account *account)
     account->child++;
 }
 
-/* The text of a record: a line whose length and letters follow from its number. Returns its size. */
+/* The text of a record: a line whose length and letters follow from its number; one in 19 is long. Returns
+ * its size. */
 static size_t
 make_text(uint32_t number, uint32_t output, char text[static ACCOUNT_TEXT_BYTES_MAX])
 {
-    size_t filler = number * 53U % 500U;
+    size_t filler = number * 53U % 500U + (number % 19U == 18U ? 23000U : 0U);
     int head =
         snprintf(text, ACCOUNT_TEXT_BYTES_MAX, "record %u to %s ", number, account_outputs[output]);
     for (size_t i = 0; i < filler; i++)

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #define ACCOUNT_OUTPUTS 3U
-#define ACCOUNT_TEXT_BYTES_MAX 640U
+/* More than segments.size_bytes, and than a record needs to be written by a system call. */
+#define ACCOUNT_TEXT_BYTES_MAX 24576U
 
 /* Rotated files of an output that are looked for. */
 #define ACCOUNT_ROTATED_MAX 200

@@ -221,6 +221,29 @@ read_prefix(const struct scratch *scratch, const char *data, size_t size)
     return read;
 }
 
+/* Sizes about the one from which a record is written by a system call, and far above; each behind another,
+ * so that they begin and end anywhere in a page. */
+static void
+test_large_records_are_read_back(void **state)
+{
+    static const size_t sizes[] = {19999, 20000, 20001, 65536, 1, 100003, 4096, 3 << 20};
+    static char body[(3 << 20) + 8];
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = (char)(i * 31 + i / 251);
+    struct segment_writer *writer = create_writer(*state, 4 << 20);
+    struct segment_reader *reader = open_reader(*state, &open_entry);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct segment_record record = {SEGMENT_FILE, {"a.txt", 5}, {body + i, sizes[i]}, 0};
+        struct segment_record read;
+        segment_writer_append(writer, &record);
+        assert_int_equal(segment_reader_next(reader, &read), SEGMENT_NEXT_RECORD);
+        assert_true(bytes_equal(read.name, record.name));
+        assert_true(bytes_equal(read.payload, record.payload));
+    }
+    segment_reader_close(&reader);
+    segment_writer_seal(&writer);
+}
+
 static void
 test_flipped_bytes_never_invent_a_record(void **state)
 {
@@ -458,6 +481,8 @@ main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_what_a_killed_writer_appended_is_all_there,
                                         scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_large_records_are_read_back, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_flipped_bytes_never_invent_a_record, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_truncated_segment_is_refused, scratch_setup,
