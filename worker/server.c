@@ -314,10 +314,14 @@ drain_is_hopeless(struct server *server)
     return server->now_ms >= deadline_ms + CANCEL_GRACE_MS;
 }
 
+/* gRPC's monotonic clock is CLOCK_MONOTONIC; it is not asked again. */
 static gpr_timespec
-turn_deadline(void)
+turn_deadline(const struct server *server)
 {
-    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(TURN_MS, GPR_TIMESPAN));
+    uint64_t at_ns = server->now_ns + TURN_MS * UINT64_C(1000000);
+    return (gpr_timespec){.tv_sec = (int64_t)(at_ns / 1000000000),
+                          .tv_nsec = (int32_t)(at_ns % 1000000000),
+                          .clock_type = GPR_CLOCK_MONOTONIC};
 }
 
 /* What a burst left with the allocator goes back to the system once the loop is idle, and not often. */
@@ -355,12 +359,13 @@ next_event(struct server *server)
         }
         uncork(server);
     }
-    return grpc_completion_queue_next(server->queue, turn_deadline(), NULL);
+    return grpc_completion_queue_next(server->queue, turn_deadline(server), NULL);
 }
 
 int
 server_run(struct server *server)
 {
+    server->now_ns = clock_monotonic_ns();
     while (!server->stopped) {
         grpc_event event = next_event(server);
         atomic_fetch_add_explicit(&server->slot->heartbeat, 1, memory_order_relaxed);
