@@ -30,7 +30,7 @@ mount --rbind /proc proc
 mount --rbind /dev dev
 mount --bind "$1" bin/mygrpcadapter
 mount --bind "$volume" volume
-cp "$configuration"/* etc/mygrpcadapter
+mount --bind "$configuration" etc/mygrpcadapter
 shift
 mount -o remount,ro "$root"
 exec chroot "$root" /usr/bin/setpriv --reuid "$user" --regid "$group" --clear-groups --inh-caps=-all --bounding-set=-all \
@@ -75,17 +75,16 @@ class Pod(Adapter):
         self.spec = workload_of(name)["spec"]["template"]["spec"]
         self.extra = extra
         self.seen_root = self.home / "volume"
-        configuration = self.home / "configuration"
-        for directory in (self.seen_root, configuration, self.home / "root"):
+        self.configuration = self.home / "configuration" / "mygrpcadapter.cfg"
+        for directory in (self.seen_root, self.configuration.parent, self.home / "root"):
             directory.mkdir()
-        for key, text in find_object("ConfigMap", WORKLOADS[0])["data"].items():
-            (configuration / key).write_text(text, encoding="utf-8")
+        self.configuration.write_text(find_object("ConfigMap", WORKLOADS[0])["data"][self.configuration.name], encoding="utf-8")
         identity = self.spec["securityContext"]
         os.chown(self.seen_root, 0, identity["fsGroup"])  # as the kubelet leaves a volume for that group
         self.seen_root.chmod(0o2770)
         namespaces = ["--mount", "--propagation", "private", *(["--net"] if network == "own" else [])]
         self.wrapper = ("unshare", *namespaces, "sh", "-c", SCRIPT, "sh", str(self.home / "root"), str(self.seen_root),
-                        str(configuration), str(identity["runAsUser"]), str(identity["runAsGroup"]))
+                        str(self.configuration.parent), str(identity["runAsUser"]), str(identity["runAsGroup"]))
 
     def arguments(self, *extra):
         """Those of the manifest."""

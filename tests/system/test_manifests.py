@@ -168,6 +168,18 @@ def test_transient_storage_is_the_volume():
     assert mounts["/volume"] == "transient-storage"
 
 
+def test_rotation_keeps_the_volume_from_filling(stage):
+    """A pod that fills its emptyDir is evicted, and its records with it."""
+    text = settings_in_effect(stage.home)
+    setting = {name: int(re.search(rf"\b{name} = (\d+)", text).group(1))
+               for name in ("rotate_bytes", "rotate_keep", "limit_bytes", "count")}
+    volumes = {each["name"]: each for each in workload_of(WORKLOADS[0])["spec"]["template"]["spec"]["volumes"]}
+    limit = volumes["transient-storage"]["emptyDir"]["sizeLimit"]
+    assert limit.endswith("Gi")
+    needed = setting["rotate_bytes"] * (setting["rotate_keep"] + 1) + setting["limit_bytes"] * setting["count"]
+    assert needed * 1.25 < int(limit[:-2]) << 30
+
+
 # ---- the pod
 
 
