@@ -231,7 +231,7 @@ def test_prometheus_is_told_where(workload, stage):
     port = annotations["prometheus.io/port"]
     assert (annotations["prometheus.io/scrape"], annotations["prometheus.io/path"]) == ("true", "/metrics")
     assert {"name": "metrics", "containerPort": int(port), "protocol": "TCP"} in container_of(workload)["ports"]
-    assert f'address = "0.0.0.0:{port}"' in settings_in_effect(stage.home)
+    assert f'address = "[::]:{port}"' in settings_in_effect(stage.home)
 
 
 def test_resources_are_asked_for(workload):
