@@ -20,6 +20,7 @@ GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
 	libprotobuf-dev libconfig-dev libsystemd-dev libmicrohttpd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps strace mandoc groff-base
+PACKAGES_IMAGE := buildah debootstrap iproute2
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev prometheus
 PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux valgrind
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libmicrohttpd libxxhash
@@ -126,6 +127,7 @@ help:
 	@echo "make check-crash  the long form of the crash tests: half an hour of kills, failing calls and power cuts"
 	@echo "make check-mixer  builds a real Mixer and has it report to the adapter (as root; needs Go)"
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
+	@echo "make check-image  builds docker/Dockerfile without a Docker engine and runs the image (as root)"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
 	@echo "make bench        measures it beside a server that does nothing and a Go adapter, 6 minutes (BENCH=full: an hour)"
@@ -137,9 +139,13 @@ help:
 deps:
 	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_TEST)" tests/install-packages
 
+.PHONY: deps-build
+deps-build:
+	@PACKAGES="$(PACKAGES_BUILD)" tests/install-packages
+
 .PHONY: deps-ci
 deps-ci:
-	@PACKAGES="$(PACKAGES_CI)" tests/install-packages
+	@PACKAGES="$(PACKAGES_CI) $(PACKAGES_IMAGE)" tests/install-packages
 
 .PHONY: demo
 demo: deps
@@ -194,6 +200,11 @@ check-crash-points:
 
 check-structure:
 	@tests/check-structure
+
+.PHONY: check-image
+check-image:
+	@PACKAGES="$(PACKAGES_IMAGE)" tests/install-packages
+	@tests/deploy/check-image
 
 # Kubernetes' own types have the last word on every field; needs Go and its module registry.
 .PHONY: check-manifests
