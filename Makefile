@@ -20,6 +20,7 @@ GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 PACKAGES_BUILD := gcc g++ make pkg-config libc6-dev libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
 	libprotobuf-dev libconfig-dev libsystemd-dev libmicrohttpd-dev libxxhash-dev
 PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-protobuf procps strace mandoc groff-base
+PACKAGES_DEB := debhelper dpkg-dev
 PACKAGES_IMAGE := buildah debootstrap iproute2
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev prometheus
 PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux valgrind
@@ -127,6 +128,10 @@ help:
 	@echo "make check-crash  the long form of the crash tests: half an hour of kills, failing calls and power cuts"
 	@echo "make check-mixer  builds a real Mixer and has it report to the adapter (as root; needs Go)"
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
+	@echo "make install      puts program, man pages, units and configuration in place (DESTDIR=, PREFIX=/usr/local)"
+	@echo "make uninstall    removes them; a configuration that was changed stays"
+	@echo "make deb          builds the Debian package in build-deb/"
+	@echo "make check-deb    installs, boots, upgrades, removes and purges it in a Debian of its own (as root)"
 	@echo "make check-image  builds docker/Dockerfile without a Docker engine and runs the image (as root)"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
@@ -145,7 +150,7 @@ deps-build:
 
 .PHONY: deps-ci
 deps-ci:
-	@PACKAGES="$(PACKAGES_CI) $(PACKAGES_IMAGE)" tests/install-packages
+	@PACKAGES="$(PACKAGES_CI) $(PACKAGES_IMAGE) $(PACKAGES_DEB) lintian" tests/install-packages
 
 .PHONY: demo
 demo: deps
@@ -174,6 +179,18 @@ manifests:
 	@mkdir -p $(BUILD)
 	$(call write_descriptor,metric,$(MANIFESTS)/metrictemplate.yaml,descriptor)
 	$(call write_descriptor,config,$(MANIFESTS)/mygrpcadapter.yaml,config)
+
+include etc/install.mk
+
+# In a copy of the sources, since dpkg-buildpackage leaves much beside them.
+.PHONY: deb
+deb:
+	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_DEB)" tests/install-packages
+	@rm -rf build-deb
+	@mkdir -p build-deb/mygrpcadapter
+	@cp -a Makefile LICENSE README.md $(FOLDERS) proto etc docs debian build-deb/mygrpcadapter
+	@cd build-deb/mygrpcadapter && dpkg-buildpackage --build=binary --no-sign --jobs=auto >../log 2>&1 || { tail -n 40 ../log; exit 1; }
+	@ls build-deb/mygrpcadapter_*.deb
 
 # ---- checks
 
@@ -205,6 +222,11 @@ check-structure:
 check-image:
 	@PACKAGES="$(PACKAGES_IMAGE)" tests/install-packages
 	@tests/deploy/check-image
+
+.PHONY: check-deb
+check-deb: deb
+	@PACKAGES="debootstrap lintian" tests/install-packages
+	@tests/deploy/check-deb
 
 # Kubernetes' own types have the last word on every field; needs Go and its module registry.
 .PHONY: check-manifests
