@@ -211,9 +211,11 @@ rotate_if_due(struct destination *destination)
 {
     const struct settings *settings = destination->heritage->settings;
     uint64_t suppressed;
-    int64_t now_s = (int64_t)(clock_realtime_ns() / 1000000000);
     if (destination->aside ||
-        !rotation_is_due(settings, destination->size, destination->written_s, now_s))
+        (settings->output_rotate_bytes == 0 && settings->output_rotate_seconds == 0))
+        return false; /* without a look at the clock */
+    int64_t now_s = (int64_t)(clock_realtime_ns() / 1000000000);
+    if (!rotation_is_due(settings, destination->size, destination->written_s, now_s))
         return false;
     int result = rotation_perform(destination->heritage, destination->name, destination->device,
                                   destination->inode);
