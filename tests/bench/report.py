@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -9,6 +10,8 @@ from statistics import median
 
 import plots
 from scenarios import ADAPTER, GO_LOGGING, GO_QUIET, MACHINE, NOTHING
+
+GO_MODULES = Path(__file__).with_name("go") / "go.mod"
 
 HEADINGS = {
     "saturation": "As fast as it goes: 4 connections, 32 calls in flight on each",
@@ -40,7 +43,8 @@ def machine(volume):
              f"Linux {platform.release()}, the servers' files on {command_line('findmnt', '-no', 'FSTYPE', '-T', str(volume))}",
              f"libgrpc {command_line('dpkg-query', '-W', '-f', '${Version}', 'libgrpc-dev')}, {command_line('gcc', '--version')}"]
     go = command_line("go", "version").split()
-    return lines + ([f"{go[2]}, gRPC-Go 1.60.1, gogo/protobuf 1.3.2"] if len(go) > 2 else [])
+    modules = re.findall(r"(google.golang.org/grpc|github.com/gogo/protobuf) (v\S+)", GO_MODULES.read_text())
+    return lines + ([", ".join([go[2], *(f"{module} {version}" for module, version in modules)])] if len(go) > 2 else [])
 
 
 class Results:
@@ -185,11 +189,12 @@ def write(rows, directory, about, notes):
     lines += [f"- {line}" for line in about]
     lines += ["", "Numbers are medians of the rounds (least to most in parentheses); the servers took turns in each round. CPU is user",
               "and system of the whole process tree (for the adapter master, workers and collector), by the scheduler's account, from",
-              "before the first call until the last record stood in the output file. h2load ran on the same cores.", *notes]
+              "before the first call until the last record stood in the output file. h2load ran on the same cores.",
+              "[performance.md](../performance.md) says where the time goes.", *notes]
     for scenario, make_table in TABLES.items():
         if results.cases(scenario):
             lines += ["", f"## {HEADINGS[scenario]}", "", *make_table(results)]
-            lines += [line for name in pictures.get(scenario, []) for line in ("", f"![{HEADINGS[scenario]}]({name}.svg)")]
+            lines += [line for name in pictures.get(scenario, []) for line in ("", f"![{name.replace('-', ' ')}]({name}.svg)")]
     (directory / "README.md").write_text("\n".join(lines) + "\n")
     with open(directory / "results.tsv", "w") as out:
         out.write("scenario\tserver\tcase\tround\tmetric\tvalue\n")

@@ -94,8 +94,9 @@ class Adapter(Server):
     writes = True
 
     def __init__(self, name, home, program, workers, settings=()):
+        # A disk that is slower than the load for some seconds is no reason to refuse calls here.
         settings = {"listen.port": 0, "listen.address": "127.0.0.1", "workers.count": workers, "output.root": Path(home),
-                    "log.level": "warning", **dict(settings)}
+                    "segments.limit_bytes": 4 << 30, "log.level": "warning", **dict(settings)}
         flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
         super().__init__(name, home, [program, "-c", "/dev/null", *flags])
 
