@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEPT_RECORDS 1024
+
 int
 batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes payload)
 {
@@ -24,6 +26,13 @@ batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes p
     batch->payloads[batch->count] = (struct iovec){bytes_unconst(payload.data), payload.size};
     batch->count++;
     return 0;
+}
+
+void
+batch_trim(struct batch *batch)
+{
+    if (batch->capacity > KEPT_RECORDS)
+        batch_clear(batch);
 }
 
 uint64_t

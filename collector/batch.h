@@ -25,6 +25,9 @@ struct batch {
     size_t capacity;
 };
 
+/* Gives back the memory of an empty batch that was a large one: outputs have large ones in turns. */
+void batch_trim(struct batch *batch);
+
 /* Adds a record; its payload must stay readable as long as it is in the batch. Returns 0 or -ENOMEM. */
 int batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes payload);
 

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/backlog.h"
+#include "collector/gather.h"
 #include "collector/ledger.h"
 #include "collector/output.h"
 #include "collector/output_index.h"
@@ -29,8 +31,10 @@
 #include "segment/segment_store.h"
 
 /* Bounds of one pass, over all segments. */
-#define PASS_BYTES_MAX (8U << 20)
-#define PASS_RECORDS_MAX 16384U
+#define PASS_BYTES_MAX                                                                             \
+    (1U << 20) /* stays in the processor's cache from the segment to the output */
+#define PASS_BYTES_MAX_DURABLE (8U << 20) /* each waits for the disk several times */
+#define PASS_RECORDS_MAX 65536U
 
 struct merge {
     const struct heritage *heritage;
@@ -41,7 +45,10 @@ struct merge {
     size_t output_capacity;
     struct output_index index; /* of all outputs */
     size_t turn;               /* which segment the next pass begins with */
-    bool behind;               /* the last pass left records unread that it could see */
+    struct gather gather;      /* the text of the pass */
+    struct backlog backlog;
+    uint64_t read_bytes; /* of segments, in this pass */
+    bool behind;         /* the last pass left records unread that it could see */
     uint64_t
         reached_ns; /* then: when the earliest record that a segment was left at was appended */
     uint64_t quarantined; /* by the sources, as far as it has been counted */
@@ -145,8 +152,9 @@ merge_open(struct merge **out, const struct heritage *heritage)
         return -ENOMEM;
     merge->heritage = heritage;
     merge->stale = true;
-    sources_init(&merge->sources, heritage->segments_fd,
-                 heritage->settings->segments_durability == DURABILITY_MACHINE);
+    bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
+    merge->gather.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
+    sources_init(&merge->sources, heritage->segments_fd, durable);
     int result = recover_outputs(merge);
     if (result != 0) {
         merge_close(&merge);
@@ -216,7 +224,10 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
         output_pass_over(output, source, at, record);
         return;
     }
-    int result = output_queue(output, source, at, source->position.offset, record);
+    struct segment_record kept = *record;
+    int result = gather_add(&merge->gather, record->payload, &kept.payload);
+    if (result == 0)
+        result = output_queue(output, source, at, source->position.offset, &kept);
     if (result != 0)
         fail(result);
 }
@@ -227,6 +238,7 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
 {
     size_t records = 0;
     size_t bytes = 0;
+    uint64_t begin = source->position.offset;
     struct segment_record record = {.appended_ns = 0};
     struct segment_position at;
     while (records < records_max && bytes < bytes_max &&
@@ -240,6 +252,7 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
         if (record.appended_ns < merge->reached_ns)
             merge->reached_ns = record.appended_ns;
     }
+    merge->read_bytes += source->position.offset - begin;
     return records;
 }
 
@@ -264,18 +277,21 @@ read_sources(struct merge *merge)
     size_t readable = 0;
     merge->behind = false;
     merge->reached_ns = UINT64_MAX;
+    merge->read_bytes = 0;
     for (size_t i = 0; i < sources->count; i++)
         readable += may_be_read(sources, i) ? 1 : 0;
     if (readable == 0)
         return 0;
     size_t records_max = PASS_RECORDS_MAX / readable + 1;
-    size_t bytes_max = PASS_BYTES_MAX / readable + 1;
+    size_t bytes_max = merge->gather.capacity / readable + 1;
     size_t records = 0;
     merge->turn++;
     for (size_t step = 0; step < sources->count; step++) {
         size_t i = (merge->turn + step) % sources->count;
-        if (may_be_read(sources, i))
-            records += read_source(merge, sources->list[i], records_max, bytes_max);
+        if (!may_be_read(sources, i))
+            continue;
+        records += read_source(merge, sources->list[i], records_max, bytes_max);
+        source_pause(sources->list[i]);
     }
     return records;
 }
@@ -384,6 +400,9 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     retry_outputs(merge, now_ms);
     size_t records = read_sources(merge);
     deliver_all(merge, now_ms);
+    gather_reset(&merge->gather);
+    struct backlog_rest rest = backlog_count_rest(&merge->sources);
+    backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &rest);
     sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
     return (int64_t)records;
@@ -427,6 +446,8 @@ merge_rest(struct merge *merge)
         }
         output_close(&output, true);
     }
+    gather_rest(&merge->gather);
+    sources_rest(&merge->sources);
     if (kept == merge->output_count)
         return;
     merge->output_count = kept;
@@ -464,6 +485,7 @@ merge_close(struct merge **mp)
         output_close(&merge->outputs[i], false);
     free(merge->outputs);
     output_index_clear(&merge->index);
+    gather_rest(&merge->gather);
     sources_clear(&merge->sources);
     free(merge);
 }

@@ -403,8 +403,10 @@ give_back(struct output *output, size_t first)
 void
 output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms)
 {
-    if (output->batch.count == 0)
+    if (output->batch.count == 0) {
+        batch_trim(&output->batch);
         return;
+    }
     struct delivery delivery = {.error = 0};
     size_t delivered = 0;
     int error = begin_batch(output, sources, &delivery);

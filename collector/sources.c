@@ -1,4 +1,4 @@
-/* sources.c -- finds, reads and retires segments. Runs in the collector. */
+/* sources.c -- finds and retires segments; source.c reads them. Runs in the collector. */
 #include "collector/sources.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ log_stuck(struct sources *sources, const struct segment_identity *identity, int 
 /* Sets a file aside whose damage begins at `offset`. Returns 0 or a negative errno. */
 static int
 quarantine(struct sources *sources, const struct segment_entry *entry, uint64_t offset,
-           const char *reason)
+           uint64_t records_before, const char *reason)
 {
     char name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(name, &entry->identity, entry->state);
@@ -55,7 +55,7 @@ quarantine(struct sources *sources, const struct segment_entry *entry, uint64_t 
     sources->quarantined++;
     log_write(LOG_LEVEL_ERROR, "a damaged segment is set aside in " SEGMENT_QUARANTINE "/",
               LOG_FIELDS(log_string("segment", name), log_u64("offset", offset),
-                         log_string("reason", reason),
+                         log_u64("records_before", records_before), log_string("reason", reason),
                          log_u64("quarantined", sources->quarantined)));
     return 0;
 }
@@ -138,7 +138,7 @@ meet_file(struct sources *sources, const struct segment_entry *entry)
     if (result == 0)
         return add_source(sources, &facts, entry->state == SEGMENT_STATE_SEALED);
     if (result == -EBADMSG && entry->state == SEGMENT_STATE_SEALED)
-        return quarantine(sources, entry, 0, reason);
+        return quarantine(sources, entry, 0, 0, reason);
     return result; /* a header damaged under a living writer may be judged once it is sealed */
 }
 
@@ -170,7 +170,7 @@ take_over(struct sources *sources, struct segment_entry *entry)
     if (result == -ENOENT)
         return -ESTALE;
     if (result == -EEXIST)
-        return quarantine(sources, entry, 0, "there is a sealed segment of the same name");
+        return quarantine(sources, entry, 0, 0, "there is a sealed segment of the same name");
     return result == -EAGAIN ? 0 : result;
 }
 
@@ -223,7 +223,7 @@ visit_entries(struct sources *sources, struct segment_entry *entries, size_t cou
 }
 
 /* Notices files that somebody removed. What a writer that lives on appends until it notices too (a
- * second) is still read, through the mapping; then the source is final. */
+ * second) is still read, since the file is open; then the source is final. */
 static void
 look_for_missing(struct sources *sources, uint64_t now_ms)
 {
@@ -294,109 +294,16 @@ sources_refresh(struct sources *sources, uint64_t now_ms)
     return -ESTALE;
 }
 
-static int
-open_reader(struct sources *sources, struct source *source)
-{
-    /* Its writer may rename it at any moment; one of the two names is right. */
-    struct segment_entry entry = {source->facts.identity,
-                                  source->final ? SEGMENT_STATE_SEALED : SEGMENT_STATE_OPEN};
-    int fd = segment_store_open(sources->directory_fd, &entry);
-    if (fd == -ENOENT) {
-        entry.state = SEGMENT_STATE_SEALED;
-        fd = segment_store_open(sources->directory_fd, &entry);
-    }
-    if (fd < 0)
-        return fd;
-    int result = segment_reader_open(&source->reader, fd, &source->facts);
-    (void)close(fd);
-    if (result == 0)
-        segment_reader_seek(source->reader, source->position);
-    return result;
-}
-
-static void
-end_source(struct source *source, bool damaged)
-{
-    source->ended = true;
-    source->damaged = damaged;
-}
-
-enum segment_next
-source_next(struct sources *sources, struct source *source, struct segment_record *record_r,
-            struct segment_position *at_r)
-{
-    if (source->ended)
-        return SEGMENT_NEXT_NONE;
-    /* Read before the record: only what is missing after the writer was gone is missing for good.
-     */
-    bool final = source->final;
-    if (source->reader == NULL) {
-        int result = open_reader(sources, source);
-        if (final && (result == -EBADMSG || result == -ENOENT))
-            end_source(source, result == -EBADMSG);
-        if (result != 0)
-            return SEGMENT_NEXT_NONE;
-    }
-    *at_r = segment_reader_position(source->reader);
-    switch (segment_reader_next(source->reader, record_r)) {
-    case SEGMENT_NEXT_RECORD:
-        source->position = segment_reader_position(source->reader);
-        return SEGMENT_NEXT_RECORD;
-    case SEGMENT_NEXT_NONE:
-        if (final)
-            end_source(source, segment_reader_has_more(source->reader));
-        break;
-    case SEGMENT_NEXT_SEALED:
-        if (final)
-            end_source(source, false);
-        break;
-    case SEGMENT_NEXT_DAMAGED:
-        if (final)
-            end_source(source, true);
-        break;
-    }
-    return SEGMENT_NEXT_NONE;
-}
-
-void
-source_skip(struct source *source, struct segment_position at)
-{
-    if (source->skipped.offset == 0 || at.offset < source->skipped.offset)
-        source->skipped = at;
-}
-
-void
-source_rewind(struct source *source)
-{
-    if (source->skipped.offset == 0)
-        return;
-    INVARIANT(source->skipped.offset <= source->position.offset);
-    source->position = source->skipped;
-    source->skipped = (struct segment_position){0, 0};
-    source->ended = false;
-    source->damaged = false;
-    if (source->reader != NULL)
-        segment_reader_seek(source->reader, source->position);
-}
-
-uint64_t
-source_unmerged_bytes(const struct source *source)
-{
-    uint64_t from = source->skipped.offset != 0 ? source->skipped.offset : source->position.offset;
-    uint64_t end =
-        source->final && !source->ended ? source->facts.file_bytes : source->position.offset;
-    return end - from;
-}
-
 /* Gets the source's file out of the way. Returns 0 or a negative errno: then it must stay known, or it
  * would be met again as a new one. */
 static int
 retire_file(struct sources *sources, const struct source *source)
 {
-    if (source->damaged)
+    if (source->damage != NULL)
         return quarantine(sources,
                           &(struct segment_entry){source->facts.identity, SEGMENT_STATE_SEALED},
-                          source->position.offset, "what stands there is no record");
+                          source->position.offset,
+                          source->position.sequence - source->facts.start.sequence, source->damage);
     int result = segment_store_remove(sources->directory_fd, &source->facts.identity);
     if (result != 0)
         log_stuck(sources, &source->facts.identity, result);
@@ -410,8 +317,6 @@ retire_files(struct sources *sources)
     bool any = false;
     for (size_t i = 0; i < sources->count; i++) {
         struct source *source = sources->list[i];
-        if (source->ended)
-            segment_reader_close(&source->reader);
         if (source->ended && source->skipped.offset == 0 && retire_file(sources, source) == 0) {
             source->retired = true;
             any = true;
@@ -443,6 +348,12 @@ sources_retire(struct sources *sources, void (*forget)(void *context, size_t ind
 }
 
 void
+sources_rest(struct sources *sources)
+{
+    segment_window_rest(&sources->window);
+}
+
+void
 sources_clear(struct sources *sources)
 {
     for (size_t i = 0; i < sources->count; i++) {
@@ -451,5 +362,6 @@ sources_clear(struct sources *sources)
     }
     free(sources->list);
     free(sources->free_indexes);
+    segment_window_rest(&sources->window);
     sources_init(sources, sources->directory_fd, sources->durable);
 }

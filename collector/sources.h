@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "segment/segment_reader.h"
+#include "segment/segment_window.h"
 
 struct source {
     struct segment_facts facts;
@@ -21,9 +22,10 @@ struct source {
     bool met;     /* all outputs know of it */
     bool final;   /* the writer is gone: what cannot be read now never will be */
     bool ended;   /* final, and read to its end or to its damage */
-    bool damaged;
+    const char *damage;               /* why it goes to quarantine, a literal; NULL = it does not */
     bool retired;                     /* its file is out of the way */
     uint64_t missing_since_ms;        /* not seen in the directory since; 0 = seen */
+    uint64_t failing_since_ms;        /* cannot be read at its position since; 0 = it can */
     struct segment_reader *reader;    /* NULL while nothing is to be read */
     struct segment_position position; /* of the next record to look at */
     struct segment_position
@@ -36,8 +38,9 @@ struct sources {
     struct source **list; /* ordered by segment_identity_compare() */
     size_t count;
     size_t capacity;
-    size_t index_end;     /* every index is below */
-    size_t *free_indexes; /* below index_end, had by no source now */
+    struct segment_window window; /* what all readers see through, in turns */
+    size_t index_end;             /* every index is below */
+    size_t *free_indexes;         /* below index_end, had by no source now */
     size_t free_count;
     size_t unreadable;    /* files that could not be read when the directory was last looked at */
     uint64_t quarantined; /* since the start of the process */
@@ -53,9 +56,13 @@ int sources_refresh(struct sources *sources, uint64_t now_ms);
 
 /* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a
  * final source sets `ended`. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the
- * record's own position. The record's bytes stay readable until sources_retire(). */
+ * record's own position. The record's bytes are good until the next call. */
 enum segment_next source_next(struct sources *sources, struct source *source,
                               struct segment_record *record_r, struct segment_position *at_r);
+
+/* Ends a source's turn. A file that nobody writes any more is closed until its next turn, so that a great
+ * many of them need not be open at once. */
+void source_pause(struct source *source);
 
 /* Notes that the record at `at` was passed over and must be looked at again. */
 void source_skip(struct source *source, struct segment_position at);
@@ -67,12 +74,15 @@ void source_rewind(struct source *source);
  * passed over, since the rest is read as soon as it is written. */
 uint64_t source_unmerged_bytes(const struct source *source);
 
-/* Lets go of the bytes of ended sources; removes the files of those with nothing passed over
+/* Removes the files of ended sources with nothing passed over
  * (damaged ones go to quarantine) and forgets them, calling `forget(context, index)` for each. With
  * `durable` the disk has forgotten them first: an output's ledger must know of a segment as long as a
  * loss of power could bring it back. */
 void sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
                     void *context);
+
+/* Lets go of what an idle collector does not need. */
+void sources_rest(struct sources *sources);
 
 /* Frees all of it; leaves the files alone. */
 void sources_clear(struct sources *sources);

@@ -1,14 +1,9 @@
 /* segments_survey.h -- reads one segment file from its first record to its end, and says what it
  * found.
  *
- * The records are read with segment_reader.h, but not where they stand: others may cut a file short
- * while it is read, and to touch a mapped page that is gone is SIGBUS. So the file is copied, piece
- * by piece and into memory of this process, and the copy is read.
- *
- * A copy of a file that is written meanwhile may show a later record and not the one before it.
- * Records are published in their order, so what is missing or wrong in one copy and in another
- * begun after it is damage, and what only one copy shows is not. It needs no knowledge of whether
- * the writer lives.
+ * A file that is written meanwhile may seem to have a later record and not the one before it. Records are
+ * published in their order, so what is missing or wrong in one look and in another begun after it is damage,
+ * and what only one look shows is not. It needs no knowledge of whether the writer lives.
  *
  * Runs in the process of `mygrpcadapter segments`.
  */
@@ -34,7 +29,7 @@ struct segments_survey {
 
 /* Reads the open segment file `fd` and has `take` take each of its records, in order and once; what
  * `take` returns other than 0 ends it. Returns 0, also for a damaged file; what `take` returned; or
- * a negative errno if the file cannot be read (-EFBIG: it is too large to be copied). */
+ * a negative errno if the file cannot be read. */
 int segments_survey_file(struct segments_survey *survey_r, int fd,
                          const struct segment_identity *identity, segments_take *take,
                          void *context);

@@ -1,6 +1,6 @@
 /* segment_format.h -- the byte layout of a segment, the contract between worker and collector.
  *
- * A segment is a preallocated file, mapped shared by its one writer and its one reader:
+ * A segment is a preallocated file, mapped by its one writer, read by its one reader:
  *
  *     0                4096                                             file_bytes
  *     +-----------------+----------+----------+-----+----------+----------+

@@ -47,10 +47,11 @@ layout_read(struct layout *layout, const struct fuzz_image *image,
     layout->id = at + 32;
     layout->version = fuzz_get(at + 8, 4);
     layout->first_sequence = fuzz_get(at + 64, 8);
+    layout->file_bytes = fuzz_get(at + 48, 8);
     return memcmp(at, "mygrpcsg", 8) == 0 && (layout->version == 1 || layout->version == 2) &&
            fuzz_get(at + 12, 4) == identity->slot &&
            fuzz_get(at + 16, 8) == identity->incarnation &&
-           fuzz_get(at + 24, 8) == identity->number && fuzz_get(at + 48, 8) == image->size &&
+           fuzz_get(at + 24, 8) == identity->number && layout->file_bytes >= PAGE_BYTES &&
            fuzz_get(at + 72, 8) == XXH3_64bits(at, HEADER_BYTES);
 }
 
@@ -77,7 +78,8 @@ is_record(const struct layout *layout, const struct fuzz_image *image, uint64_t 
     if (offset + head > image->size)
         return false;
     uint64_t length = fuzz_get(at, 4);
-    return length > 0 && record_end(layout->version, offset, length) <= image->size &&
+    uint64_t end = record_end(layout->version, offset, length);
+    return length > 0 && end <= image->size && end <= layout->file_bytes &&
            fuzz_get(at + 6, 2) <= length &&
            fuzz_get(at + 16, 8) == record_checksum(layout->id, layout->version, offset, at) &&
            is_destination(fuzz_get(at + 4, 2), at + head, fuzz_get(at + 6, 2));
@@ -90,7 +92,11 @@ layout_next(const struct layout *layout, const struct fuzz_image *image,
 {
     const unsigned char *at = image->bytes + position.offset;
     uint64_t head = head_bytes(layout->version);
-    if (position.offset + head > image->size || fuzz_get(at, 8) == 0)
+    if (layout->file_bytes - position.offset < head)
+        return SEGMENT_NEXT_NONE;
+    if (position.offset + head > image->size)
+        return SEGMENT_NEXT_DAMAGED;
+    if (fuzz_get(at, 8) == 0)
         return SEGMENT_NEXT_NONE;
     if (!is_record(layout, image, position.offset) || fuzz_get(at + 8, 8) != position.sequence)
         return SEGMENT_NEXT_DAMAGED;
@@ -116,6 +122,8 @@ layout_has_more(const struct layout *layout, const struct fuzz_image *image,
                 struct segment_position position)
 {
     uint64_t head = head_bytes(layout->version);
+    if (layout->file_bytes != image->size)
+        return true;
     for (uint64_t offset = position.offset; offset + head <= image->size; offset += 8) {
         if (fuzz_get(image->bytes + offset + 8, 8) > position.sequence &&
             is_record(layout, image, offset))

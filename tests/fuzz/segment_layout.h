@@ -16,6 +16,7 @@
 struct layout {
     const unsigned char *id; /* in the image */
     uint64_t version;
+    uint64_t file_bytes; /* that the file should have; the image may be shorter or longer */
     uint64_t first_sequence;
 };
 
@@ -28,7 +29,8 @@ enum segment_next layout_next(const struct layout *layout, const struct fuzz_ima
                               struct segment_position position, struct segment_record *record_r,
                               struct segment_position *next_r);
 
-/* True if any record with a higher sequence stands at the position or behind it. */
+/* True if the position, where no record is, cannot be the end: one with a higher sequence stands at it or behind it, or
+ * the file has not the size that it should have. */
 bool layout_has_more(const struct layout *layout, const struct fuzz_image *image,
                      struct segment_position position);
 

@@ -1,11 +1,12 @@
 """Damaged data on the volume: set aside and logged, never deleted, and never a reason not to start (P9)."""
 
+import os
 import struct
 
 import pytest
 
 from metrics import Metric
-from processes import stop
+from processes import resume, stop
 from waiting import until
 
 HEADER_BYTES = 4096
@@ -101,13 +102,36 @@ def test_flipped_bit_in_the_header(stage, place):
     check_set_aside(stage, adapter, raw, [])
 
 
-@pytest.mark.parametrize("size", [0, 100, HEADER_BYTES, HEADER_BYTES + 500])
+@pytest.mark.parametrize("size", [0, 100, HEADER_BYTES, HEADER_BYTES + 500, 32768])
 def test_truncated_segment(stage, size):
-    """The segment's file was cut short."""
-    adapter, _, segment = leave_segments(stage)
-    raw = segment.read_bytes()[:size]
-    segment.write_bytes(raw)
-    check_set_aside(stage, adapter, raw, [])
+    """The segment's file was cut short: the records before the cut are merged."""
+    adapter, metrics, segment = leave_segments(stage)
+    raw = segment.read_bytes()
+    whole = len([end for end in record_offsets(raw)[1:] if end <= size])
+    segment.write_bytes(raw[:size])
+    check_set_aside(stage, adapter, raw[:size], metrics[:whole])
+
+
+def test_segment_cut_short_while_it_is_read(stage):
+    """The open segment is cut short under a worker and a collector that use it: what was merged stays, the records behind the
+    cut are gone with it, and both go on, with a new segment."""
+    adapter = stage.start({"workers.count": 1})
+    client = stage.client(adapter)
+    old = [client.send(Metric("a.txt", f"old-{number}")) for number in range(3)]
+    adapter.wait_output("a.txt", text_of(old))
+    stop(adapter.collector())
+    lost = client.send(Metric("a.txt", "lost"))
+    os.truncate(adapter.segments / adapter.segment_files()[0], HEADER_BYTES + 10)
+    resume(adapter.collector())
+
+    def noticed():
+        client.call(Metric("a.txt", "new").wire(), wait_for_ready=True)
+        return adapter.log.find(SET_ASIDE)
+    assert until(noticed, "the segment in quarantine/", pause=0.1)[0].level == "error"
+    new = client.send(Metric("a.txt", "last"))
+    until(lambda: adapter.output("a.txt").endswith(new.text()), "the last record")
+    output = adapter.output("a.txt")
+    assert output.startswith(text_of(old)) and lost.text() not in output
 
 
 def test_segment_under_another_name(stage):

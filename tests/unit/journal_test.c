@@ -130,13 +130,13 @@ static struct segment_reader *
 open_reader(const struct fixture *f, const struct segment_entry *entry,
             struct segment_facts *facts_r)
 {
+    static struct segment_window window;
     struct segment_reader *reader = NULL;
     const char *reason = NULL;
     int fd = segment_store_open(f->segments.fd, entry);
     assert_true(fd >= 0);
     assert_int_equal(segment_facts_read(facts_r, fd, &entry->identity, &reason), 0);
-    assert_int_equal(segment_reader_open(&reader, fd, facts_r), 0);
-    (void)close(fd);
+    assert_int_equal(segment_reader_open(&reader, fd, facts_r, &window), 0);
     return reader;
 }
 

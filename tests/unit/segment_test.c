@@ -64,13 +64,13 @@ static struct segment_reader *
 open_reader(const struct scratch *scratch, const struct segment_entry *entry)
 {
     struct segment_facts facts;
+    static struct segment_window window;
     struct segment_reader *reader = NULL;
     const char *reason = NULL;
     int fd = segment_store_open(scratch->fd, entry);
     assert_true(fd >= 0);
     assert_int_equal(segment_facts_read(&facts, fd, &entry->identity, &reason), 0);
-    assert_int_equal(segment_reader_open(&reader, fd, &facts), 0);
-    (void)close(fd);
+    assert_int_equal(segment_reader_open(&reader, fd, &facts, &window), 0);
     return reader;
 }
 
@@ -204,20 +204,22 @@ read_prefix(const struct scratch *scratch, const char *data, size_t size)
     const char *reason = NULL;
     struct segment_record record;
     uint64_t read = 0;
+    static struct segment_window window;
     scratch_put(scratch, SEALED_NAME, data, size);
     int fd = segment_store_open(scratch->fd, &sealed_entry);
     assert_true(fd >= 0);
     int result = segment_facts_read(&facts, fd, &identity, &reason);
     if (result == 0) {
-        assert_int_equal(segment_reader_open(&reader, fd, &facts), 0);
+        assert_int_equal(segment_reader_open(&reader, fd, &facts, &window), 0);
         while (segment_reader_next(reader, &record) == SEGMENT_NEXT_RECORD)
             assert_true(is_numbered(&record, read++));
     } else {
         assert_int_equal(result, -EBADMSG);
         assert_non_null(reason);
     }
+    if (reader == NULL)
+        (void)close(fd);
     segment_reader_close(&reader);
-    (void)close(fd);
     return read;
 }
 
@@ -271,16 +273,27 @@ test_flipped_bytes_never_invent_a_record(void **state)
 }
 
 static void
-test_a_truncated_segment_is_refused(void **state)
+test_a_truncated_segment_has_what_is_left_of_it(void **state)
 {
     const struct scratch *scratch = *state;
     struct segment_writer *writer = create_writer(scratch, 8192);
-    append_numbered(writer, 0);
+    for (uint64_t i = 0; i < 4; i++)
+        append_numbered(writer, i);
     segment_writer_seal(&writer);
     size_t size = 0;
     char *data = scratch_get(scratch, SEALED_NAME, &size);
-    for (size_t left = 0; left < size; left++)
-        assert_int_equal(read_prefix(scratch, data, left), 0);
+    size_t end = SEGMENT_HEADER_BYTES;
+    uint64_t whole = 0;
+    for (size_t left = 0; left < size; left++) {
+        char body[256];
+        size_t next = end + (size_t)segment_record_bytes(5 + body_of(whole, body));
+        if (whole < 4 && left == next) {
+            end = next;
+            whole++;
+        }
+        assert_int_equal(read_prefix(scratch, data, left), whole);
+    }
+    assert_int_equal(whole, 4);
     free(data);
 }
 
@@ -357,7 +370,7 @@ test_a_hole_in_front_of_a_record_is_no_end(void **state)
     struct segment_reader *reader = open_reader(scratch, &sealed_entry);
     while (segment_reader_next(reader, &record) == SEGMENT_NEXT_RECORD)
         ;
-    assert_false(segment_reader_has_more(reader));
+    assert_int_equal(segment_reader_judge_end(reader), SEGMENT_NEXT_NONE);
     segment_reader_close(&reader);
 
     size_t size = 0;
@@ -367,7 +380,7 @@ test_a_hole_in_front_of_a_record_is_no_end(void **state)
     free(data);
     reader = open_reader(scratch, &sealed_entry);
     assert_int_equal(segment_reader_next(reader, &record), SEGMENT_NEXT_NONE);
-    assert_true(segment_reader_has_more(reader));
+    assert_int_equal(segment_reader_judge_end(reader), SEGMENT_NEXT_DAMAGED);
     segment_reader_close(&reader);
 }
 
@@ -485,8 +498,8 @@ main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_flipped_bytes_never_invent_a_record, scratch_setup,
                                         scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_a_truncated_segment_is_refused, scratch_setup,
-                                        scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_truncated_segment_has_what_is_left_of_it,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_header_of_a_later_version_is_refused, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_record_carries_the_time_it_was_appended,
