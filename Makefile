@@ -134,6 +134,7 @@ help:
 	@echo "make check-deb    installs, boots, upgrades, removes and purges it in a Debian of its own (as root)"
 	@echo "make check-image  builds docker/Dockerfile without a Docker engine and runs the image (as root)"
 	@echo "make deps         installs what building and testing need (as root; else says what is missing)"
+	@echo "make bench-recovery  measures how fast a start merges what was left behind, beside cat of the same bytes"
 	@echo "make fuzz         fuzzes segments, ledgers and requests, FUZZ_SECONDS=600 each (clang-14, libclang-rt-14-dev)"
 	@echo "make bench        measures it beside a server that does nothing and a Go adapter, 6 minutes (BENCH=full: an hour)"
 	@echo "make manifests    writes the descriptors of proto/ into manifests/"
@@ -200,7 +201,7 @@ check: deps
 		check-system
 
 # The benchmark's as well: they stand on the same headers.
-unit-programs: $(UNIT_TESTS) $(BUILD)/bench/instructions $(BUILD)/bench/nothing
+unit-programs: $(UNIT_TESTS) $(BUILD)/bench/make-segments $(BUILD)/bench/instructions $(BUILD)/bench/nothing
 
 check-unit: $(UNIT_TESTS)
 	@tests/run-unit $(UNIT_TESTS)
@@ -372,6 +373,18 @@ check-bench:
 	@BENCH=smoke tests/bench/run $(PROGRAM) $(BENCH_NOTHING) $(BENCH_GO) $(BUILD)/bench/smoke >$(BUILD)/bench/smoke.log 2>&1 \
 		|| { cat $(BUILD)/bench/smoke.log; exit 1; }
 	@echo "bench: ok"
+
+# How fast a start merges what an adapter left behind, beside cat of the same bytes; RECOVERY_MIB=4096 for more.
+RECOVERY_MIB ?= 1024
+$(BUILD)/bench/make-segments: tests/bench/make_segments.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
+
+-include $(BUILD)/bench/make-segments.d
+
+.PHONY: bench-recovery
+bench-recovery: all $(BUILD)/bench/make-segments
+	MYGRPCADAPTER=$(PROGRAM) tests/bench/recovery --mib $(RECOVERY_MIB)
 
 # Instructions of a call, a record and a pass, by callgrind, against tests/bench/instructions.tsv: no clock is in it.
 BENCH_INSTRUCTIONS := $(BUILD)/bench/instructions
