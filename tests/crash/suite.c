@@ -58,7 +58,8 @@ struct script {
     struct calls_plan plans[CHILDREN_MAX];
     size_t count;
     uint64_t seed;
-    bool power; /* the machine may fail, not only the process */
+    bool power;     /* the machine may fail, not only the process */
+    bool undamaged; /* nothing may be set aside in the end */
     enum account_rule rule;
 };
 
@@ -170,6 +171,18 @@ show_failure(const struct suite *suite, const struct script *script, size_t numb
                   (unsigned long long)script->plans[0].at, suite->mode);
 }
 
+/* Whether no file was set aside: a death leaves nothing that is damaged. */
+static bool
+nothing_is_set_aside(const struct suite *suite)
+{
+    char path[sizeof(suite->volume) + 64];
+    (void)snprintf(path, sizeof(path), "%s/.mygrpcadapter/quarantine", suite->volume);
+    if (access(path, F_OK) != 0)
+        return true;
+    (void)fprintf(stderr, "something was set aside in %s\n", path);
+    return false;
+}
+
 /* Runs all children of a case, and checks. Ends the suite if it fails. */
 static void
 run_case(struct suite *suite, const struct script *script)
@@ -181,7 +194,8 @@ run_case(struct suite *suite, const struct script *script)
         int status = run_one(suite, script, i);
         bool right = is_allowed(status, last);
         if (right && last)
-            right = account_check(suite->account, suite->volume, script->rule);
+            right = account_check(suite->account, suite->volume, script->rule) &&
+                    (!script->undamaged || nothing_is_set_aside(suite));
         if (right)
             continue;
         show_failure(suite, script, i, status);
@@ -224,6 +238,7 @@ sweep_kills(struct suite *suite)
             struct script script = {
                 .plans = {{.kind = kinds[i], .at = at}, {.kind = kinds[i], .at = again}},
                 .count = 3,
+                .undamaged = true,
                 .seed = SWEEP_SEED + suite->seed};
             run_case(suite, &script);
         }
