@@ -42,7 +42,8 @@ format_name(const struct rotation *rotation, int64_t number, char name[OUTPUT_NA
         (void)snprintf(name, OUTPUT_NAME_BYTES_MAX, "%s.%" PRId64, rotation->base, number);
 }
 
-/* The first number that is free, or the last one there is, whose file is to go. */
+/* The first number that is free, or the last one there is, whose file is to go; a negative errno if that cannot
+ * be told: what is taken for free is written over. */
 static int64_t
 find_free(const struct rotation *rotation, int64_t keep)
 {
@@ -52,7 +53,7 @@ find_free(const struct rotation *rotation, int64_t keep)
     for (; number < keep; number++) {
         format_name(rotation, number, name);
         if (fstatat(rotation->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-            break;
+            return errno == ENOENT ? number : -errno;
     }
     return number;
 }
@@ -83,8 +84,11 @@ rotate(const struct rotation *rotation, int64_t keep, uint64_t device, uint64_t 
         return -errno;
     if (status.st_dev != device || status.st_ino != inode)
         return -ELOOP;
+    int64_t free_number = find_free(rotation, keep);
+    if (free_number < 0)
+        return (int)free_number;
     int result = 0;
-    for (int64_t number = find_free(rotation, keep) - 1; number > 0 && result == 0; number--) {
+    for (int64_t number = free_number - 1; number > 0 && result == 0; number--) {
         result = move_up(rotation, number);
         crash_point("rotation.moved_up");
     }
