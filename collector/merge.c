@@ -260,7 +260,7 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
 static bool
 may_be_read(const struct sources *sources, size_t i)
 {
-    if (sources->list[i]->ended)
+    if (sources->list[i]->ended || sources->list[i]->held)
         return false;
     if (i == 0)
         return true;
@@ -459,7 +459,7 @@ merge_rest(struct merge *merge)
 bool
 merge_is_empty(const struct merge *merge)
 {
-    return !merge->stale && merge->sources.count == 0;
+    return !merge->stale && merge->sources.count == 0 && merge->sources.unreadable == 0;
 }
 
 void

@@ -7,9 +7,6 @@
 #include "common/invariant.h"
 #include "segment/segment_store.h"
 
-/* What cannot be read for so long is taken for damage: a disk that is asked again may yet answer. */
-#define FAILING_MS 5000
-
 static int
 open_reader(struct sources *sources, struct source *source)
 {
@@ -48,7 +45,7 @@ note_failure(struct sources *sources, struct source *source, bool final)
     const char *fault = segment_reader_fault(source->reader);
     if (source->failing_since_ms == 0)
         source->failing_since_ms = now_ms;
-    if (final && now_ms - source->failing_since_ms >= FAILING_MS) {
+    if (final && now_ms - source->failing_since_ms >= SOURCE_FAILING_MS) {
         end_source(source, fault);
         return;
     }

@@ -203,22 +203,42 @@ is_about_all(int error)
     return error == -ESTALE || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
 }
 
-/* Visits every file listed. One that cannot be read is passed over: it shall not keep the others from
- * being merged, and it is tried again with every look at the directory. */
+static bool
+same_incarnation(const struct segment_identity *a, const struct segment_identity *b)
+{
+    return a->slot == b->slot && a->incarnation == b->incarnation;
+}
+
+/* Visits every file listed. One that cannot be read is passed over, and tried again with every look at the
+ * directory: it holds up those behind it in its incarnation for a moment, for the sake of their order, and
+ * no others. */
 static int
-visit_entries(struct sources *sources, struct segment_entry *entries, size_t count)
+visit_entries(struct sources *sources, struct segment_entry *entries, size_t count, uint64_t now_ms)
 {
     size_t known_count = sources->count;
+    const struct segment_identity *unreadable = NULL; /* the last one */
+    bool patient = sources->unreadable_since_ms == 0 ||
+                   now_ms - sources->unreadable_since_ms < SOURCE_FAILING_MS;
     sources->unreadable = 0;
     for (size_t i = 0; i < count; i++) {
+        const struct segment_identity *identity = &entries[i].identity;
         int result = visit_entry(sources, known_count, &entries[i]);
         if (is_about_all(result))
             return result;
         if (result != 0) {
             sources->unreadable++;
-            log_stuck(sources, &entries[i].identity, result);
+            unreadable = identity;
+            log_stuck(sources, identity, result);
         }
+        struct source *source = find_known_or_last(sources, known_count, identity);
+        if (source != NULL)
+            source->held = patient && unreadable != NULL && unreadable != identity &&
+                           same_incarnation(unreadable, identity);
     }
+    if (sources->unreadable == 0)
+        sources->unreadable_since_ms = 0;
+    else if (sources->unreadable_since_ms == 0)
+        sources->unreadable_since_ms = now_ms;
     return 0;
 }
 
@@ -282,7 +302,7 @@ sources_refresh(struct sources *sources, uint64_t now_ms)
                 sources->list[i]->missing_since_ms = now_ms; /* until it is visited */
         }
         if (result == 0)
-            result = visit_entries(sources, entries, count);
+            result = visit_entries(sources, entries, count, now_ms);
         free(entries);
         if (sources->count > 1)
             qsort(sources->list, sources->count, sizeof(struct source *), compare_sources);

@@ -15,6 +15,9 @@
 #include "segment/segment_reader.h"
 #include "segment/segment_window.h"
 
+/* What cannot be read for so long is taken for damage: a disk that is asked again may yet answer. */
+#define SOURCE_FAILING_MS 5000
+
 struct source {
     struct segment_facts facts;
     size_t index; /* of this source among all, stable as long as it lives; small, and given out
@@ -22,6 +25,7 @@ struct source {
     bool met;     /* all outputs know of it */
     bool final;   /* the writer is gone: what cannot be read now never will be */
     bool ended;   /* final, and read to its end or to its damage */
+    bool held;    /* a segment before it in its incarnation cannot be read now, and may yet be */
     const char *damage;               /* why it goes to quarantine, a literal; NULL = it does not */
     bool retired;                     /* its file is out of the way */
     uint64_t missing_since_ms;        /* not seen in the directory since; 0 = seen */
@@ -42,8 +46,9 @@ struct sources {
     size_t index_end;             /* every index is below */
     size_t *free_indexes;         /* below index_end, had by no source now */
     size_t free_count;
-    size_t unreadable;    /* files that could not be read when the directory was last looked at */
-    uint64_t quarantined; /* since the start of the process */
+    size_t unreadable; /* files that could not be read when the directory was last looked at */
+    uint64_t unreadable_since_ms; /* 0 = there are none */
+    uint64_t quarantined;         /* since the start of the process */
     struct log_brake brake;
 };
 
