@@ -169,6 +169,8 @@ take_over(struct sources *sources, struct segment_entry *entry)
     }
     if (result == -ENOENT)
         return -ESTALE;
+    if (result == -ELOOP || result == -EISDIR || result == -ENXIO)
+        return quarantine(sources, entry, 0, 0, "it is no regular file");
     if (result == -EEXIST)
         return quarantine(sources, entry, 0, 0, "there is a sealed segment of the same name");
     return result == -EAGAIN ? 0 : result;
