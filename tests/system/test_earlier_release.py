@@ -23,7 +23,7 @@ def left_text(path, count):
 
 def leave(adapter):
     """Puts the segments where they were."""
-    adapter.segments.mkdir(parents=True)
+    adapter.segments.mkdir(parents=True, exist_ok=True)
     for packed in LEFT.glob("*.gz"):
         (adapter.segments / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
 
