@@ -22,6 +22,7 @@ PLACE = re.compile(r'crash_point\("([a-z_.]+)"\)')
 SETTINGS = {"workers.count": 2, "segments.size_bytes": 64 << 10, "output.rotate_bytes": 20_000,
             "output.rotate_keep": 1000}
 PATHS = ("a.txt", "b.txt", "deep/er/c.txt")
+ROUNDS_MAX = 20
 GARBAGE = "00009-0000000001-0000000000.sealed"
 
 # What only a collector comes by that finds the batch of another one unfinished.
@@ -85,8 +86,9 @@ class Tour:
         self.adapter.wait_end()
 
     def run(self, name):
-        """Round after round until nothing is armed any more."""
-        for _ in range(4):
+        """Round after round until nothing is armed any more. A round need not pass every place: a worker that is killed
+        between two segments, say, leaves none to be taken over."""
+        for _ in range(ROUNDS_MAX):
             self.adapter.start()
             self.traffic()
             if name == "output.set_aside" and not (self.adapter.root / "d.txt").exists():
