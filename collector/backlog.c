@@ -16,17 +16,34 @@ mib_per_s(uint64_t bytes, uint64_t ms)
     return bytes * 1000 / (ms == 0 ? 1 : ms) >> 20;
 }
 
-static void
-log_progress(const struct backlog *backlog, uint64_t now_ms, const struct backlog_rest *rest)
+/* What is still to be read of segments that nobody writes any more: bytes, and how many segments. */
+static uint64_t
+count_left(const struct sources *sources, uint64_t *segments_r)
 {
+    uint64_t bytes = 0;
+    *segments_r = 0;
+    for (size_t i = 0; i < sources->count; i++) {
+        const struct source *source = sources->list[i];
+        if (!source->final || source->ended)
+            continue;
+        bytes += source->facts.file_bytes - source->position.offset;
+        ++*segments_r;
+    }
+    return bytes;
+}
+
+static void
+log_progress(const struct backlog *backlog, uint64_t now_ms, const struct sources *sources)
+{
+    uint64_t segments;
+    uint64_t bytes = count_left(sources, &segments);
     log_write(LOG_LEVEL_INFO, "merging a backlog",
               LOG_FIELDS(log_u64("merged_bytes", backlog->merged_bytes),
-                         log_u64("found_bytes", backlog->merged_bytes + rest->bytes),
+                         log_u64("found_bytes", backlog->merged_bytes + bytes),
                          log_u64("records", backlog->records),
                          log_u64("mib_per_s",
                                  mib_per_s(backlog->merged_bytes, now_ms - backlog->begun_ms)),
-                         log_u64("left_bytes", rest->bytes),
-                         log_u64("left_segments", rest->segments)));
+                         log_u64("left_bytes", bytes), log_u64("left_segments", segments)));
 }
 
 static void
@@ -41,23 +58,9 @@ log_end(const struct backlog *backlog, uint64_t now_ms)
                          log_u64("mib_per_s", mib_per_s(backlog->merged_bytes, ms))));
 }
 
-struct backlog_rest
-backlog_count_rest(const struct sources *sources)
-{
-    struct backlog_rest rest = {0};
-    for (size_t i = 0; i < sources->count; i++) {
-        const struct source *source = sources->list[i];
-        if (!source->final || source->ended)
-            continue;
-        rest.bytes += source->facts.file_bytes - source->position.offset;
-        rest.segments++;
-    }
-    return rest;
-}
-
 void
 backlog_note(struct backlog *backlog, uint64_t bytes, uint64_t records, bool behind,
-             const struct backlog_rest *rest)
+             const struct sources *sources)
 {
     if (backlog->begun_ms == 0 && !behind)
         return;
@@ -70,7 +73,7 @@ backlog_note(struct backlog *backlog, uint64_t bytes, uint64_t records, bool beh
         log_end(backlog, now_ms);
         *backlog = (struct backlog){0};
     } else if (now_ms >= backlog->next_line_ms) {
-        log_progress(backlog, now_ms, rest);
+        log_progress(backlog, now_ms, sources);
         backlog->next_line_ms = now_ms + LINE_MS;
     }
 }

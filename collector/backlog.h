@@ -16,16 +16,9 @@ struct backlog {
     uint64_t records;
 };
 
-/* What is still to be read of segments that nobody writes any more. */
-struct backlog_rest {
-    uint64_t bytes;
-    uint64_t segments;
-};
-
-struct backlog_rest backlog_count_rest(const struct sources *sources);
-
-/* A pass has read so many bytes of segments, and so many records; `behind`: it stopped at its bounds. */
+/* A pass has read so many bytes of segments, and so many records; `behind`: it stopped at its bounds.
+ * `sources` is what there is to read. */
 void backlog_note(struct backlog *backlog, uint64_t bytes, uint64_t records, bool behind,
-                  const struct backlog_rest *rest);
+                  const struct sources *sources);
 
 #endif

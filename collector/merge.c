@@ -401,8 +401,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     size_t records = read_sources(merge);
     deliver_all(merge, now_ms);
     gather_reset(&merge->gather);
-    struct backlog_rest rest = backlog_count_rest(&merge->sources);
-    backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &rest);
+    backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
     sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
     return (int64_t)records;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "collector/backlog.h"
+#include "collector/sources.h"
 
 #define MIB (1ULL << 20)
 
@@ -28,7 +29,7 @@ static void
 busy_moment(void)
 {
     struct backlog backlog = {0};
-    struct backlog_rest rest = {MIB, 1};
+    struct sources rest = {0};
     backlog_note(&backlog, 0, 0, false, &rest);
     backlog_note(&backlog, MIB, 10, true, &rest);
     backlog_note(&backlog, MIB, 10, false, &rest);
@@ -38,13 +39,15 @@ static void
 long_backlog(void)
 {
     struct backlog backlog = {0};
-    struct backlog_rest rest = {70 * MIB, 5};
+    struct source segment = {.final = true, .facts = {.file_bytes = 14 * MIB}};
+    struct source *list[] = {&segment, &segment, &segment, &segment, &segment};
+    struct sources rest = {.list = list, .count = 5};
     const struct timespec while_it_lasts = {.tv_sec = 1, .tv_nsec = 100 * 1000000};
     backlog_note(&backlog, 10 * MIB, 100, true, &rest);
     (void)nanosleep(&while_it_lasts, NULL);
     backlog_note(&backlog, 20 * MIB, 200, true, &rest);
     backlog_note(&backlog, 0, 0, true, &rest); /* not a second later */
-    backlog_note(&backlog, 70 * MIB, 7, false, &(struct backlog_rest){0});
+    backlog_note(&backlog, 70 * MIB, 7, false, &(struct sources){0});
 }
 
 static void
