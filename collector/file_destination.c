@@ -286,28 +286,31 @@ find_renamed(const struct destination *destination, uint64_t inode,
     return length > 0 && length < (int)OUTPUT_NAME_BYTES_MAX;
 }
 
+/* Adopts what was opened, `fd` or a negative errno, if it is the file of the mark. Returns 0, -ENOENT if it is
+ * not, or another negative errno. */
+static int
+adopt_if_marked(struct destination *destination, int fd, const struct ledger_mark *mark)
+{
+    int result = fd < 0 ? fd : adopt(destination, fd);
+    if (result != 0 || is_marked(destination, mark))
+        return result;
+    file_rest(destination);
+    return -ENOENT;
+}
+
 /* Opens the file of a mark: the output's, or, where somebody has renamed that since (logrotate), what it
- * is called now in the same directory. Returns 0, -ENOENT if it is neither, or another negative errno. */
+ * is called now in the same directory. Returns as adopt_if_marked() does. */
 static int
 adopt_marked(struct destination *destination, const struct ledger_mark *mark)
 {
     const struct heritage *heritage = destination->heritage;
     char name[OUTPUT_NAME_BYTES_MAX];
-    int fd = open_existing(destination);
-    int result = fd < 0 ? fd : adopt(destination, fd);
-    if (result != 0 && result != -ENOENT)
+    int result = adopt_if_marked(destination, open_existing(destination), mark);
+    if (result != -ENOENT || destination->aside || !find_renamed(destination, mark->inode, name))
         return result;
-    if (result == 0 && is_marked(destination, mark))
-        return 0;
-    file_rest(destination);
-    if (destination->aside || !find_renamed(destination, mark->inode, name))
-        return -ENOENT;
-    fd = output_path_open_existing(heritage->root_fd, heritage->segments_fd, name);
-    result = fd < 0 ? fd : adopt(destination, fd);
-    if (result == 0 && is_marked(destination, mark))
-        return 0;
-    file_rest(destination);
-    return result == 0 ? -ENOENT : result;
+    return adopt_if_marked(
+        destination, output_path_open_existing(heritage->root_fd, heritage->segments_fd, name),
+        mark);
 }
 
 /* Writes records, as many as fit one call; those that lie one behind the other in memory are one piece for the
