@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "common/invariant.h"
-#include "common/invariant.h"
 #include "worker/map.h"
 
 #define TYPE_URL_SHOWN_MAX 96

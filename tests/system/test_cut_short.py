@@ -7,15 +7,8 @@ import pytest
 
 from metrics import Metric
 from processes import is_running, resume, stop
+from test_damage import HEADER_BYTES, SET_ASIDE, text_of
 from waiting import until
-
-SET_ASIDE = "a damaged segment is set aside in quarantine/"
-HEADER_BYTES = 4096
-
-
-def text_of(metrics):
-    """What they become."""
-    return b"".join(metric.text() for metric in metrics)
 
 
 @pytest.mark.parametrize("size", [0, HEADER_BYTES + 2000, 8 << 20], ids=["nothing", "records", "room"])
