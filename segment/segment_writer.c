@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "common/clock.h"
 #include "common/crash_point.h"
@@ -20,6 +21,7 @@
 #include "common/log.h"
 #include "segment/segment_name.h"
 
+/* Payloads from this size on are stored by a system call; below, that is dearer. */
 #define STORED_BY_CALL_BYTES_MIN 20000
 
 struct segment_writer {
@@ -33,6 +35,7 @@ struct segment_writer {
     uint64_t offset; /* where the next record goes */
     uint64_t first_sequence;
     uint64_t next_sequence;
+    XXH3_state_t *checksum; /* of a large record, while it is written */
 };
 
 uint64_t
@@ -101,6 +104,7 @@ release(struct segment_writer *writer)
         (void)munmap(writer->memory, writer->file_bytes);
     if (writer->fd >= 0)
         (void)close(writer->fd);
+    (void)XXH3_freeState(writer->checksum); /* takes NULL */
     free(writer);
 }
 
@@ -125,6 +129,12 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     struct segment_writer *writer = calloc(1, sizeof(*writer));
     if (writer == NULL)
         return -ENOMEM;
+    writer->fd = -1;
+    writer->checksum = XXH3_createState();
+    if (writer->checksum == NULL) {
+        release(writer);
+        return -ENOMEM;
+    }
     writer->directory_fd = directory_fd;
     writer->durable = durable;
     writer->identity = *identity;
@@ -168,17 +178,40 @@ segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes)
                                            writer->file_bytes - writer->offset;
 }
 
-/* Stores bytes of a record. Many by a system call, which brings their pages into memory whole and without
- * a fault for each: 60,000 bytes cost 18 us and not 40, on ext4. Below some 20,000 it is dearer. What the
- * system does not take is stored as few bytes are. */
+/* Copies bytes of a record into the mapping. */
 static void
 store(const struct segment_writer *writer, uint64_t offset, struct bytes bytes)
 {
-    if (bytes.size >= STORED_BY_CALL_BYTES_MIN &&
-        pwrite(writer->fd, bytes.data, bytes.size, (off_t)offset) == (ssize_t)bytes.size)
-        return;
     if (bytes.size > 0)
         memcpy(writer->memory + offset, bytes.data, bytes.size);
+}
+
+/* The same by a system call, which brings the pages into memory whole and without a fault for each: 60,000
+ * bytes cost 18 us and not 40, on ext4. What the system does not take is copied. */
+static void
+store_by_call(const struct segment_writer *writer, uint64_t offset, struct bytes bytes)
+{
+    if (pwrite(writer->fd, bytes.data, bytes.size, (off_t)offset) != (ssize_t)bytes.size)
+        store(writer, offset, bytes);
+}
+
+/* Stores a record's body and returns its checksum. Where the payload is large, it is not read through the
+ * mapping either: that would be a fault for each page again. */
+static uint64_t
+store_body(const struct segment_writer *writer, const struct segment_record_place *place,
+           struct bytes name, struct bytes payload)
+{
+    uint64_t offset = place->offset + SEGMENT_RECORD_HEADER_BYTES;
+    if (payload.size >= STORED_BY_CALL_BYTES_MIN) {
+        store_by_call(writer, offset + name.size,
+                      payload); /* first: it brings in the name's page */
+        store(writer, offset, name);
+        return segment_record_checksum_apart(writer->checksum, place, name, payload);
+    }
+    store(writer, offset, name);
+    store(writer, offset + name.size, payload);
+    return segment_record_checksum(SEGMENT_VERSION, place, writer->memory + offset,
+                                   name.size + payload.size);
 }
 
 /* Fills the record's place, then publishes it; the order is the crash contract. */
@@ -186,20 +219,16 @@ static void
 write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, struct bytes payload)
 {
     char *at = writer->memory + writer->offset;
-    char *body = at + SEGMENT_RECORD_HEADER_BYTES;
     uint64_t body_bytes = name.size + payload.size;
     uint64_t word = segment_publish_word((uint32_t)body_bytes, kind, (uint16_t)name.size);
-
-    uint64_t body_offset = writer->offset + SEGMENT_RECORD_HEADER_BYTES;
-    store(writer, body_offset + name.size,
-          payload); /* first, since it brings in the name's page too */
-    store(writer, body_offset, name);
-    struct segment_record_header *header = (void *)at;
     struct segment_record_place place = {&writer->id, writer->offset, word, writer->next_sequence,
                                          clock_realtime_ns()};
+    uint64_t checksum = store_body(writer, &place, name, payload);
+
+    struct segment_record_header *header = (void *)at;
     le64_put(header->sequence, place.sequence);
     le64_put(header->appended_ns, place.appended_ns);
-    le64_put(header->checksum, segment_record_checksum(SEGMENT_VERSION, &place, body, body_bytes));
+    le64_put(header->checksum, checksum);
     crash_point("segment.record_stored");
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
     crash_point("segment.record_published");
