@@ -1,5 +1,6 @@
 /* source.c -- reads one segment, from where it was left; sources.h. Runs in the collector. */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "collector/sources.h"
@@ -20,6 +21,10 @@ open_reader(struct sources *sources, struct source *source)
     }
     if (fd < 0)
         return fd;
+    /* Where a writer is followed, the system would read ahead: make and zero pages that are written next.
+     * Refused, this costs no more than that. */
+    if (!source->final)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     int result = segment_reader_open(&source->reader, fd, &source->facts, &sources->window);
     if (result == 0)
         segment_reader_seek(source->reader, source->position);
