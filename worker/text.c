@@ -12,8 +12,6 @@
 
 #include "common/invariant.h"
 
-#define U64_DIGITS_MAX 20
-
 static size_t
 round_to_pages(size_t size)
 {
@@ -39,6 +37,7 @@ text_open(struct text **out, size_t limit_bytes, size_t keep_bytes)
         return -error;
     }
     text->base = base;
+    text_reset(text);
     *out = text;
     return 0;
 }
@@ -57,12 +56,14 @@ text_close(struct text **tp)
 void
 text_reset(struct text *text)
 {
-    if (text->used_bytes > text->keep_bytes) {
+    size_t used_bytes = text->at == NULL ? 0 : (size_t)(text->at - text->base);
+    if (used_bytes > text->keep_bytes) {
         /* A failure would only cost memory that stays with the process, within the limit. */
-        (void)madvise(text->base + text->keep_bytes,
-                      round_to_pages(text->used_bytes) - text->keep_bytes, MADV_DONTNEED);
+        (void)madvise(text->base + text->keep_bytes, round_to_pages(used_bytes) - text->keep_bytes,
+                      MADV_DONTNEED);
     }
-    text->used_bytes = 0;
+    text->at = text->base;
+    text->end = text->base + text->limit_bytes;
     text->overflowed = false;
 }
 
@@ -70,48 +71,49 @@ struct bytes
 text_bytes(const struct text *text)
 {
     INVARIANT(!text->overflowed);
-    return (struct bytes){.data = text->base, .size = text->used_bytes};
+    return (struct bytes){.data = text->base, .size = (size_t)(text->at - text->base)};
 }
 
-/* Writes the digits so that they end before `end`, two at a time; returns where they begin. */
-static char *
+static size_t
+count_digits(uint64_t number)
+{
+    size_t count = 1;
+    for (; number >= 10000; number /= 10000)
+        count += 4;
+    return count + (number >= 10) + (number >= 100) + (number >= 1000);
+}
+
+/* Writes the digits so that they end before `end`, two at a time. */
+static void
 write_digits(char *end, uint64_t number)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    char *at = end;
-    while (number >= 100) {
-        at -= 2;
-        memcpy(at, pairs + number % 100 * 2, 2);
-        number /= 100;
+    for (; number >= 100; number /= 100) {
+        end -= 2;
+        memcpy(end, pairs + number % 100 * 2, 2);
     }
-    if (number >= 10) {
-        at -= 2;
-        memcpy(at, pairs + number * 2, 2);
-    } else {
-        *--at = (char)('0' + number);
-    }
-    return at;
+    if (number >= 10)
+        memcpy(end - 2, pairs + number * 2, 2);
+    else
+        end[-1] = (char)('0' + number);
 }
 
 void
 text_add_u64(struct text *text, uint64_t number)
 {
-    char digits[U64_DIGITS_MAX];
-    char *end = digits + sizeof(digits);
-    const char *start = write_digits(end, number);
-    text_add_bytes(text, start, (size_t)(end - start));
+    size_t count = count_digits(number);
+    char *place = text_place(text, count);
+    if (place != NULL)
+        write_digits(place + count, number);
 }
 
 void
 text_add_i64(struct text *text, int64_t number)
 {
-    char digits[1 + U64_DIGITS_MAX];
-    char *end = digits + sizeof(digits);
-    char *start = write_digits(end, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
     if (number < 0)
-        *--start = '-';
-    text_add_bytes(text, start, (size_t)(end - start));
+        text_add_byte(text, '-');
+    text_add_u64(text, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }

@@ -18,8 +18,9 @@
 
 /* The fields are for the functions of this header only. */
 struct text {
+    char *at;  /* where the next byte goes */
+    char *end; /* = at once overflowed, so that nothing fits any more */
     char *base;
-    size_t used_bytes; /* = limit_bytes once overflowed, so that nothing fits any more */
     size_t limit_bytes;
     size_t mapped_bytes; /* limit_bytes in whole pages */
     size_t keep_bytes;   /* whole pages */
@@ -54,32 +55,67 @@ static inline void
 text_overflow(struct text *text)
 {
     text->overflowed = true;
-    text->used_bytes = text->limit_bytes;
+    text->end = text->at;
+}
+
+/* Where `size` more bytes go, to be written by the caller at once; NULL if they do not fit. */
+static inline char *
+text_place(struct text *text, size_t size)
+{
+    char *place = text->at;
+    if (size > (size_t)(text->end - place)) {
+        text_overflow(text);
+        return NULL;
+    }
+    text->at = place + size;
+    return place;
+}
+
+/* Copies what is mostly short: two pieces that may overlap, instead of a call. */
+static inline void
+text_copy(char *to, const char *from, size_t size)
+{
+    if (size > 32) {
+        memcpy(to, from, size);
+    } else if (size >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            to[i] = from[i];
+    }
 }
 
 /* Appends `size` bytes. */
 static inline void
 text_add_bytes(struct text *text, const void *data, size_t size)
 {
-    if (size > text->limit_bytes - text->used_bytes) {
-        text_overflow(text);
-        return;
-    }
-    if (size != 0)
-        memcpy(text->base + text->used_bytes, data, size);
-    text->used_bytes += size;
+    char *place = text_place(text, size);
+    if (place != NULL && size > 0)
+        memcpy(place, data, size);
 }
 
+/* The same for what a client sent. */
 static inline void
 text_add(struct text *text, struct bytes bytes)
 {
-    text_add_bytes(text, bytes.data, bytes.size);
+    char *place = text_place(text, bytes.size);
+    if (place != NULL)
+        text_copy(place, bytes.data, bytes.size);
 }
 
 static inline void
 text_add_byte(struct text *text, char byte)
 {
-    text_add_bytes(text, &byte, 1);
+    char *place = text_place(text, 1);
+    if (place != NULL)
+        *place = byte;
 }
 
 /* Appends a string literal; the size is known to the compiler. */
