@@ -72,6 +72,7 @@ give_back(void *array, size_t entry_bytes, size_t touched)
 void
 map_trim(struct map *map)
 {
+    map_clear(map);
     if (map->touched <= KEEP_ENTRIES)
         return;
     give_back(map->entries, sizeof(*map->entries), map->touched);
@@ -96,21 +97,26 @@ compare(const struct map_entry *a, const struct map_entry *b)
     return (a->key.size > b->key.size) - (a->key.size < b->key.size);
 }
 
-/* What the indexes say first, then the one added first: as a stable sort has them. */
+/* What the keys at the indexes say first, then the one added first: as a stable sort has them. *unique_r
+ * becomes false if the keys are equal. */
 static int
-compare_at(const struct map_entry *entries, uint32_t a, uint32_t b)
+compare_at(const struct map_entry *entries, uint32_t a, uint32_t b, bool *unique_r)
 {
     int order = compare(&entries[a], &entries[b]);
-    return order != 0 ? order : (a > b) - (a < b);
+    if (order != 0)
+        return order;
+    *unique_r = false;
+    return (a > b) - (a < b);
 }
 
+/* Costs least for what is in order already. */
 static void
-sort_run(const struct map_entry *entries, uint32_t *order, size_t count)
+sort_run(const struct map_entry *entries, uint32_t *order, size_t count, bool *unique_r)
 {
     for (size_t i = 1; i < count; i++) {
         uint32_t moving = order[i];
         size_t to = i;
-        for (; to > 0 && compare_at(entries, order[to - 1], moving) > 0; to--)
+        for (; to > 0 && compare_at(entries, order[to - 1], moving, unique_r) > 0; to--)
             order[to] = order[to - 1];
         order[to] = moving;
     }
@@ -120,48 +126,38 @@ sort_run(const struct map_entry *entries, uint32_t *order, size_t count)
  * places of `out`. */
 static void
 merge_runs(const struct map_entry *entries, const uint32_t *order, size_t from, size_t middle,
-           size_t end, uint32_t *out)
+           size_t end, uint32_t *out, bool *unique_r)
 {
     size_t left = from;
     size_t right = middle;
     for (size_t to = from; to < end; to++) {
-        bool take_left =
-            right == end || (left < middle && compare_at(entries, order[left], order[right]) <= 0);
+        bool take_left = right == end || (left < middle && compare_at(entries, order[left],
+                                                                      order[right], unique_r) <= 0);
         out[to] = order[take_left ? left++ : right++];
     }
 }
 
-static void
+/* Sorts `order`, whatever permutation it is. Returns whether no two keys are equal: in a merge, as in an
+ * insertion, neighbours of the result have been compared. */
+static bool
 sort_order(struct map *map)
 {
     size_t count = map->count;
+    bool unique = true;
     for (size_t from = 0; from < count; from += RUN_ENTRIES)
         sort_run(map->entries, map->order + from,
-                 count - from < RUN_ENTRIES ? count - from : RUN_ENTRIES);
+                 count - from < RUN_ENTRIES ? count - from : RUN_ENTRIES, &unique);
     for (size_t width = RUN_ENTRIES; width < count; width *= 2) {
         for (size_t from = 0; from < count; from += 2 * width) {
             size_t middle = count - from < width ? count : from + width;
             size_t end = count - from < 2 * width ? count : from + 2 * width;
-            merge_runs(map->entries, map->order, from, middle, end, map->scratch);
+            merge_runs(map->entries, map->order, from, middle, end, map->scratch, &unique);
         }
         uint32_t *swap = map->order;
         map->order = map->scratch;
         map->scratch = swap;
     }
-}
-
-/* Looks whether the order stands. *unique_r is false if it does but keys are equal. */
-static bool
-is_in_order(const struct map *map, bool *unique_r)
-{
-    *unique_r = true;
-    for (size_t i = 1; i < map->count; i++) {
-        int order = compare(map_at(map, i - 1), map_at(map, i));
-        if (order > 0 || (order == 0 && map->order[i - 1] > map->order[i]))
-            return false;
-        *unique_r &= order != 0;
-    }
-    return true;
+    return unique;
 }
 
 /* Keeps the last of each run of equal keys. Returns how many are left. */
@@ -179,19 +175,12 @@ drop_replaced(struct map *map)
 }
 
 size_t
-map_sort(struct map *map)
+map_sort_anew(struct map *map)
 {
-    bool unique;
-    if (map->touched < map->count)
-        map->touched = map->count;
     if (map->order_count != map->count) {
         for (size_t i = 0; i < map->count; i++)
             map->order[i] = (uint32_t)i;
         map->order_count = map->count;
     }
-    if (!is_in_order(map, &unique)) {
-        sort_order(map);
-        (void)is_in_order(map, &unique);
-    }
-    return unique ? map->count : drop_replaced(map);
+    return sort_order(map) ? map->count : drop_replaced(map);
 }

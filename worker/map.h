@@ -13,6 +13,7 @@
 #ifndef MYGRPCADAPTER_WORKER_MAP_H
 #define MYGRPCADAPTER_WORKER_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +35,7 @@ struct map {
     size_t count;
     size_t order_count; /* `order` is a permutation of so many */
     size_t count_max;
-    size_t touched; /* the most entries since memory was last given back */
+    size_t touched; /* the most entries that there were since memory was last given back */
 };
 
 /* Reserves a map for at most `count_max` entries. Returns 0 or a negative errno; the caller owns
@@ -48,10 +49,12 @@ void map_close(struct map **mp);
 static inline void
 map_clear(struct map *map)
 {
+    if (map->touched < map->count)
+        map->touched = map->count;
     map->count = 0;
 }
 
-/* Gives back the memory of a map that was large. */
+/* Removes all entries and gives back the memory of a map that was large. */
 void map_trim(struct map *map);
 
 /* Where the next entry goes; not more than given to map_open(). The caller fills in key and value, and
@@ -86,14 +89,33 @@ map_add(struct map *map)
     entry->prefix = map_prefix(entry->key);
 }
 
-/* Puts the entries in order and returns how many different keys they have, for map_at(). */
-size_t map_sort(struct map *map);
-
 /* The entry that is at `index` by the order of the keys. */
 static inline const struct map_entry *
 map_at(const struct map *map, size_t index)
 {
     return &map->entries[map->order[index]];
+}
+
+/* True if the order of the last map is this one's too, by the first bytes of the keys alone. */
+static inline bool
+map_is_like_last(const struct map *map)
+{
+    if (map->order_count != map->count)
+        return false;
+    for (size_t i = 1; i < map->count; i++) {
+        if (map_at(map, i - 1)->prefix >= map_at(map, i)->prefix)
+            return false;
+    }
+    return true;
+}
+
+size_t map_sort_anew(struct map *map);
+
+/* Puts the entries in order and returns how many different keys they have, for map_at(). */
+static inline size_t
+map_sort(struct map *map)
+{
+    return map_is_like_last(map) ? map->count : map_sort_anew(map);
 }
 
 #endif
