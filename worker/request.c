@@ -114,7 +114,13 @@ read_dimension_field(struct request *request, struct wire *wire, const struct wi
                      struct map_entry *entry)
 {
     struct bytes message;
-    return wire_bytes(wire, field, &message) && read_dimension(request, message, wire->end, entry);
+    struct bytes value;
+    if (!wire_bytes(wire, field, &message))
+        return false;
+    if (!wire_is_pair(message, &entry->key, &value))
+        return read_dimension(request, message, wire->end, entry);
+    value_clear(&entry->value);
+    return value_read(wire->fault, value, &entry->value) || wire_in(wire, "value");
 }
 
 static bool

@@ -121,7 +121,8 @@ value_read_string_map(struct wire_fault *fault, struct bytes message, struct map
         struct bytes key;
         struct bytes string;
         if (!wire_bytes(&wire, &field, &entry) ||
-            !read_string_entry(fault, entry, wire.end, &key, &string))
+            !(wire_is_pair(entry, &key, &string) ||
+              read_string_entry(fault, entry, wire.end, &key, &string)))
             return wire_in_item(&wire, "value", count);
         if (map != NULL) {
             struct map_entry *place = map_place(map);
@@ -194,8 +195,8 @@ static const char *const member_names[] = {
     [VALUE_STRING_MAP] = "string_map_value",
 };
 
-bool
-value_read(struct wire_fault *fault, struct bytes message, struct value *value)
+__attribute__((noinline)) static bool
+read_any(struct wire_fault *fault, struct bytes message, struct value *value)
 {
     struct wire wire = wire_open(fault, message);
     while (wire_more(&wire)) {
@@ -210,4 +211,42 @@ value_read(struct wire_fault *fault, struct bytes message, struct value *value)
         }
     }
     return true;
+}
+
+/* Reads what nearly all values are: one member, a string, a number below 2^14 or a double. False for any
+ * other, with *value as it was. */
+static inline bool
+read_usual(struct bytes message, struct value *value)
+{
+    const uint8_t *at = (const uint8_t *)message.data;
+    switch (message.size < 2 ? 0 : at[0]) {
+    case VALUE_STRING << 3 | WIRE_LENGTH:
+        if (at[1] >= 0x80 || at[1] != message.size - 2)
+            return false;
+        value->kind = VALUE_STRING;
+        value->bytes = (struct bytes){message.data + 2, message.size - 2};
+        return true;
+    case VALUE_INT64 << 3 | WIRE_VARINT:
+        if (message.size > 3 || at[message.size - 1] >= 0x80 || (message.size == 3 && at[1] < 0x80))
+            return false;
+        value->kind = VALUE_INT64;
+        value->integer = message.size == 2 ? at[1] : (at[1] & 0x7f) | at[2] << 7;
+        return true;
+    case VALUE_DOUBLE << 3 | WIRE_FIXED64: {
+        if (message.size != 1 + sizeof(value->number))
+            return false;
+        uint64_t number = le64_get(at + 1);
+        value->kind = VALUE_DOUBLE;
+        memcpy(&value->number, &number, sizeof(number));
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+bool
+value_read(struct wire_fault *fault, struct bytes message, struct value *value)
+{
+    return read_usual(message, value) || read_any(fault, message, value);
 }

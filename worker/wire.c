@@ -57,11 +57,31 @@ wire_explain(const struct wire_fault *fault, char reason[static WIRE_REASON_BYTE
                        colon, fault->length, place);
 }
 
+/* The number that a varint of up to 8 bytes says, whose byte 0 is the lowest of `bytes`; those behind it
+ * are zero. The 7 bits of each are pushed together, those of neighbours first. */
+static uint64_t
+gather_sevens(uint64_t bytes)
+{
+    uint64_t sevens = bytes & 0x7f7f7f7f7f7f7f7f;
+    sevens = (sevens & 0x007f007f007f007f) | (sevens & 0x7f007f007f007f00) >> 1;
+    sevens = (sevens & 0x00003fff00003fff) | (sevens & 0x3fff00003fff0000) >> 2;
+    return (sevens & 0x000000000fffffff) | (sevens & 0x0fffffff00000000) >> 4;
+}
+
 struct wire_varint
 wire_varint_long(struct wire_fault *fault, const uint8_t *at, const uint8_t *end, const char *what)
 {
     const uint8_t *start = at;
     uint64_t number = 0;
+    if (end - at >= 8) {
+        uint64_t bytes = le64_get(at);
+        uint64_t last = ~bytes & 0x8080808080808080; /* the lowest bit is that of the last byte */
+        if (last != 0) {
+            uint64_t up_to_last = last ^ (last - 1);
+            unsigned size = (unsigned)__builtin_ctzll(last) / 8 + 1;
+            return (struct wire_varint){at + size, gather_sevens(bytes & up_to_last)};
+        }
+    }
     for (unsigned i = 0; i < VARINT_BYTES_MAX && at < end; i++) {
         uint8_t byte = *at++;
         number |= (uint64_t)(byte & 0x7f) << (7 * i);

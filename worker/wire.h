@@ -246,7 +246,28 @@ wire_skip(struct wire *wire, const struct wire_field *field)
     return true;
 }
 
-/* ---- the entries of maps, in which gogo is more lenient
+/* ---- the entries of maps */
+
+/* True if `message` is what nearly all entries are: field 1 and then field 2, both of a type with a length
+ * that is below 128. It then says no more than wire_field() and wire_bytes() would. */
+static inline bool
+wire_is_pair(struct bytes message, struct bytes *first_r, struct bytes *second_r)
+{
+    const uint8_t *at = (const uint8_t *)message.data;
+    if (message.size < 4 || at[0] != (1 << 3 | WIRE_LENGTH) || at[1] >= 0x80 ||
+        at[1] > message.size - 4)
+        return false;
+    size_t first_bytes = at[1];
+    size_t second_bytes = message.size - 4 - first_bytes;
+    at += 2 + first_bytes;
+    if (at[0] != (2 << 3 | WIRE_LENGTH) || at[1] >= 0x80 || at[1] != second_bytes)
+        return false;
+    *first_r = (struct bytes){message.data + 2, first_bytes};
+    *second_r = (struct bytes){message.data + 4 + first_bytes, second_bytes};
+    return true;
+}
+
+/* Any other is read the general way, in which gogo is more lenient with entries than with messages.
  *
  * What is in a map entry it reads by the field's number alone, whatever the wire type; and it bounds
  * that by the end of the message around the entry, then goes on behind the entry as if nothing were.

@@ -230,6 +230,53 @@ overlong_numbers(void **state)
     assert_text(WIRE("\x8a\x80\x80\x80\x80\x01\x04\x0a\x02\x10\x05"), "5", "");
 }
 
+/* A request with one instance whose value is an int64 of `size` bytes, as few as it can have or more; `behind` says
+ * whether anything follows. */
+static int64_t
+decode_number(uint64_t number, size_t size, bool behind)
+{
+    char wire[64] = "\x0a\x00\x0a\x00\x10";
+    size_t at = 5;
+    for (size_t i = 1; i < size; i++, number >>= 7)
+        wire[at++] = (char)(number & 0x7f) | (char)0x80;
+    wire[at++] = (char)(number & 0x7f);
+    wire[3] = (char)(size + 1);
+    wire[1] = (char)(size + 3);
+    if (behind) { /* dedup_id */
+        memcpy(wire + at,
+               "\x1a\x0a"
+               "0123456789",
+               12);
+        at += 12;
+    }
+    assert_int_equal(request_begin(request, (struct bytes){wire, at}, reason), 0);
+    assert_int_equal(request_next(request, &instance, reason), 1);
+    assert_int_equal(instance.value.kind, VALUE_INT64);
+    return instance.value.integer;
+}
+
+static void
+numbers_of_every_length(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 64; bits++) {
+        uint64_t power = (uint64_t)1 << bits;
+        for (uint64_t number = power - 1; number <= power + 1; number++) {
+            size_t least = 1;
+            while (least < 10 && number >> (7 * least) != 0)
+                least++;
+            for (size_t size = least; size <= 10; size++) {
+                assert_int_equal(decode_number(number, size, false), (int64_t)number);
+                assert_int_equal(decode_number(number, size, true), (int64_t)number);
+            }
+        }
+    }
+    /* Not a number of two bytes: one of one byte, and a tag without a value. */
+    assert_refused(
+        WIRE("\x0a\x05\x0a\x03\x10\x05\x10"),
+        "instances[0].value.int64_value: a number is cut off or longer than 10 bytes at byte 7");
+}
+
 static void
 unknown_fields_and_groups_are_skipped(void **state)
 {
@@ -357,6 +404,7 @@ main(void)
         cmocka_unit_test(faults_are_named),
         cmocka_unit_test(faults_below_a_message),
         cmocka_unit_test(overlong_numbers),
+        cmocka_unit_test(numbers_of_every_length),
         cmocka_unit_test(unknown_fields_and_groups_are_skipped),
         cmocka_unit_test(the_last_counts),
         cmocka_unit_test(entries_as_gogo_reads_them),
