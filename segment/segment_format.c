@@ -2,7 +2,11 @@
 #include "segment/segment_format.h"
 
 #include <stddef.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h> /* as wide as the processor can, and not only SSE2 */
+#else
 #include <xxhash.h>
+#endif
 
 static uint64_t
 seed_of(uint32_t version, const struct segment_record_place *place)

@@ -75,8 +75,11 @@ text_place(struct text *text, size_t size)
 static inline void
 text_copy(char *to, const char *from, size_t size)
 {
-    if (size > 32) {
+    if (size > 64) {
         memcpy(to, from, size);
+    } else if (size >= 32) {
+        memcpy(to, from, 32);
+        memcpy(to + size - 32, from + size - 32, 32);
     } else if (size >= 16) {
         memcpy(to, from, 16);
         memcpy(to + size - 16, from + size - 16, 16);
