@@ -24,6 +24,9 @@
 /* Payloads from this size on are stored by a system call; below, that is dearer. */
 #define STORED_BY_CALL_BYTES_MIN 20000
 
+/* So much of the file is made ready for stores at once. */
+#define READY_BYTES (128U << 10)
+
 struct segment_writer {
     int directory_fd; /* borrowed */
     int fd;
@@ -32,7 +35,8 @@ struct segment_writer {
     struct segment_id id;
     char *memory;
     uint64_t file_bytes;
-    uint64_t offset; /* where the next record goes */
+    uint64_t offset;    /* where the next record goes */
+    uint64_t ready_end; /* before it pages are in memory, but for those written by a system call */
     uint64_t first_sequence;
     uint64_t next_sequence;
     XXH3_state_t *checksum; /* of a large record, while it is written */
@@ -178,6 +182,19 @@ segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes)
                                            writer->file_bytes - writer->offset;
 }
 
+/* Brings the pages up to `end` into memory, ready to be stored to, and many behind them: a fault for each would cost
+ * three times as much. A kernel that cannot, or a page that cannot be had, is left to the store. */
+static void
+make_ready(struct segment_writer *writer, uint64_t end)
+{
+    if (end <= writer->ready_end)
+        return;
+    uint64_t from = writer->offset & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
+    uint64_t ready_end = (end + READY_BYTES) & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
+    writer->ready_end = ready_end < writer->file_bytes ? ready_end : writer->file_bytes;
+    (void)madvise(writer->memory + from, writer->ready_end - from, MADV_POPULATE_WRITE);
+}
+
 /* Copies bytes of a record into the mapping. */
 static void
 store(const struct segment_writer *writer, uint64_t offset, struct bytes bytes)
@@ -198,7 +215,7 @@ store_by_call(const struct segment_writer *writer, uint64_t offset, struct bytes
 /* Stores a record's body and returns its checksum. Where the payload is large, it is not read through the
  * mapping either: that would be a fault for each page again. */
 static uint64_t
-store_body(const struct segment_writer *writer, const struct segment_record_place *place,
+store_body(struct segment_writer *writer, const struct segment_record_place *place,
            struct bytes name, struct bytes payload)
 {
     uint64_t offset = place->offset + SEGMENT_RECORD_HEADER_BYTES;
@@ -208,6 +225,7 @@ store_body(const struct segment_writer *writer, const struct segment_record_plac
         store(writer, offset, name);
         return segment_record_checksum_apart(writer->checksum, place, name, payload);
     }
+    make_ready(writer, offset + name.size + payload.size);
     store(writer, offset, name);
     store(writer, offset + name.size, payload);
     return segment_record_checksum(SEGMENT_VERSION, place, writer->memory + offset,
