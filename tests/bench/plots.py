@@ -4,9 +4,9 @@ import shutil
 import subprocess
 from statistics import median
 
-from scenarios import ADAPTER, NOTHING
+from scenarios import ADAPTER, NOTHING, PLAIN
 
-COLORS = {ADAPTER: "#1f77b4", NOTHING: "#7f7f7f", "Go, quiet": "#2ca02c", "Go, logging": "#d62728"}
+COLORS = {ADAPTER: "#1f77b4", NOTHING: "#7f7f7f", PLAIN: "#7f7f7f", "Go, quiet": "#2ca02c", "Go, logging": "#d62728"}
 TERMINALS = {"svg": "svg size 760,420 font 'sans,13' background 'white'", "png": "pngcairo size 760,420 font 'sans,10'"}
 
 
@@ -55,11 +55,13 @@ def draw_curves(results, directory, scenario, label):
 
 
 def draw_growth(results, directory):
-    """Calls per second while the file grows."""
-    data = {"rate": [line(results.get("growth", case, ADAPTER, "rate"), case) for case in results.cases("growth")]}
-    commands = ["set title 'Calls per second as the output file grows, 400 instances'", "set xlabel 'MiB'", "set ylabel 'calls/s'",
-                "set yrange [0:*]", "set grid", "unset key",
-                f"plot $rate using 1:2 with linespoints linewidth 2 pointtype 7 linecolor rgb '{COLORS[ADAPTER]}'"]
+    """CPU per call while the file grows."""
+    data = {name: [line(results.get("growth", case, server, "cpu_us"), case) for case in results.cases("growth")]
+            for name, server in (("adapter", ADAPTER), ("plain", PLAIN))}
+    curves = [f"${name} using 1:2 with linespoints linewidth 2 pointtype 7 linecolor rgb '{COLORS[server]}' title '{server}'"
+              for name, server in (("adapter", ADAPTER), ("plain", PLAIN))]
+    commands = ["set title 'CPU per call as the output file grows, 400 instances'", "set xlabel 'MiB'", "set ylabel 'µs'",
+                "set yrange [0:*]", "set grid", "set key top left", "plot " + ", ".join(curves)]
     plot(directory, "growth", commands, data)
     return ["growth"]
 
