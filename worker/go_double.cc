@@ -1,7 +1,8 @@
-/* go_double.cc -- shortest digits, in the form that Go's rule asks for.
+/* go_double.cc -- the fewest digits that read back as the same double, in the form that Go's rule asks for.
  *
- * Runs in a worker. C++ for this one function: no C library in Debian prints the fewest digits of
- * every double, and trying "%.17g" and fewer misses powers of two such as 2^-44.
+ * Runs in a worker. C++ for std::to_chars, which prints what has an exponent; no C library in Debian prints the fewest
+ * digits of every double, and trying "%.17g" and fewer misses powers of two such as 2^-44. Where there is no exponent,
+ * numbers are small enough for exact integers, and so for a way that costs half.
  */
 #include "worker/go_double.h"
 
@@ -17,30 +18,134 @@ namespace
 constexpr double plain_min = 1e-4;
 constexpr double plain_end = 1e6;
 
-/* Most measured numbers have few decimals. With 9 they are whole numbers below 1e15, which doubles hold exactly,
- * and so is their power of ten: the quotient is then the double nearest to that decimal (IEEE 754 rounds a division
- * correctly), and if it is `size`, the decimal reads back as it. No other decimal of up to 15 digits does, so its
- * digits without trailing zeros are the fewest. Returns 0 for any other double. */
-constexpr int decimals_max = 9;
-constexpr uint64_t decimals_unit = 1000000000;
+constexpr int mantissa_bits = 52;
+constexpr int exponent_bias = 1023;
 
-size_t
-format_decimal(char *out, double size)
+__extension__ typedef unsigned __int128 uint128;
+
+constexpr int places_max = 20;
+
+struct powers_of_ten {
+    uint128 at[places_max + 1];
+
+    constexpr powers_of_ten() : at()
+    {
+        uint128 power = 1;
+        for (uint128 &place : at) {
+            place = power;
+            power *= 10;
+        }
+    }
+};
+
+constexpr powers_of_ten power_of_ten;
+
+constexpr uint64_t ten_to_8 = 100000000;
+constexpr uint64_t ten_to_16 = ten_to_8 * ten_to_8;
+
+/* digits / 10^places; 10 <= places <= 20, and the digits may end in zeros. */
+struct decimal {
+    uint64_t digits;
+    int places;
+};
+
+/* Of the decimals that read back as `size`, which is from plain_min to below plain_end, that with the fewest digits; of
+ * several the nearest, and of two as near the even one.
+ *
+ * `size` is mantissa / 2^shift, 33 <= shift <= 66, and what reads back lies within half the way to its neighbours. That
+ * interval, 1 / 2^shift wide, is looked at times 10^places, for the least `places` that make it wider than 1: it then holds
+ * a whole number at least and at most one that ends in 0, since it is narrower than 10. If it holds such a one, that is what
+ * is left when digits are dropped; else it is the whole number before or behind `size`. This is Schubfach (Raffaello
+ * Giulietti, "The Schubfach way to render doubles"), but with so few exponents nothing needs to be rounded: counted in
+ * quarters of 1 / 2^shift, all is below 2^53 * 10 * 2^66 * 4 < 2^126. */
+decimal
+shortest(double size)
 {
-    const auto scaled = static_cast<uint64_t>(size * decimals_unit + 0.5);
-    if (static_cast<double>(scaled) / decimals_unit != size)
-        return 0;
-    char *end = std::to_chars(out, out + decimals_max, scaled / decimals_unit).ptr;
-    uint64_t decimals = scaled % decimals_unit;
-    if (decimals == 0)
-        return static_cast<size_t>(end - out);
-    *end = '.';
-    for (int i = decimals_max; i > 0; i--, decimals /= 10)
-        end[i] = static_cast<char>('0' + decimals % 10);
-    end += decimals_max;
-    while (*end == '0')
-        end--;
-    return static_cast<size_t>(end + 1 - out);
+    uint64_t bits;
+    std::memcpy(&bits, &size, sizeof(bits));
+    const uint64_t fraction = bits & ((uint64_t{1} << mantissa_bits) - 1);
+    const uint64_t mantissa = fraction | uint64_t{1} << mantissa_bits;
+    const int shift = exponent_bias + mantissa_bits - static_cast<int>(bits >> mantissa_bits);
+    const uint128 one = static_cast<uint128>(4) << shift;
+
+    int places = shift * 1233 / 4096 + 1;       /* the least above shift * log10(2) */
+    const bool is_power_of_two = fraction == 0; /* the neighbour before it is only half as far */
+    if (is_power_of_two && power_of_ten.at[places] * 3 < one)
+        places++;
+    const uint128 unit = power_of_ten.at[places];
+    const uint128 room_behind = unit * 2;
+    const uint128 room_before = is_power_of_two ? unit : unit * 2;
+    const bool ends_read_back = mantissa % 2 == 0; /* reading rounds to even */
+    const auto within = [ends_read_back](uint128 distance, uint128 room) {
+        return ends_read_back ? distance <= room : distance < room;
+    };
+
+    const uint128 value = mantissa * unit * 4;
+    const auto whole = static_cast<uint64_t>(value >> (shift + 2));
+    const uint128 rest = value & (one - 1);
+    const uint64_t last_digit = whole % 10;
+    const uint128 from_ten = one * last_digit + rest;
+    if (within(from_ten, room_before))
+        return {whole - last_digit, places};
+    if (within(one * 10 - from_ten, room_behind))
+        return {whole - last_digit + 10, places};
+    const bool is_next_nearer = rest * 2 > one || (rest * 2 == one && whole % 2 == 1);
+    if (is_next_nearer || !within(rest, room_before))
+        return {whole + 1, places};
+    return {whole, places};
+}
+
+void
+write_eight_digits(char *out, uint32_t number)
+{
+    static constexpr char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                    "25262728293031323334353637383940414243444546474849"
+                                    "50515253545556575859606162636465666768697071727374"
+                                    "75767778798081828384858687888990919293949596979899";
+    const uint32_t upper = number / 10000;
+    const uint32_t lower = number % 10000;
+    std::memcpy(out, pairs + upper / 100 * 2, 2);
+    std::memcpy(out + 2, pairs + upper % 100 * 2, 2);
+    std::memcpy(out + 4, pairs + lower / 100 * 2, 2);
+    std::memcpy(out + 6, pairs + lower % 100 * 2, 2);
+}
+
+/* Writes a fraction of rest / 10^places, which is not 0: as 8 or 16 digits behind the zeros that it may begin with, and
+ * takes those back that are zeros at its end. */
+char *
+write_fraction(char *out, uint64_t rest, int places)
+{
+    for (int zeros = places - 17; zeros > 0; zeros--)
+        *out++ = '0';
+    if (places > 16)
+        *out++ = static_cast<char>('0' + rest / ten_to_16);
+    else
+        rest *= static_cast<uint64_t>(power_of_ten.at[16 - places]);
+    const uint64_t last_eight = rest % ten_to_8;
+    write_eight_digits(out, static_cast<uint32_t>(rest % ten_to_16 / ten_to_8));
+    out += 8;
+    if (last_eight != 0) {
+        write_eight_digits(out, static_cast<uint32_t>(last_eight));
+        out += 8;
+    }
+    while (out[-1] == '0')
+        out--;
+    return out;
+}
+
+/* No whole number lies between a double and a decimal that reads back as it: the whole numbers are doubles too. So what
+ * stands before the point can be had from `size`. */
+char *
+write_plain(char *out, double size)
+{
+    const auto whole = static_cast<uint32_t>(size);
+    char *end = std::to_chars(out, out + GO_DOUBLE_BYTES_MAX, whole).ptr;
+    if (size == whole)
+        return end;
+    const decimal number = shortest(size);
+    *end++ = '.';
+    const uint128 before = whole * power_of_ten.at[number.places];
+    return write_fraction(end, number.digits - static_cast<uint64_t>(before), number.places);
 }
 
 size_t
@@ -48,13 +153,6 @@ copy(char *out, const char *text, size_t size)
 {
     std::memcpy(out, text, size);
     return size;
-}
-
-size_t
-shortest(char *out, double value, std::chars_format format)
-{
-    return static_cast<size_t>(std::to_chars(out, out + GO_DOUBLE_BYTES_MAX, value, format).ptr -
-                               out);
 }
 
 } // namespace
@@ -68,9 +166,14 @@ go_double_format(double value, char out[GO_DOUBLE_BYTES_MAX])
         return copy(out, value < 0 ? "-Inf" : "+Inf", 4);
     const double size = std::fabs(value);
     const bool plain = size == 0 || (size >= plain_min && size < plain_end);
-    if (!plain)
-        return shortest(out, value, std::chars_format::scientific);
-    const size_t sign = std::signbit(value) ? copy(out, "-", 1) : 0;
-    const size_t decimal = format_decimal(out + sign, size);
-    return decimal > 0 ? sign + decimal : shortest(out, value, std::chars_format::fixed);
+    char *end = out;
+    if (!plain) {
+        end =
+            std::to_chars(out, out + GO_DOUBLE_BYTES_MAX, value, std::chars_format::scientific).ptr;
+    } else {
+        if (std::signbit(value))
+            *end++ = '-';
+        end = write_plain(end, size);
+    }
+    return static_cast<size_t>(end - out);
 }

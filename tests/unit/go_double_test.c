@@ -78,16 +78,23 @@ layout(void **state)
     check(-NAN, "NaN");
 }
 
+static uint64_t
+next_random(uint64_t *bits)
+{
+    *bits ^= *bits << 13; /* xorshift64, George Marsaglia */
+    *bits ^= *bits >> 7;
+    *bits ^= *bits << 17;
+    return *bits;
+}
+
 /* Whatever the layout, the text reads back as the same double. */
 static void
 reads_back(void **state)
 {
     (void)state;
-    uint64_t bits = 88172645463325252; /* xorshift64, George Marsaglia */
+    uint64_t bits = 88172645463325252;
     for (int i = 0; i < 200000; i++) {
-        bits ^= bits << 13;
-        bits ^= bits >> 7;
-        bits ^= bits << 17;
+        (void)next_random(&bits);
         double value;
         memcpy(&value, &bits, sizeof(value));
         if (!isfinite(value))
@@ -138,8 +145,6 @@ assert_fewest(double value)
     }
 }
 
-/* Decimals of few digits have a way of their own; it must leave what only looks like one. Powers of two, where the
- * nearest of the fewest digits may not read back, are not among these but in the vectors. */
 static void
 decimals_are_the_fewest(void **state)
 {
@@ -147,10 +152,8 @@ decimals_are_the_fewest(void **state)
     uint64_t bits = 88172645463325252;
     for (double unit = 1; unit <= 1e12; unit *= 10) {
         for (int i = 0; i < 4000; i++) {
-            bits ^= bits << 13;
-            bits ^= bits >> 7;
-            bits ^= bits << 17;
-            double value = (double)(bits >> (14 + bits % 48)) / unit;
+            uint64_t random = next_random(&bits);
+            double value = (double)(random >> (14 + random % 48)) / unit;
             if (value < 1e-4)
                 continue;
             assert_fewest(value);
@@ -160,14 +163,40 @@ decimals_are_the_fewest(void **state)
     }
 }
 
+/* All exponents that are printed without one, and some on both sides. Of a power of two the digits are those of the number
+ * itself; the nearest of as few might not read back. */
+static void
+all_plain_exponents(void **state)
+{
+    (void)state;
+    uint64_t bits = 88172645463325252;
+    for (int exponent = -17; exponent <= 22; exponent++) {
+        double power = ldexp(1, exponent);
+        double larger = power;
+        double smaller = power;
+        for (int i = 0; i < 200; i++) {
+            larger = nextafter(larger, INFINITY);
+            smaller = nextafter(smaller, 0);
+            assert_fewest(larger);
+            assert_fewest(smaller);
+        }
+        for (int i = 0; i < 3000; i++)
+            assert_fewest(power * (1 + ldexp((double)(next_random(&bits) >> 12 | 1), -52)));
+    }
+    check(0x1p-13, "0.0001220703125");
+    check(0x1p-12, "0.000244140625");
+    check(0x1p-10, "0.0009765625");
+    check(0x1p-1, "0.5");
+    check(0x1p19, "524288");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(go_vectors),
-        cmocka_unit_test(layout),
-        cmocka_unit_test(reads_back),
-        cmocka_unit_test(decimals_are_the_fewest),
+        cmocka_unit_test(go_vectors),          cmocka_unit_test(layout),
+        cmocka_unit_test(reads_back),          cmocka_unit_test(decimals_are_the_fewest),
+        cmocka_unit_test(all_plain_exponents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
