@@ -17,7 +17,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "common/invariant.h"
 #include "tests/crash/disk.h"
 
 static struct calls_plan plan;
@@ -313,13 +312,6 @@ REAL(ssize_t, pread, int fd, void *to, size_t size, off_t at)
 WRAP(ssize_t, pread, int fd, void *to, size_t size, off_t at)
 {
     return refused("pread") ? -1 : __real_pread(fd, to, size, at);
-}
-
-/* What the compiler makes of some under _FORTIFY_SOURCE. */
-WRAP(ssize_t, __pread_chk, int fd, void *to, size_t size, off_t at, size_t room)
-{
-    INVARIANT(size <= room);
-    return __wrap_pread(fd, to, size, at);
 }
 
 REAL(DIR *, fdopendir, int fd)
