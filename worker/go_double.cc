@@ -17,6 +17,7 @@ namespace
 /* From the one on, and below the other, the text has no exponent. */
 constexpr double plain_min = 1e-4;
 constexpr double plain_end = 1e6;
+constexpr int whole_digits_max = 6;
 
 constexpr int mantissa_bits = 52;
 constexpr int exponent_bias = 1023;
@@ -49,50 +50,46 @@ struct decimal {
     int places;
 };
 
-/* Of the decimals that read back as `size`, which is from plain_min to below plain_end, that with the fewest digits; of
- * several the nearest, and of two as near the even one.
+/* Of the decimals that read back as `size`, which is from plain_min to below plain_end and not whole, that with the fewest
+ * digits; of several the nearest, and of two as near the even one.
  *
  * `size` is mantissa / 2^shift, 33 <= shift <= 66, and what reads back lies within half the way to its neighbours. That
  * interval, 1 / 2^shift wide, is looked at times 10^places, for the least `places` that make it wider than 1: it then holds
  * a whole number at least and at most one that ends in 0, since it is narrower than 10. If it holds such a one, that is what
  * is left when digits are dropped; else it is the whole number before or behind `size`. This is Schubfach (Raffaello
  * Giulietti, "The Schubfach way to render doubles"), but with so few exponents nothing needs to be rounded: counted in
- * quarters of 1 / 2^shift, all is below 2^53 * 10 * 2^66 * 4 < 2^126. */
+ * halves of 1 / 2^shift, all is below 2^53 * 10 * 2^66 * 2 < 2^125.
+ *
+ * The neighbour before a power of two is nearer. But those that come here, 2^-1 to 2^-13, have 13 decimals at most and are
+ * themselves such a whole number. */
 decimal
 shortest(double size)
 {
     uint64_t bits;
     std::memcpy(&bits, &size, sizeof(bits));
-    const uint64_t fraction = bits & ((uint64_t{1} << mantissa_bits) - 1);
-    const uint64_t mantissa = fraction | uint64_t{1} << mantissa_bits;
+    const uint64_t hidden_bit = uint64_t{1} << mantissa_bits;
+    const uint64_t mantissa = (bits & (hidden_bit - 1)) | hidden_bit;
     const int shift = exponent_bias + mantissa_bits - static_cast<int>(bits >> mantissa_bits);
-    const uint128 one = static_cast<uint128>(4) << shift;
+    const int places = shift * 1233 / 4096 + 1; /* the least above shift * log10(2) */
 
-    int places = shift * 1233 / 4096 + 1;       /* the least above shift * log10(2) */
-    const bool is_power_of_two = fraction == 0; /* the neighbour before it is only half as far */
-    if (is_power_of_two && power_of_ten.at[places] * 3 < one)
-        places++;
-    const uint128 unit = power_of_ten.at[places];
-    const uint128 room_behind = unit * 2;
-    const uint128 room_before = is_power_of_two ? unit : unit * 2;
+    const uint128 one = static_cast<uint128>(2) << shift;
+    const uint128 room = power_of_ten.at[places]; /* on either side */
+    const uint128 value = mantissa * room * 2;
     const bool ends_read_back = mantissa % 2 == 0; /* reading rounds to even */
-    const auto within = [ends_read_back](uint128 distance, uint128 room) {
+    const auto within = [room, ends_read_back](uint128 distance) {
         return ends_read_back ? distance <= room : distance < room;
     };
 
-    const uint128 value = mantissa * unit * 4;
-    const auto whole = static_cast<uint64_t>(value >> (shift + 2));
+    const auto whole = static_cast<uint64_t>(value >> (shift + 1));
     const uint128 rest = value & (one - 1);
     const uint64_t last_digit = whole % 10;
     const uint128 from_ten = one * last_digit + rest;
-    if (within(from_ten, room_before))
+    if (within(from_ten))
         return {whole - last_digit, places};
-    if (within(one * 10 - from_ten, room_behind))
+    if (within(one * 10 - from_ten))
         return {whole - last_digit + 10, places};
     const bool is_next_nearer = rest * 2 > one || (rest * 2 == one && whole % 2 == 1);
-    if (is_next_nearer || !within(rest, room_before))
-        return {whole + 1, places};
-    return {whole, places};
+    return {whole + is_next_nearer, places};
 }
 
 void
@@ -139,7 +136,7 @@ char *
 write_plain(char *out, double size)
 {
     const auto whole = static_cast<uint32_t>(size);
-    char *end = std::to_chars(out, out + GO_DOUBLE_BYTES_MAX, whole).ptr;
+    char *end = std::to_chars(out, out + whole_digits_max, whole).ptr;
     if (size == whole)
         return end;
     const decimal number = shortest(size);
