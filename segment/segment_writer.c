@@ -31,6 +31,7 @@ struct segment_writer {
     int directory_fd; /* borrowed */
     int fd;
     bool durable;
+    uint64_t page_bytes; /* of the machine's memory */
     struct segment_identity identity;
     struct segment_id id;
     char *memory;
@@ -49,9 +50,9 @@ segment_writer_file_bytes(uint64_t body_bytes)
     return (needed + SEGMENT_HEADER_BYTES - 1) & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
 }
 
-/* Writes the header's page, and behind it the zero that is the end for now. By a system call: what it writes
- * is in memory, where a first store, or a first look of the collector's, would have the system read ahead
- * as much of the file as the device is set to, and fill pages that are written over before they are read. */
+/* Writes the header's page, and behind it the zero that is the end for now. By a system call: for a first
+ * store the system would read ahead as much of the file as the device is set to, and fill pages that are written over
+ * before they are read. */
 static int
 write_header(const struct segment_writer *writer)
 {
@@ -141,6 +142,7 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     }
     writer->directory_fd = directory_fd;
     writer->durable = durable;
+    writer->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     writer->identity = *identity;
     writer->file_bytes = file_bytes;
     writer->offset = SEGMENT_HEADER_BYTES;
@@ -183,14 +185,15 @@ segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes)
 }
 
 /* Brings the pages up to `end` into memory, ready to be stored to, and many behind them: a fault for each would cost
- * three times as much. A kernel that cannot, or a page that cannot be had, is left to the store. */
+ * three times as much. Not with `durable`, where the next sync would write them, empty. A kernel that cannot, or a page
+ * that cannot be had, is left to the store. */
 static void
 make_ready(struct segment_writer *writer, uint64_t end)
 {
-    if (end <= writer->ready_end)
+    if (writer->durable || end <= writer->ready_end)
         return;
-    uint64_t from = writer->offset & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
-    uint64_t ready_end = (end + READY_BYTES) & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
+    uint64_t from = writer->offset & ~(writer->page_bytes - 1);
+    uint64_t ready_end = (end + READY_BYTES) & ~(writer->page_bytes - 1);
     writer->ready_end = ready_end < writer->file_bytes ? ready_end : writer->file_bytes;
     (void)madvise(writer->memory + from, writer->ready_end - from, MADV_POPULATE_WRITE);
 }
@@ -220,8 +223,8 @@ store_body(struct segment_writer *writer, const struct segment_record_place *pla
 {
     uint64_t offset = place->offset + SEGMENT_RECORD_HEADER_BYTES;
     if (payload.size >= STORED_BY_CALL_BYTES_MIN) {
-        store_by_call(writer, offset + name.size,
-                      payload); /* first: it brings in the name's page */
+        /* First, since it brings in the name's page too. */
+        store_by_call(writer, offset + name.size, payload);
         store(writer, offset, name);
         return segment_record_checksum_apart(writer->checksum, place, name, payload);
     }
