@@ -21,8 +21,8 @@ open_reader(struct sources *sources, struct source *source)
     }
     if (fd < 0)
         return fd;
-    /* Where a writer is followed, the system would read ahead: make and zero pages that are written next.
-     * Refused, this costs no more than that. */
+    /* Where a writer is followed, the system must not read ahead: it would make and zero pages that are written
+     * next. If this is refused, it does. */
     if (!source->final)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     int result = segment_reader_open(&source->reader, fd, &source->facts, &sources->window);

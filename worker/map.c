@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -123,11 +124,15 @@ sort_run(const struct map_entry *entries, uint32_t *order, size_t count, bool *u
 }
 
 /* Merges two sorted neighbours of `order`, `from` to `middle` and `middle` to `end`, into the same
- * places of `out`. */
+ * places of `out`. Costs least where they are in order already. */
 static void
 merge_runs(const struct map_entry *entries, const uint32_t *order, size_t from, size_t middle,
            size_t end, uint32_t *out, bool *unique_r)
 {
+    if (middle == end || compare_at(entries, order[middle - 1], order[middle], unique_r) <= 0) {
+        memcpy(out + from, order + from, (end - from) * sizeof(*out));
+        return;
+    }
     size_t left = from;
     size_t right = middle;
     for (size_t to = from; to < end; to++) {

@@ -19,7 +19,7 @@
 /* The fields are for the functions of this header only. */
 struct text {
     char *at;  /* where the next byte goes */
-    char *end; /* = at once overflowed, so that nothing fits any more */
+    char *end; /* of the room; equals `at` after an overflow, so that nothing fits any more */
     char *base;
     size_t limit_bytes;
     size_t mapped_bytes; /* limit_bytes in whole pages */
@@ -104,7 +104,7 @@ text_add_bytes(struct text *text, const void *data, size_t size)
         memcpy(place, data, size);
 }
 
-/* The same for what a client sent. */
+/* The same where the compiler does not know the size, and it is mostly small: what a client sent. */
 static inline void
 text_add(struct text *text, struct bytes bytes)
 {

@@ -248,8 +248,9 @@ wire_skip(struct wire *wire, const struct wire_field *field)
 
 /* ---- the entries of maps */
 
-/* True if `message` is what nearly all entries are: field 1 and then field 2, both of a type with a length
- * that is below 128. It then says no more than wire_field() and wire_bytes() would. */
+/* True if `message` is what nearly all entries are: field 1, then field 2, both of a type with a length and
+ * shorter than 128 bytes, and nothing else. wire_tag() and wire_length() would read the same. If false, *first_r
+ * and *second_r are untouched. */
 static inline bool
 wire_is_pair(struct bytes message, struct bytes *first_r, struct bytes *second_r)
 {
