@@ -251,7 +251,9 @@ def growth(bench):
     by nothing but write(2). Memory that a virtual machine has not had from its host yet costs many times as much to fill: what
     both show at a step is that."""
     step = bench.form.growth // 8
-    with bench.running(ADAPTER) as servers, open(bench.volume / "plain", "wb", buffering=0) as plain:
+    path = bench.volume / "plain"
+    with bench.running(ADAPTER) as servers, open(path, "wb", buffering=0) as plain:
+        path.unlink()
         client = Client(servers[0], Request(REQUESTS["400 instances"]))
         client.calls_for(bench.seconds)
         calls = (step << 20) // client.text_bytes
