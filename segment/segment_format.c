@@ -8,8 +8,9 @@
 #include <xxhash.h>
 #endif
 
-static uint64_t
-seed_of(uint32_t version, const struct segment_record_place *place)
+uint64_t
+segment_record_checksum(uint32_t version, const struct segment_record_place *place,
+                        const void *body, uint64_t body_bytes)
 {
     unsigned char seed[SEGMENT_ID_BYTES + 32];
     size_t seed_bytes = version == 1 ? sizeof(seed) - 8 : sizeof(seed);
@@ -18,27 +19,7 @@ seed_of(uint32_t version, const struct segment_record_place *place)
     le64_put(seed + SEGMENT_ID_BYTES + 8, place->word);
     le64_put(seed + SEGMENT_ID_BYTES + 16, place->sequence);
     le64_put(seed + SEGMENT_ID_BYTES + 24, place->appended_ns);
-    return XXH3_64bits(seed, seed_bytes);
-}
-
-uint64_t
-segment_record_checksum(uint32_t version, const struct segment_record_place *place,
-                        const void *body, uint64_t body_bytes)
-{
-    return XXH3_64bits_withSeed(body, body_bytes, seed_of(version, place));
-}
-
-uint64_t
-segment_record_checksum_apart(struct XXH3_state_s *state, const struct segment_record_place *place,
-                              struct bytes name, struct bytes payload)
-{
-    /* They fail only without a state, or without bytes. */
-    (void)XXH3_64bits_reset_withSeed(state, seed_of(SEGMENT_VERSION, place));
-    if (name.size > 0)
-        (void)XXH3_64bits_update(state, name.data, name.size);
-    if (payload.size > 0)
-        (void)XXH3_64bits_update(state, payload.data, payload.size);
-    return XXH3_64bits_digest(state);
+    return XXH3_64bits_withSeed(body, body_bytes, XXH3_64bits(seed, seed_bytes));
 }
 
 uint64_t

@@ -146,8 +146,6 @@ segment_publish_word(uint32_t length, uint16_t kind, uint16_t name_bytes)
     return (uint64_t)length | (uint64_t)kind << 32 | (uint64_t)name_bytes << 48;
 }
 
-struct XXH3_state_s; /* of xxhash.h */
-
 /* What binds a record to its place. */
 struct segment_record_place {
     const struct segment_id *id;
@@ -160,12 +158,6 @@ struct segment_record_place {
 /* The checksum of a record at that place of a segment of that version; layout above. */
 uint64_t segment_record_checksum(uint32_t version, const struct segment_record_place *place,
                                  const void *body, uint64_t body_bytes);
-
-/* The same of a record of today's version whose body lies in two pieces, the name and the payload; dearer by
- * a microsecond or so. `state` is an XXH3_state_t, to be used for this. */
-uint64_t segment_record_checksum_apart(struct XXH3_state_s *state,
-                                       const struct segment_record_place *place, struct bytes name,
-                                       struct bytes payload);
 
 /* The checksum of a header page; layout above. */
 uint64_t segment_header_checksum(const struct segment_header *header);

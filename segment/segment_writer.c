@@ -12,7 +12,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "common/clock.h"
 #include "common/crash_point.h"
@@ -21,11 +20,8 @@
 #include "common/log.h"
 #include "segment/segment_name.h"
 
-/* Payloads from this size on are stored by a system call; below, that is dearer. */
-#define STORED_BY_CALL_BYTES_MIN 20000
-
 /* So much of the file is made ready for stores at once. */
-#define READY_BYTES (128U << 10)
+#define READY_BYTES ((uint64_t)1 << 20)
 
 struct segment_writer {
     int directory_fd; /* borrowed */
@@ -36,11 +32,11 @@ struct segment_writer {
     struct segment_id id;
     char *memory;
     uint64_t file_bytes;
-    uint64_t offset;    /* where the next record goes */
-    uint64_t ready_end; /* before it pages are in memory, but for those written by a system call */
+    uint64_t offset; /* where the next record goes */
+    uint64_t
+        ready_end; /* nothing was ever stored behind it; stores before it find their pages in memory */
     uint64_t first_sequence;
     uint64_t next_sequence;
-    XXH3_state_t *checksum; /* of a large record, while it is written */
 };
 
 uint64_t
@@ -109,7 +105,6 @@ release(struct segment_writer *writer)
         (void)munmap(writer->memory, writer->file_bytes);
     if (writer->fd >= 0)
         (void)close(writer->fd);
-    (void)XXH3_freeState(writer->checksum); /* takes NULL */
     free(writer);
 }
 
@@ -134,18 +129,13 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     struct segment_writer *writer = calloc(1, sizeof(*writer));
     if (writer == NULL)
         return -ENOMEM;
-    writer->fd = -1;
-    writer->checksum = XXH3_createState();
-    if (writer->checksum == NULL) {
-        release(writer);
-        return -ENOMEM;
-    }
     writer->directory_fd = directory_fd;
     writer->durable = durable;
     writer->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     writer->identity = *identity;
     writer->file_bytes = file_bytes;
     writer->offset = SEGMENT_HEADER_BYTES;
+    writer->ready_end = SEGMENT_HEADER_BYTES;
     writer->first_sequence = first_sequence;
     writer->next_sequence = first_sequence;
 
@@ -184,55 +174,44 @@ segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes)
                                            writer->file_bytes - writer->offset;
 }
 
-/* Brings the pages up to `end` into memory, ready to be stored to, and many behind them: a fault for each would cost
- * three times as much. Not with `durable`, where the next sync would write them, empty. A kernel that cannot, or a page
- * that cannot be had, is left to the store. */
+/* Writes zeros over zeros, which brings the pages into memory. What the system does not write is left to the stores. */
+static void
+write_zeros(const struct segment_writer *writer, uint64_t from, uint64_t end)
+{
+    static char zeros[READY_BYTES]; /* nobody writes to it, so it takes no memory */
+    while (from < end) {
+        size_t size = end - from < sizeof(zeros) ? (size_t)(end - from) : sizeof(zeros);
+        if (pwrite(writer->fd, zeros, size, (off_t)from) != (ssize_t)size)
+            return;
+        from += size;
+    }
+}
+
+/* Sees to it that stores up to `end` find their pages in memory, and those behind it too. Written by one call, many
+ * pages are made as a few large ones, and then mapped together: a fault for each would cost several times as much,
+ * and the collector would find them one by one. With `durable` only those that are needed now: the next sync
+ * would write the others too. */
 static void
 make_ready(struct segment_writer *writer, uint64_t end)
 {
-    if (writer->durable || end <= writer->ready_end)
+    if (end <= writer->ready_end)
         return;
-    uint64_t from = writer->offset & ~(writer->page_bytes - 1);
-    uint64_t ready_end = (end + READY_BYTES) & ~(writer->page_bytes - 1);
-    writer->ready_end = ready_end < writer->file_bytes ? ready_end : writer->file_bytes;
-    (void)madvise(writer->memory + from, writer->ready_end - from, MADV_POPULATE_WRITE);
+    uint64_t page_bytes = writer->page_bytes;
+    uint64_t ahead_bytes = writer->durable ? 0 : READY_BYTES;
+    uint64_t ready_end = (end + ahead_bytes + page_bytes - 1) & ~(page_bytes - 1);
+    if (ready_end > writer->file_bytes)
+        ready_end = writer->file_bytes;
+    write_zeros(writer, writer->ready_end, ready_end);
+    uint64_t from = writer->ready_end & ~(page_bytes - 1);
+    (void)madvise(writer->memory + from, ready_end - from, MADV_POPULATE_WRITE);
+    writer->ready_end = ready_end;
 }
 
-/* Copies bytes of a record into the mapping. */
 static void
-store(const struct segment_writer *writer, uint64_t offset, struct bytes bytes)
+store(char *to, struct bytes bytes)
 {
     if (bytes.size > 0)
-        memcpy(writer->memory + offset, bytes.data, bytes.size);
-}
-
-/* The same by a system call, which brings the pages into memory whole and without a fault for each: 60,000
- * bytes cost 18 us and not 40, on ext4. What the system does not take is copied. */
-static void
-store_by_call(const struct segment_writer *writer, uint64_t offset, struct bytes bytes)
-{
-    if (pwrite(writer->fd, bytes.data, bytes.size, (off_t)offset) != (ssize_t)bytes.size)
-        store(writer, offset, bytes);
-}
-
-/* Stores a record's body and returns its checksum. Where the payload is large, it is not read through the
- * mapping either: that would be a fault for each page again. */
-static uint64_t
-store_body(struct segment_writer *writer, const struct segment_record_place *place,
-           struct bytes name, struct bytes payload)
-{
-    uint64_t offset = place->offset + SEGMENT_RECORD_HEADER_BYTES;
-    if (payload.size >= STORED_BY_CALL_BYTES_MIN) {
-        /* First, since it brings in the name's page too. */
-        store_by_call(writer, offset + name.size, payload);
-        store(writer, offset, name);
-        return segment_record_checksum_apart(writer->checksum, place, name, payload);
-    }
-    make_ready(writer, offset + name.size + payload.size);
-    store(writer, offset, name);
-    store(writer, offset + name.size, payload);
-    return segment_record_checksum(SEGMENT_VERSION, place, writer->memory + offset,
-                                   name.size + payload.size);
+        memcpy(to, bytes.data, bytes.size);
 }
 
 /* Fills the record's place, then publishes it; the order is the crash contract. */
@@ -240,16 +219,19 @@ static void
 write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, struct bytes payload)
 {
     char *at = writer->memory + writer->offset;
+    char *body = at + SEGMENT_RECORD_HEADER_BYTES;
     uint64_t body_bytes = name.size + payload.size;
     uint64_t word = segment_publish_word((uint32_t)body_bytes, kind, (uint16_t)name.size);
+
+    make_ready(writer, writer->offset + segment_record_bytes(body_bytes));
+    store(body, name);
+    store(body + name.size, payload);
+    struct segment_record_header *header = (void *)at;
     struct segment_record_place place = {&writer->id, writer->offset, word, writer->next_sequence,
                                          clock_realtime_ns()};
-    uint64_t checksum = store_body(writer, &place, name, payload);
-
-    struct segment_record_header *header = (void *)at;
     le64_put(header->sequence, place.sequence);
     le64_put(header->appended_ns, place.appended_ns);
-    le64_put(header->checksum, checksum);
+    le64_put(header->checksum, segment_record_checksum(SEGMENT_VERSION, &place, body, body_bytes));
     crash_point("segment.record_stored");
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
     crash_point("segment.record_published");

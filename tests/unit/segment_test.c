@@ -223,16 +223,16 @@ read_prefix(const struct scratch *scratch, const char *data, size_t size)
     return read;
 }
 
-/* Sizes about the one from which a record is written by a system call, and far above; each behind another,
- * so that they begin and end anywhere in a page. */
+/* Sizes below and above what is made ready for stores at once; each behind another, so that they begin and end anywhere in a
+ * page. */
 static void
 test_large_records_are_read_back(void **state)
 {
-    static const size_t sizes[] = {19999, 20000, 20001, 65536, 1, 100003, 4096, 3 << 20};
+    static const size_t sizes[] = {19999, 1040000, 20001, 65536, 1, 100003, 4096, 3 << 20};
     static char body[(3 << 20) + 8];
     for (size_t i = 0; i < sizeof(body); i++)
         body[i] = (char)(i * 31 + i / 251);
-    struct segment_writer *writer = create_writer(*state, 4 << 20);
+    struct segment_writer *writer = create_writer(*state, 5 << 20);
     struct segment_reader *reader = open_reader(*state, &open_entry);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct segment_record record = {SEGMENT_FILE, {"a.txt", 5}, {body + i, sizes[i]}, 0};
