@@ -190,7 +190,8 @@ write_zeros(const struct segment_writer *writer, uint64_t from, uint64_t end)
 /* Sees to it that stores up to `end` find their pages in memory, and those behind it too. Written by one call, many
  * pages are made as a few large ones, and then mapped together: a fault for each would cost several times as much,
  * and the collector would find them one by one. With `durable` only those that are needed now: the next sync
- * would write the others too. */
+ * would write the others too. A file that somebody cut is left as it is: zeros would make it longer again, and hide the
+ * cut. */
 static void
 make_ready(struct segment_writer *writer, uint64_t end)
 {
@@ -201,7 +202,8 @@ make_ready(struct segment_writer *writer, uint64_t end)
     uint64_t ready_end = (end + ahead_bytes + page_bytes - 1) & ~(page_bytes - 1);
     if (ready_end > writer->file_bytes)
         ready_end = writer->file_bytes;
-    write_zeros(writer, writer->ready_end, ready_end);
+    if (segment_writer_is_intact(writer))
+        write_zeros(writer, writer->ready_end, ready_end);
     uint64_t from = writer->ready_end & ~(page_bytes - 1);
     (void)madvise(writer->memory + from, ready_end - from, MADV_POPULATE_WRITE);
     writer->ready_end = ready_end;

@@ -246,6 +246,27 @@ test_large_records_are_read_back(void **state)
     segment_writer_seal(&writer);
 }
 
+/* Who makes pages ready behind a cut must not make the file as long again as it was: it would pass for whole. */
+static void
+test_a_cut_stays_a_cut(void **state)
+{
+    const struct scratch *scratch = *state;
+    static char body[2200000];
+    struct segment_writer *writer = create_writer(scratch, 3200000 / 4096 * 4096);
+    append_numbered(writer, 0);
+    assert_true(segment_writer_is_intact(writer));
+    int fd = openat(scratch->fd, OPEN_NAME, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(ftruncate(fd, 3000000), 0);
+    struct segment_record record = {SEGMENT_FILE, {"a.txt", 5}, {body, sizeof(body)}, 0};
+    segment_writer_append(writer, &record);
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
+    assert_int_equal(status.st_size, 3000000);
+    assert_false(segment_writer_is_intact(writer));
+    (void)close(fd);
+    segment_writer_abandon(&writer);
+}
+
 static void
 test_flipped_bytes_never_invent_a_record(void **state)
 {
@@ -494,6 +515,7 @@ main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_what_a_killed_writer_appended_is_all_there,
                                         scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_cut_stays_a_cut, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_large_records_are_read_back, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_flipped_bytes_never_invent_a_record, scratch_setup,
