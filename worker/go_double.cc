@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "worker/digits.h"
+
 namespace
 {
 
@@ -95,16 +97,12 @@ shortest(double size)
 void
 write_eight_digits(char *out, uint32_t number)
 {
-    static constexpr char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                    "25262728293031323334353637383940414243444546474849"
-                                    "50515253545556575859606162636465666768697071727374"
-                                    "75767778798081828384858687888990919293949596979899";
     const uint32_t upper = number / 10000;
     const uint32_t lower = number % 10000;
-    std::memcpy(out, pairs + upper / 100 * 2, 2);
-    std::memcpy(out + 2, pairs + upper % 100 * 2, 2);
-    std::memcpy(out + 4, pairs + lower / 100 * 2, 2);
-    std::memcpy(out + 6, pairs + lower % 100 * 2, 2);
+    digits_put_two(out, upper / 100);
+    digits_put_two(out + 2, upper % 100);
+    digits_put_two(out + 4, lower / 100);
+    digits_put_two(out + 6, lower % 100);
 }
 
 /* Writes a fraction of rest / 10^places, which is not 0: as 8 or 16 digits behind the zeros that it may begin with, and

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/invariant.h"
+#include "worker/digits.h"
 
 static size_t
 round_to_pages(size_t size)
@@ -37,6 +38,7 @@ text_open(struct text **out, size_t limit_bytes, size_t keep_bytes)
         return -error;
     }
     text->base = base;
+    text->at = base;
     text_reset(text);
     *out = text;
     return 0;
@@ -56,7 +58,7 @@ text_close(struct text **tp)
 void
 text_reset(struct text *text)
 {
-    size_t used_bytes = text->at == NULL ? 0 : (size_t)(text->at - text->base);
+    size_t used_bytes = (size_t)(text->at - text->base);
     if (used_bytes > text->keep_bytes) {
         /* A failure would only cost memory that stays with the process, within the limit. */
         (void)madvise(text->base + text->keep_bytes, round_to_pages(used_bytes) - text->keep_bytes,
@@ -87,16 +89,10 @@ count_digits(uint64_t number)
 static void
 write_digits(char *end, uint64_t number)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
-    for (; number >= 100; number /= 100) {
-        end -= 2;
-        memcpy(end, pairs + number % 100 * 2, 2);
-    }
+    for (; number >= 100; number /= 100)
+        digits_put_two(end -= 2, number % 100);
     if (number >= 10)
-        memcpy(end - 2, pairs + number * 2, 2);
+        digits_put_two(end - 2, number);
     else
         end[-1] = (char)('0' + number);
 }

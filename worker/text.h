@@ -71,28 +71,31 @@ text_place(struct text *text, size_t size)
     return place;
 }
 
-/* Copies what is mostly short: two pieces that may overlap, instead of a call. */
+/* Copies `size` bytes as their first and their last `piece`, which may overlap; of a size that the compiler knows. */
+static inline void
+text_copy_ends(char *to, const char *from, size_t size, size_t piece)
+{
+    memcpy(to, from, piece);
+    memcpy(to + size - piece, from + size - piece, piece);
+}
+
+/* Copies what is mostly short, without a call. */
 static inline void
 text_copy(char *to, const char *from, size_t size)
 {
-    if (size > 64) {
+    if (size > 64)
         memcpy(to, from, size);
-    } else if (size >= 32) {
-        memcpy(to, from, 32);
-        memcpy(to + size - 32, from + size - 32, 32);
-    } else if (size >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + size - 8, from + size - 8, 8);
-    } else if (size >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + size - 4, from + size - 4, 4);
-    } else {
+    else if (size >= 32)
+        text_copy_ends(to, from, size, 32);
+    else if (size >= 16)
+        text_copy_ends(to, from, size, 16);
+    else if (size >= 8)
+        text_copy_ends(to, from, size, 8);
+    else if (size >= 4)
+        text_copy_ends(to, from, size, 4);
+    else
         for (size_t i = 0; i < size; i++)
             to[i] = from[i];
-    }
 }
 
 /* Appends `size` bytes. */

@@ -268,7 +268,7 @@ wire_is_pair(struct bytes message, struct bytes *first_r, struct bytes *second_r
     return true;
 }
 
-/* Any other is read the general way, in which gogo is more lenient with entries than with messages.
+/* An entry that is no such pair is read the general way, in which gogo is more lenient with entries than with messages.
  *
  * What is in a map entry it reads by the field's number alone, whatever the wire type; and it bounds
  * that by the end of the message around the entry, then goes on behind the entry as if nothing were.
