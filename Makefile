@@ -29,9 +29,9 @@ LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libmicrohttpd libxxhash
 # ---- sources
 
 FOLDERS := common segment collector worker admin master commands
-SOURCES := $(wildcard $(FOLDERS:%=%/*.c))
-CXX_SOURCES := $(wildcard $(FOLDERS:%=%/*.cc))
-HEADERS := $(wildcard $(FOLDERS:%=%/*.h))
+SOURCES := $(sort $(shell find $(FOLDERS) -name '*.c'))
+CXX_SOURCES := $(sort $(shell find $(FOLDERS) -name '*.cc'))
+HEADERS := $(sort $(shell find $(FOLDERS) -name '*.h'))
 PROTOS := metric value report extensions config health reflection_v1
 GOOGLE_PROTOS := any duration timestamp descriptor
 PROTO_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c) $(GOOGLE_PROTOS:%=$(BUILD)/proto/google/protobuf/%.pb-c.c)
@@ -42,7 +42,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(CXX_SOURCES:%.cc=$(BUILD)/%.o)
 PROTO_OBJECTS := $(PROTO_C:.c=.o) $(BUILD)/proto/descriptors.o
 MAIN_OBJECT := $(BUILD)/master/main.o
 ARCHIVE := $(BUILD)/libmygrpcadapter.a
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*_test.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null)))
 
 # ---- flags
 
@@ -251,8 +251,7 @@ check-mixer: all
 		MYGRPCADAPTER=$(PROGRAM) tests/mixer/run
 
 .PHONY: format check-format
-FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] tests/crash/*.[ch] \
-	tests/bench/*.[ch])
+FORMATTED := $(SOURCES) $(CXX_SOURCES) $(HEADERS) $(sort $(shell find tests/unit tests/fuzz tests/crash tests/bench -name '*.[ch]' 2>/dev/null))
 format:
 	clang-format-14 -i $(FORMATTED)
 

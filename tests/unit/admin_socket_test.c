@@ -1,5 +1,5 @@
 /* admin_socket_test.c -- what can be an admin.address, and the socket that comes of it. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* admission_test.c -- the table of accepted outputs: how many, which exclude each other, and that it
  * stands the death of who uses it. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /* backlog_test.c -- what is said about a backlog, and when. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <time.h>
 

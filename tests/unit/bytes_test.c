@@ -1,6 +1,6 @@
 /* bytes_test.c -- numbers in files are little-endian at any address, and runs of bytes compare
  * whole. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include "common/bytes.h"
 

@@ -1,5 +1,5 @@
 /* descriptors_test.c -- what proto/ defines is found by each of its names, and nothing else is. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include "worker/descriptors.h"
 

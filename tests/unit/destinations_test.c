@@ -1,6 +1,6 @@
 /* destinations_test.c -- what a client's file_path means: the right output for every spelling, a
  * refusal that says why, and a second look at the volume once a second. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include "common/heritage.h"
 #include "common/admission.h"

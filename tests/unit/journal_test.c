@@ -1,6 +1,6 @@
 /* journal_test.c -- what a worker's journal took is all there, in order, over every rotation and
  * refusal; it keeps to its limit, and wakes the collector when it is to be woken. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <sys/eventfd.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* ledger_test.c -- a ledger says what was written last, or what was written before: after a
  * reopening, damage to a block, a write cut short or a kill, and never a mixture of both. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* log_test.c -- a log line is one write of one whole line that says what it was given, in both
  * formats, whatever stands in the values. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
 /* merge_test.c -- the collector's passes over real segments, ledgers and files: every record stands
  * in its output once, in order, wherever an earlier collector was killed. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* output_path_test.c -- two spellings of a path are one output; nothing outside the root,
  * nothing in the segment directory and nothing but a regular file is ever opened; who is refused
  * changes nothing. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <sys/socket.h>

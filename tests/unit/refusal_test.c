@@ -1,5 +1,5 @@
 /* refusal_test.c -- how long an output is left alone, and when waiting has lasted long enough. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include "collector/refusal.h"
 

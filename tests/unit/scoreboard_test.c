@@ -1,5 +1,5 @@
 /* scoreboard_test.c -- whose turn it is to accept, and what a child writes. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* segment_test.c -- segments: what is appended is read back, by whom and when, and nothing else
  * ever is. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* segments_ledger_test.c -- what a ledger says is read without a right to write it, the same as the
  * collector reads, and every damage to either block is seen. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include "collector/ledger.h"
 #include "commands/segments_ledger.h"

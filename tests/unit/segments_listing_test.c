@@ -1,6 +1,6 @@
 /* segments_listing_test.c -- which files of a segment directory are listed, in what order, and
  * found again under the names they have by then; and who has one locked. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <sys/file.h>
 #include <sys/sysmacros.h>

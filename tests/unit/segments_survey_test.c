@@ -1,6 +1,6 @@
 /* segments_survey_test.c -- a segment is read to its end whoever writes it, damage is found where
  * it is and only there, and a file that others cut short kills nobody. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /* tally_test.c -- what is counted lands in its bucket, once. */
-#include "scratch.h"
+#include "tests/unit/scratch.h"
 
 #include "common/tally.h"
 
