@@ -28,7 +28,7 @@ LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libmicrohttpd libxxhash
 
 # ---- sources
 
-FOLDERS := common segment collector worker admin master commands
+FOLDERS := base common segment collector worker admin master commands
 SOURCES := $(sort $(shell find $(FOLDERS) -name '*.c'))
 CXX_SOURCES := $(sort $(shell find $(FOLDERS) -name '*.cc'))
 HEADERS := $(sort $(shell find $(FOLDERS) -name '*.h'))
@@ -70,7 +70,7 @@ LDLIBS = -lgrpc -lgpr -lprotobuf-c -lconfig -lsystemd -lmicrohttpd -lxxhash -lst
 
 SETTINGS_PAGE := $(BUILD)/man/mygrpcadapter.cfg.5
 
-# The event engine of gRPC is a C++ class (worker/connection_age.cc).
+# The event engine of gRPC is a C++ class (worker/grpc/connection_age.cc).
 PACKAGES_BUILD += libabsl-dev
 
 .PHONY: all
@@ -108,13 +108,13 @@ $(SETTINGS_PAGE): docs/man/settings.awk etc/mygrpcadapter.cfg docs/man/mygrpcada
 	@mkdir -p $(@D)
 	awk -f $^ >$@
 
-# What proto/ defines, for server reflection (worker/descriptors.h).
+# What proto/ defines, for server reflection (worker/services/descriptors.h).
 $(BUILD)/proto/descriptors.bin: $(wildcard proto/*.proto)
 	@mkdir -p $(@D)
 	protoc -Iproto -I/usr/include --include_imports --descriptor_set_out=$@ $(REFLECTED_PROTOS:%=proto/%.proto)
 
 $(BUILD)/proto/descriptors.c: $(BUILD)/proto/descriptors.bin
-	{ echo '#include "worker/descriptors.h"'; echo 'const unsigned char descriptors_set[] = {'; \
+	{ echo '#include "worker/services/descriptors.h"'; echo 'const unsigned char descriptors_set[] = {'; \
 	od -An -v -tu1 $< | sed -E 's/ +([0-9]+)/\1,/g'; \
 	echo '};'; echo 'const size_t descriptors_set_size = sizeof(descriptors_set);'; } > $@
 
@@ -149,21 +149,21 @@ help:
 
 .PHONY: deps
 deps:
-	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_TEST)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_TEST)" tests/tools/install-packages
 
 .PHONY: deps-build
 deps-build:
-	@PACKAGES="$(PACKAGES_BUILD)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BUILD)" tests/tools/install-packages
 
 .PHONY: deps-ci
 deps-ci:
-	@PACKAGES="$(PACKAGES_CI) $(PACKAGES_IMAGE) $(PACKAGES_DEB) lintian" tests/install-packages
+	@PACKAGES="$(PACKAGES_CI) $(PACKAGES_IMAGE) $(PACKAGES_DEB) lintian" tests/tools/install-packages
 
 .PHONY: demo
 demo: deps
 	@echo "building $(PROGRAM)"
 	@$(MAKE) --no-print-directory -s all
-	@tests/demo $(PROGRAM)
+	@tests/tools/demo $(PROGRAM)
 
 .PHONY: run
 run: all
@@ -192,7 +192,7 @@ include etc/install.mk
 # In a copy of the sources, since dpkg-buildpackage leaves much beside them.
 .PHONY: deb
 deb:
-	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_DEB)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BUILD) $(PACKAGES_DEB)" tests/tools/install-packages
 	@rm -rf build-deb
 	@mkdir -p build-deb/mygrpcadapter
 	@cp -a Makefile LICENSE README.md $(FOLDERS) proto etc docs debian build-deb/mygrpcadapter
@@ -210,29 +210,29 @@ check: deps
 unit-programs: $(UNIT_TESTS) $(BUILD)/bench/make-segments $(BUILD)/bench/instructions $(BUILD)/bench/nothing
 
 check-unit: $(UNIT_TESTS)
-	@tests/run-unit $(UNIT_TESTS)
+	@tests/tools/run-unit $(UNIT_TESTS)
 
-# systemd: tests/system/test_service_manager.py
+# systemd: tests/system/supervision/test_service_manager.py
 PACKAGES_TEST += systemd
 check-system: all
 	MYGRPCADAPTER=$(PROGRAM) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system
 
-# A program that the tests can have die at named places (common/crash_point.h).
+# A program that the tests can have die at named places (base/crash_point.h).
 check-crash-points:
 	@$(MAKE) --no-print-directory -s CRASH=1 all
-	MYGRPCADAPTER=build-crash/mygrpcadapter $(PYTHON) -m pytest -q -p no:cacheprovider tests/system/test_crash_points.py
+	MYGRPCADAPTER=build-crash/mygrpcadapter $(PYTHON) -m pytest -q -p no:cacheprovider tests/system/volume/test_crash_points.py
 
 check-structure:
-	@tests/check-structure
+	@tests/tools/check-structure
 
 .PHONY: check-image
 check-image:
-	@PACKAGES="$(PACKAGES_IMAGE)" tests/install-packages
+	@PACKAGES="$(PACKAGES_IMAGE)" tests/tools/install-packages
 	@tests/deploy/check-image
 
 .PHONY: check-deb
 check-deb: deb
-	@PACKAGES="debootstrap lintian" tests/install-packages
+	@PACKAGES="debootstrap lintian" tests/tools/install-packages
 	@tests/deploy/check-deb
 
 # Kubernetes' own types have the last word on every field; needs Go and its module registry.
@@ -286,7 +286,7 @@ CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 u
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,worker/journal.o common/disk.o common/output_path.o master/volume.o)
+	$(addprefix $(BUILD)/,worker/journal.o base/disk.o common/output_path.o master/volume.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 
@@ -311,15 +311,14 @@ check-crash: $(CRASH_SUITE) check-crash-points
 	@$(CRASH_RUN) kills faults
 	@$(CRASH_RUN) --rounds 30000 power
 	MYGRPCADAPTER=$(PROGRAM) MYGRPCADAPTER_STORM_SECONDS=$(STORM_SECONDS) $(if $(SEED),MYGRPCADAPTER_STORM_SEED=$(SEED)) \
-		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/test_storm.py
+		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/volume/test_storm.py
 
 # ---- fuzzing: the rules above under clang-14, in a directory of its own (tests/fuzz/fuzz.h)
 
 FUZZ_BUILD := build-fuzz
 FUZZ_TARGETS := segment ledger request
-FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,common/disk.c common/invariant.c common/log.c $(wildcard segment/*.c) \
-	collector/ledger.c $(addprefix worker/,go_text.c go_time.c map.c request.c text.c value.c wire.c))) \
-	$(BUILD)/worker/go_double.o
+FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,base/disk.c base/invariant.c base/log.c $(wildcard segment/*.c) \
+	collector/output/ledger.c $(wildcard worker/decode/*.c worker/render/*.c))) $(BUILD)/worker/render/go_double.o
 FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime
 FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAKE) --no-print-directory \
 	-s BUILD=$(FUZZ_BUILD) SAN=fuzzer-no-link,address,undefined CC=clang-14 CXX=clang++-14
@@ -367,13 +366,13 @@ bench-go:
 
 # BENCH=full takes long. Writes $(BENCH_DIR)/README.md and what belongs to it; BENCH_ONLY="latency memory" measures just these.
 bench: deps
-	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BENCH)" tests/tools/install-packages
 	@$(MAKE) --no-print-directory -s bench-programs bench-go
 	@tests/bench/run $(PROGRAM) $(BENCH_NOTHING) $(BENCH_GO) $(BENCH_DIR) $(BENCH_ONLY)
 
 # The numbers mean nothing: it tries whether the benchmark still works. Every text is compared with the golden one.
 check-bench:
-	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BENCH)" tests/tools/install-packages
 	@$(MAKE) --no-print-directory -s bench-programs bench-go
 	@BENCH=smoke tests/bench/run $(PROGRAM) $(BENCH_NOTHING) $(BENCH_GO) $(BUILD)/bench/smoke >$(BUILD)/bench/smoke.log 2>&1 \
 		|| { cat $(BUILD)/bench/smoke.log; exit 1; }
@@ -403,11 +402,11 @@ $(BENCH_INSTRUCTIONS): tests/bench/instructions.c $(ARCHIVE)
 
 .PHONY: check-bench-instructions bench-instructions-update
 check-bench-instructions: $(BENCH_INSTRUCTIONS)
-	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BENCH)" tests/tools/install-packages
 	@$(BENCH_COUNT)
 
 bench-instructions-update: $(BENCH_INSTRUCTIONS)
-	@PACKAGES="$(PACKAGES_BENCH)" tests/install-packages
+	@PACKAGES="$(PACKAGES_BENCH)" tests/tools/install-packages
 	@$(BENCH_COUNT) --update
 
 .PHONY: clean

@@ -16,11 +16,11 @@
 #include <sys/statvfs.h>
 
 #include "admin/metrics_text.h"
-#include "common/bytes.h"
+#include "base/bytes.h"
 #include "common/child.h"
-#include "common/clock.h"
+#include "base/clock.h"
 #include "common/heritage.h"
-#include "common/log.h"
+#include "base/log.h"
 #include "common/scoreboard.h"
 
 #define CONNECTIONS_MAX 32U

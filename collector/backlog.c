@@ -1,9 +1,9 @@
 /* backlog.c -- the lines about a backlog. Runs in the collector. */
 #include "collector/backlog.h"
 
-#include "collector/sources.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "collector/input/sources.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 #define LINE_MS 1000
 

@@ -22,10 +22,10 @@
 
 #include "collector/merge.h"
 #include "common/child.h"
-#include "common/clock.h"
-#include "common/crash_point.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
 #include "common/heritage.h"
-#include "common/log.h"
+#include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 

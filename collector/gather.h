@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "common/bytes.h"
+#include "base/bytes.h"
 
 /* Zero it before use, but for the capacity; the other fields are for gather.c. */
 struct gather {

@@ -15,8 +15,8 @@
 #include <grpc/support/time.h>
 
 #include "commands/channel.h"
-#include "common/bytes.h"
-#include "common/invariant.h"
+#include "base/bytes.h"
+#include "base/invariant.h"
 #include "health.pb-c.h"
 
 #define NAME "mygrpcadapter health"

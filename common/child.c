@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "common/heritage.h"
-#include "common/invariant.h"
-#include "common/log.h"
+#include "base/invariant.h"
+#include "base/log.h"
 
 static int
 compare_fds(const void *a, const void *b)

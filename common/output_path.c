@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/disk.h"
+#include "base/disk.h"
 
 /* More directories than this between a file and the root is nobody's honest path. */
 #define DEPTH_MAX 64

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "common/bytes.h"
+#include "base/bytes.h"
 
 #define OUTPUT_NAME_BYTES_MAX 4096U
 
@@ -42,7 +42,7 @@ int output_path_open_existing(int root_fd, int segments_fd, const char *name);
 int output_path_open_directory(int root_fd, const char *name);
 
 /* Waits until the names of the file and of the directories that lead to it are on the disk
- * (common/disk.h). Returns 0, or a negative errno if one of them cannot be opened. */
+ * (base/disk.h). Returns 0, or a negative errno if one of them cannot be opened. */
 int output_path_sync_directories(int root_fd, const char *name);
 
 /* Opens the directory that the file stands in, for reading. Returns a descriptor, the caller's to close,

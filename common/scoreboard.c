@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/bytes.h"
-#include "common/invariant.h"
+#include "base/bytes.h"
+#include "base/invariant.h"
 
 #define MAGIC "mygrpcsb"
 
@@ -172,7 +172,7 @@ scoreboard_in_flight(const struct scoreboard *scoreboard, uint32_t slot)
 const char *
 scoreboard_state_name(uint32_t state)
 {
-    /* In the order of enum slot_state (master/slot.h). */
+    /* In the order of enum slot_state (master/crew/slot.h). */
     static const char *const names[] = {"none",     "starting", "ready",
                                         "draining", "back-off", "given up"};
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";

@@ -1,6 +1,6 @@
 /* settings.h -- the configuration as every process sees it.
  *
- * Filled once by the master (master/config.c, which also knows defaults, bounds and texts) before
+ * Filled once by the master (master/config/config.c, which also knows defaults, bounds and texts) before
  * it forks; read-only from then on. A field is named as its setting: listen.port is
  * settings->listen_port.
  */
@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "common/log.h"
+#include "base/log.h"
 
 /* What an answer of OK survives. */
 enum durability {

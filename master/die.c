@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/log.h"
+#include "base/log.h"
 
 /* Formats into `text`, cut to COMPLAINT_BYTES, and keeps it one line. */
 __attribute__((format(printf, 2, 0))) static void

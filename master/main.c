@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "commands/health.h"
-#include "commands/segments.h"
-#include "commands/send.h"
-#include "commands/status.h"
-#include "common/log.h"
+#include "commands/segments/segments.h"
+#include "commands/send/send.h"
+#include "commands/status/status.h"
+#include "base/log.h"
 #include "common/settings.h"
-#include "master/config.h"
+#include "master/config/config.h"
 #include "master/die.h"
-#include "master/handover.h"
+#include "master/takeover/handover.h"
 #include "master/master.h"
 #include "master/options.h"
 

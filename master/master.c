@@ -23,15 +23,15 @@
 #include <unistd.h>
 
 #include "common/admission.h"
-#include "common/clock.h"
+#include "base/clock.h"
 #include "common/heritage.h"
-#include "common/log.h"
+#include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/admin_socket.h"
 #include "master/cpus.h"
 #include "master/die.h"
-#include "master/handover.h"
+#include "master/takeover/handover.h"
 #include "master/listener.h"
 #include "master/service_manager.h"
 #include "master/supervisor.h"

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/log.h"
+#include "base/log.h"
 #include "master/die.h"
 
 #define STATUS_BYTES_MAX 256

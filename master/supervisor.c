@@ -15,15 +15,15 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "base/clock.h"
 #include "common/heritage.h"
-#include "common/log.h"
+#include "base/log.h"
 #include "common/settings.h"
 #include "master/awake_clock.h"
-#include "master/crew.h"
-#include "master/handover.h"
+#include "master/crew/crew.h"
+#include "master/takeover/handover.h"
 #include "master/listener.h"
-#include "master/reload.h"
+#include "master/takeover/reload.h"
 #include "master/service_manager.h"
 
 /* Heartbeats are looked at so often, at least; the scoreboard wakes nobody. */

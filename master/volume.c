@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "base/clock.h"
 #include "common/settings.h"
 #include "master/die.h"
 #include "master/lock_owner.h"

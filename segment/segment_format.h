@@ -52,7 +52,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/bytes.h"
+#include "base/bytes.h"
 
 #define SEGMENT_MAGIC "mygrpcsg"
 #define SEGMENT_VERSION 2U

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/invariant.h"
+#include "base/invariant.h"
 
 static const char *const suffixes[] = {
     [SEGMENT_STATE_NEW] = "new", [SEGMENT_STATE_OPEN] = "open", [SEGMENT_STATE_SEALED] = "sealed"};

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/invariant.h"
+#include "base/invariant.h"
 
 /* So much is read at once: little where a writer is followed, more the more there is. */
 #define FILL_BYTES_MIN (16U << 10)

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/crash_point.h"
-#include "common/disk.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/disk.h"
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
 #define NEW_FILE_GRACE_NS 1000000000U

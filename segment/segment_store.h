@@ -57,7 +57,7 @@ int segment_store_remove_new(int directory_fd, const struct segment_identity *id
 int segment_store_quarantine(int directory_fd, const char *name);
 
 /* Waits until what was removed and set aside is so on the disk, in this order: what stands in quarantine/,
- * and then that it stands no longer where it was (common/disk.h). */
+ * and then that it stands no longer where it was (base/disk.h). */
 void segment_store_sync(int directory_fd);
 
 #endif

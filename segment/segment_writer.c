@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/crash_point.h"
-#include "common/disk.h"
-#include "common/invariant.h"
-#include "common/log.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/disk.h"
+#include "base/invariant.h"
+#include "base/log.h"
 #include "segment/segment_name.h"
 
 /* So much of the file is made ready for stores at once. */

@@ -38,7 +38,7 @@ void segment_writer_append(struct segment_writer *writer, const struct segment_r
  * store beyond its end be SIGBUS. */
 bool segment_writer_is_intact(const struct segment_writer *writer);
 
-/* Waits until everything appended so far is on the disk (common/disk.h). May be called from another thread than
+/* Waits until everything appended so far is on the disk (base/disk.h). May be called from another thread than
  * the one that appends. */
 void segment_writer_sync(const struct segment_writer *writer);
 

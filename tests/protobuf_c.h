@@ -11,7 +11,7 @@
 
 #include <metric.pb-c.h>
 
-#include "common/bytes.h"
+#include "base/bytes.h"
 
 /* Unpacks and packs `wire`. False if protobuf-c refuses it; else *packed_r is to be freed. */
 static inline bool

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/crash_point.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
 #include "common/heritage.h"
-#include "common/log.h"
+#include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_store.h"

@@ -16,18 +16,18 @@
 
 #include "common/child.h"
 #include "common/heritage.h"
-#include "common/log.h"
+#include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "worker/acceptor.h"
-#include "worker/commit.h"
-#include "worker/connection_age.h"
-#include "worker/health_service.h"
+#include "worker/grpc/acceptor.h"
+#include "worker/grpc/commit.h"
+#include "worker/grpc/connection_age.h"
+#include "worker/services/health_service.h"
 #include "worker/journal.h"
-#include "worker/metric_service.h"
-#include "worker/reflection_service.h"
-#include "worker/server.h"
-#include "worker/service.h"
+#include "worker/services/metric_service.h"
+#include "worker/services/reflection_service.h"
+#include "worker/grpc/server.h"
+#include "worker/grpc/service.h"
 
 struct worker {
     const struct heritage *heritage;

@@ -22,13 +22,13 @@
 #include "collector/merge.h"
 #include "common/admission.h"
 #include "common/heritage.h"
-#include "common/invariant.h"
+#include "base/invariant.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_writer.h"
 #include "worker/journal.h"
-#include "worker/metric_service.h"
-#include "worker/service.h"
+#include "worker/services/metric_service.h"
+#include "worker/grpc/service.h"
 
 #define SEGMENT_BYTES ((int64_t)64 << 20)
 

@@ -3,7 +3,7 @@
  *     nothing WORKERS
  *
  * A master that binds a port on the loopback, forks WORKERS processes and prints the adapter's "listening
- * on" line; each accepts with the adapter's own acceptor (worker/acceptor.c, so connections are spread
+ * on" line; each accepts with the adapter's own acceptor (worker/grpc/acceptor.c, so connections are spread
  * alike) and turns a loop with as little in it as C core allows: one completion for a call and its
  * message, one batch for the answer. The request's bytes are not looked at. SIGTERM ends it.
  */
@@ -26,11 +26,11 @@
 
 #include "common/child.h"
 #include "common/heritage.h"
-#include "common/invariant.h"
+#include "base/invariant.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "worker/acceptor.h"
-#include "worker/server.h"
+#include "worker/grpc/acceptor.h"
+#include "worker/grpc/server.h"
 
 #define WORKERS_MAX 64
 #define CALLS_EXPECTED 256
@@ -43,7 +43,7 @@ struct call {
     int cancelled;
 };
 
-/* In place of worker/server.c: the acceptor gives it connections. */
+/* In place of worker/grpc/server.c: the acceptor gives it connections. */
 struct server {
     grpc_server *grpc;
     grpc_completion_queue *queue;

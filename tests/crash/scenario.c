@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "collector/merge.h"
-#include "common/clock.h"
+#include "base/clock.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
@@ -90,7 +90,7 @@ append(struct stage *stage)
         account_refuse(account, number);
 }
 
-/* What waits for the disk in one worker is acknowledged together (worker/commit.c). */
+/* What waits for the disk in one worker is acknowledged together (worker/grpc/commit.c). */
 static void
 commit(struct stage *stage, uint32_t slot)
 {

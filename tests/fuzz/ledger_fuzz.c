@@ -26,7 +26,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collector/ledger.h"
+#include "collector/output/ledger.h"
 
 #define BLOCKS 2U
 #define BLOCK_CAPACITY (16U << 10) /* of what an input can make of a block of LEDGER_BLOCK_BYTES */

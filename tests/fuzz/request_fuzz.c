@@ -30,9 +30,9 @@
 
 #include "tests/fuzz/request_tree.h"
 #include "tests/protobuf_c.h"
-#include "worker/go_text.h"
-#include "worker/request.h"
-#include "worker/text.h"
+#include "worker/render/go_text.h"
+#include "worker/decode/request.h"
+#include "worker/render/text.h"
 
 #define REQUEST_BYTES ((size_t)1 << 20)
 #define TEXT_BYTES ((size_t)8 << 20)

@@ -1,4 +1,4 @@
-"""What every test with a real Mixer has: a stage as the system tests' (tests/system/stage.py), and a Mixer that is ended."""
+"""What every test with a real Mixer has: a stage as the system tests' (tests/system/lib/stage.py), and a Mixer that is ended."""
 
 import fcntl
 import socket
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system/lib"))
 
 from adapter import PROGRAM  # noqa: E402
 from mixer import MIXS, Mixer  # noqa: E402

@@ -1,12 +1,17 @@
-"""What every system test has: a stage (stage.py)."""
+"""What every system test has: a stage (lib/stage.py)."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
-from adapter import CRASH_POINTS, PROGRAM
-from stage import run_stage
+sys.path.insert(0, str(Path(__file__).parent / "lib"))
+
+from adapter import CRASH_POINTS, PROGRAM  # noqa: E402
+from stage import run_stage  # noqa: E402
 
 # These need a program that dies where it is told to; `make check-crash-points` has one.
-collect_ignore = [] if CRASH_POINTS else ["test_crash_points.py"]
+collect_ignore = [] if CRASH_POINTS else ["volume/test_crash_points.py"]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,0 +1,275 @@
+/* log.c -- formats one event as text or JSON and writes it to standard error in one piece.
+ *
+ * Runs in every process. Holds a few settings and nothing else: no buffer survives a call, so a
+ * kill loses at most the line being written.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_BYTES_MAX 2048
+#define LINE_END_BYTES 16    /* kept free for the line's end */
+#define LINE_TAIL_BYTES 256  /* kept free by strings, for the fields behind them and the end */
+#define LINE_NUMBER_BYTES 32 /* the longest number, with what stands around a key */
+
+static enum log_level log_level_shown = LOG_LEVEL_INFO;
+static enum log_format log_format_used = LOG_FORMAT_TEXT;
+static const char *log_role = "main";
+static uint32_t log_slot = LOG_NO_SLOT;
+static bool log_goes_to_journal = false;
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const char *const journal_priorities[] = {SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG};
+
+/* A line in the making; what does not fit is cut. */
+struct line {
+    char bytes[LINE_BYTES_MAX];
+    size_t used;
+};
+
+/* systemd names the stream it gave a service by device and inode; a service's standard error that
+ * was redirected has others. */
+static bool
+is_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat status;
+    if (stream == NULL || fstat(fd, &status) != 0)
+        return false;
+    (void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+void
+log_open(void)
+{
+    log_goes_to_journal = is_journal(STDERR_FILENO);
+}
+
+const char *
+log_prefix(enum log_level level)
+{
+    return log_goes_to_journal ? journal_priorities[level] : "";
+}
+
+void
+log_configure(enum log_level level, enum log_format format)
+{
+    log_level_shown = level;
+    log_format_used = format;
+}
+
+void
+log_identify(const char *role, uint32_t slot)
+{
+    log_role = role;
+    log_slot = slot;
+}
+
+bool
+log_enabled(enum log_level level)
+{
+    return level <= log_level_shown;
+}
+
+struct log_field
+log_error(int error)
+{
+    const char *text = strerrordesc_np(error < 0 ? -error : error);
+    return log_string("error", text != NULL ? text : "unknown error");
+}
+
+static void
+line_add_byte(struct line *line, char byte)
+{
+    /* One byte is kept for the newline. */
+    if (line->used < sizeof(line->bytes) - 1)
+        line->bytes[line->used++] = byte;
+}
+
+static void
+line_add(struct line *line, const char *text)
+{
+    for (; *text != '\0'; text++)
+        line_add_byte(line, *text);
+}
+
+static void
+line_add_unsigned(struct line *line, uint64_t number)
+{
+    char digits[24];
+    (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
+    line_add(line, digits);
+}
+
+/* Quoted, with control characters, quotes and backslashes escaped as JSON does; valid in both
+ * formats. It is cut, at a whole character, where fewer than `free_bytes` of the line are left. */
+static void
+line_add_quoted(struct line *line, const char *text, size_t free_bytes)
+{
+    static const char hex[] = "0123456789abcdef";
+    line_add_byte(line, '"');
+    for (; *text != '\0' && line->used < sizeof(line->bytes) - free_bytes; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte == '"' || byte == '\\') {
+            line_add_byte(line, '\\');
+            line_add_byte(line, (char)byte);
+        } else if (byte < 0x20 || byte >= 0x7f) {
+            line_add(line, "\\u00");
+            line_add_byte(line, hex[byte >> 4]);
+            line_add_byte(line, hex[byte & 15]);
+        } else {
+            line_add_byte(line, (char)byte);
+        }
+    }
+    line_add_byte(line, '"');
+}
+
+/* In a text line a plain word needs no quotes. */
+static bool
+is_plain_word(const char *text)
+{
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text <= ' ' || *text >= 0x7f || *text == '"' || *text == '\\' || *text == '=')
+            return false;
+    }
+    return true;
+}
+
+static void
+line_add_value(struct line *line, const struct log_field *field)
+{
+    switch (field->kind) {
+    case LOG_FIELD_STRING:
+        if (field->string == NULL)
+            line_add(line, log_format_used == LOG_FORMAT_JSON ? "null" : "-");
+        else if (log_format_used == LOG_FORMAT_TEXT && is_plain_word(field->string))
+            line_add(line, field->string);
+        else
+            line_add_quoted(line, field->string, LINE_TAIL_BYTES);
+        break;
+    case LOG_FIELD_UNSIGNED:
+        line_add_unsigned(line, field->number_unsigned);
+        break;
+    case LOG_FIELD_SIGNED:
+        if (field->number_signed < 0)
+            line_add_byte(line, '-');
+        line_add_unsigned(line, field->number_signed < 0 ? 0 - (uint64_t)field->number_signed
+                                                         : (uint64_t)field->number_signed);
+        break;
+    }
+}
+
+static void
+line_add_time(struct line *line)
+{
+    struct timespec now;
+    struct tm utc;
+    char text[96];
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &utc);
+    (void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
+                   utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                   (int)(now.tv_nsec / 1000000));
+    line_add(line, text);
+}
+
+static void
+line_add_text(struct line *line, enum log_level level, const char *event,
+              const struct log_field *fields)
+{
+    line_add_time(line);
+    line_add_byte(line, ' ');
+    line_add(line, level_names[level]);
+    line_add_byte(line, ' ');
+    line_add(line, log_role);
+    if (log_slot != LOG_NO_SLOT) {
+        line_add_byte(line, '/');
+        line_add_unsigned(line, log_slot);
+    }
+    line_add_byte(line, '[');
+    line_add_unsigned(line, (uint64_t)getpid());
+    line_add(line, "]: ");
+    line_add(line, event);
+    for (; fields != NULL && fields->key != NULL; fields++) {
+        line_add_byte(line, ' ');
+        line_add(line, fields->key);
+        line_add_byte(line, '=');
+        line_add_value(line, fields);
+    }
+}
+
+static void
+line_add_json(struct line *line, enum log_level level, const char *event,
+              const struct log_field *fields)
+{
+    line_add(line, "{\"time\":\"");
+    line_add_time(line);
+    line_add(line, "\",\"level\":\"");
+    line_add(line, level_names[level]);
+    line_add(line, "\",\"role\":\"");
+    line_add(line, log_role);
+    line_add_byte(line, '"');
+    if (log_slot != LOG_NO_SLOT) {
+        line_add(line, ",\"slot\":");
+        line_add_unsigned(line, log_slot);
+    }
+    line_add(line, ",\"pid\":");
+    line_add_unsigned(line, (uint64_t)getpid());
+    line_add(line, ",\"event\":");
+    line_add_quoted(line, event, LINE_TAIL_BYTES);
+    for (; fields != NULL && fields->key != NULL; fields++) {
+        /* A field that there is no room for is left out, so that the object stays valid JSON. */
+        if (line->used + strlen(fields->key) + LINE_NUMBER_BYTES >
+            sizeof(line->bytes) - LINE_END_BYTES)
+            continue;
+        line_add_byte(line, ',');
+        line_add_quoted(line, fields->key, LINE_END_BYTES);
+        line_add_byte(line, ':');
+        line_add_value(line, fields);
+    }
+    line_add_byte(line, '}');
+}
+
+void
+log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    if (!log_enabled(level))
+        return;
+    int saved_errno = errno;
+    struct line line;
+    line.used = 0;
+    line_add(&line, log_prefix(level));
+    if (log_format_used == LOG_FORMAT_JSON)
+        line_add_json(&line, level, event, fields);
+    else
+        line_add_text(&line, level, event, fields);
+    line.bytes[line.used++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line.bytes, line.used);
+    (void)written; /* there is nobody left to tell */
+    errno = saved_errno;
+}
+
+bool
+log_allowed(struct log_brake *brake, uint64_t now_ms, uint64_t interval_ms, uint64_t *suppressed_r)
+{
+    if (now_ms < brake->next_ms) {
+        brake->suppressed++;
+        return false;
+    }
+    *suppressed_r = brake->suppressed;
+    brake->suppressed = 0;
+    brake->next_ms = now_ms + interval_ms;
+    return true;
+}

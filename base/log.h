@@ -1,0 +1,89 @@
+/* log.h -- what every process says on standard error.
+ *
+ * One line per event, written with one write(2), so that lines of several processes never mix. A
+ * line holds the time (UTC, milliseconds, CLOCK_REALTIME), the level, the role of the process with
+ * its slot, its pid, the event and its fields as key=value; with format "json" the same as one JSON
+ * object. When standard error is the journal of systemd, its priority stands before a line as <N>,
+ * which the journal takes off. errno is kept. Allocates nothing, so it may be used at any moment but from a signal
+ * handler. Used by every process.
+ */
+#ifndef MYGRPCADAPTER_BASE_LOG_H
+#define MYGRPCADAPTER_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+#define LOG_NO_SLOT UINT32_MAX
+
+enum log_field_kind { LOG_FIELD_STRING, LOG_FIELD_UNSIGNED, LOG_FIELD_SIGNED };
+
+/* One key=value of a line. The strings are borrowed until log_write() returns. */
+struct log_field {
+    const char *key;
+    enum log_field_kind kind;
+    const char *string;
+    uint64_t number_unsigned;
+    int64_t number_signed;
+};
+
+/* The fields of a line, closed by one without a key. */
+#define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__, {.key = NULL}})
+
+/* A brake for lines that could come with every call: see log_allowed(). Zero it before use. */
+struct log_brake {
+    uint64_t next_ms;
+    uint64_t suppressed;
+};
+
+/* Looks once, at the program's start, whether standard error is the journal. Before this it is not.
+ */
+void log_open(void);
+
+/* What has to stand before any line on standard error: "<3>" to "<7>" for the journal, else "". For
+ * lines that are not written by log_write(). */
+const char *log_prefix(enum log_level level);
+
+/* Sets what is written from now on. `level` is the most talkative level that still appears. */
+void log_configure(enum log_level level, enum log_format format);
+
+/* Names the process in each line it writes: `role` (a literal, kept by reference) and `slot`,
+ * LOG_NO_SLOT for none. */
+void log_identify(const char *role, uint32_t slot);
+
+/* True if lines of this level appear: for callers whose fields are dear to make. */
+bool log_enabled(enum log_level level);
+
+/* Writes one line. `fields` is LOG_FIELDS(...) or NULL. Never fails: a line that cannot be written
+ * is lost. */
+void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* True at most once in `interval_ms` for one brake; *suppressed_r then receives how many were
+ * refused since. */
+bool log_allowed(struct log_brake *brake, uint64_t now_ms, uint64_t interval_ms,
+                 uint64_t *suppressed_r);
+
+static inline struct log_field
+log_string(const char *key, const char *value)
+{
+    return (struct log_field){.key = key, .kind = LOG_FIELD_STRING, .string = value};
+}
+
+static inline struct log_field
+log_u64(const char *key, uint64_t value)
+{
+    return (struct log_field){.key = key, .kind = LOG_FIELD_UNSIGNED, .number_unsigned = value};
+}
+
+static inline struct log_field
+log_i64(const char *key, int64_t value)
+{
+    return (struct log_field){.key = key, .kind = LOG_FIELD_SIGNED, .number_signed = value};
+}
+
+/* The text of an errno value, positive or negative, as field `error`. */
+struct log_field log_error(int error);
+
+#endif

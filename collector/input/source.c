@@ -1,0 +1,145 @@
+/* source.c -- reads one segment, from where it was left; sources.h. Runs in the collector. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "collector/input/sources.h"
+#include "base/clock.h"
+#include "base/invariant.h"
+#include "segment/segment_store.h"
+
+static int
+open_reader(struct sources *sources, struct source *source)
+{
+    /* Its writer may rename it at any moment; one of the two names is right. */
+    struct segment_entry entry = {source->facts.identity,
+                                  source->final ? SEGMENT_STATE_SEALED : SEGMENT_STATE_OPEN};
+    int fd = segment_store_open(sources->directory_fd, &entry);
+    if (fd == -ENOENT) {
+        entry.state = SEGMENT_STATE_SEALED;
+        fd = segment_store_open(sources->directory_fd, &entry);
+    }
+    if (fd < 0)
+        return fd;
+    /* Where a writer is followed, the system must not read ahead: it would make and zero pages that are written
+     * next. If this is refused, it does. */
+    if (!source->final)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    int result = segment_reader_open(&source->reader, fd, &source->facts, &sources->window);
+    if (result == 0)
+        segment_reader_seek(source->reader, source->position);
+    else
+        (void)close(fd);
+    return result;
+}
+
+static void
+end_source(struct source *source, const char *damage)
+{
+    source->ended = true;
+    source->damage = damage;
+}
+
+/* The disk does not give what is at the source's position. That may pass; if it lasts, and nobody writes the
+ * segment any more, it is damage. */
+static void
+note_failure(struct sources *sources, struct source *source, bool final)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t suppressed;
+    const char *fault = segment_reader_fault(source->reader);
+    if (source->failing_since_ms == 0)
+        source->failing_since_ms = now_ms;
+    if (final && now_ms - source->failing_since_ms >= SOURCE_FAILING_MS) {
+        end_source(source, fault);
+        return;
+    }
+    if (log_allowed(&sources->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "cannot read a segment; it is tried again",
+                  LOG_FIELDS(log_u64("segment_slot", source->facts.identity.slot),
+                             log_u64("incarnation", source->facts.identity.incarnation),
+                             log_u64("number", source->facts.identity.number),
+                             log_u64("offset", source->position.offset),
+                             log_string("reason", fault)));
+}
+
+enum segment_next
+source_next(struct sources *sources, struct source *source, struct segment_record *record_r,
+            struct segment_position *at_r)
+{
+    if (source->ended)
+        return SEGMENT_NEXT_NONE;
+    /* Read before the record: only what is missing after the writer was gone is missing for good.
+     */
+    bool final = source->final;
+    if (source->reader == NULL) {
+        int result = open_reader(sources, source);
+        if (final && result == -ENOENT)
+            end_source(source, NULL);
+        if (result != 0)
+            return SEGMENT_NEXT_NONE;
+    }
+    *at_r = segment_reader_position(source->reader);
+    enum segment_next next = segment_reader_next(source->reader, record_r);
+    if (next == SEGMENT_NEXT_RECORD) {
+        source->position = segment_reader_position(source->reader);
+        source->failing_since_ms = 0;
+        return SEGMENT_NEXT_RECORD;
+    }
+    if (next == SEGMENT_NEXT_NONE && final)
+        next = segment_reader_judge_end(source->reader);
+    switch (next) {
+    case SEGMENT_NEXT_RECORD:
+    case SEGMENT_NEXT_NONE:
+    case SEGMENT_NEXT_SEALED:
+        if (final)
+            end_source(source, NULL);
+        break;
+    case SEGMENT_NEXT_DAMAGED:
+        if (final)
+            end_source(source, segment_reader_fault(source->reader));
+        break;
+    case SEGMENT_NEXT_FAILED:
+        note_failure(sources, source, final);
+        break;
+    }
+    return SEGMENT_NEXT_NONE;
+}
+
+void
+source_pause(struct source *source)
+{
+    /* One that somebody removed could not be opened again. */
+    if (source->ended || (source->final && source->missing_since_ms == 0))
+        segment_reader_close(&source->reader);
+}
+
+void
+source_skip(struct source *source, struct segment_position at)
+{
+    if (source->skipped.offset == 0 || at.offset < source->skipped.offset)
+        source->skipped = at;
+}
+
+void
+source_rewind(struct source *source)
+{
+    if (source->skipped.offset == 0)
+        return;
+    INVARIANT(source->skipped.offset <= source->position.offset);
+    source->position = source->skipped;
+    source->skipped = (struct segment_position){0, 0};
+    source->ended = false;
+    source->damage = NULL;
+    if (source->reader != NULL)
+        segment_reader_seek(source->reader, source->position);
+}
+
+uint64_t
+source_unmerged_bytes(const struct source *source)
+{
+    uint64_t from = source->skipped.offset != 0 ? source->skipped.offset : source->position.offset;
+    uint64_t end =
+        source->final && !source->ended ? source->facts.file_bytes : source->position.offset;
+    return end - from;
+}

@@ -1,0 +1,15 @@
+/* account.h -- what the collector has delivered, told to the scoreboard. Runs in the collector. */
+#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_ACCOUNT_H
+#define MYGRPCADAPTER_COLLECTOR_OUTPUT_ACCOUNT_H
+
+#include <stddef.h>
+
+struct batch;
+struct heritage;
+
+/* Counts the first `delivered` records of a batch, which have reached the output named `output`, and
+ * writes a line about the very first one since the adapter started. */
+void account_delivered(const struct heritage *heritage, const char *output,
+                       const struct batch *batch, size_t delivered);
+
+#endif

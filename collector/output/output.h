@@ -1,0 +1,105 @@
+/* output.h -- one output: its destination, its ledger, and the records waiting for it.
+ *
+ * Delivering a batch takes three steps, and a kill between any two of them repeats or skips nothing:
+ *   1. intent: the ledger notes the output's size, the batch's length, and how far each segment is
+ *      consumed;
+ *   2. the records are delivered;
+ *   3. settled: the ledger notes how far each segment is consumed now.
+ * An output whose ledger holds the intent of a collector that died is first cut back to the size noted;
+ * the batch comes again by itself, since its records are not consumed. Two outputs are two ledgers.
+ * Runs in the collector.
+ */
+#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_H
+#define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/input/sources.h"
+
+struct heritage;
+struct output;
+
+/* Makes the output of that kind and name, with nothing consumed. Its ledger is made when it first has
+ * something to deliver. Returns 0 or a negative errno; -EPROTO: there is no such kind of destination. */
+int output_open(struct output **out, const struct heritage *heritage, enum segment_kind kind,
+                struct bytes name);
+
+/* Makes the output that the ledger file `ledger_name` tells of. Call output_undo() before anything is
+ * delivered to any output. Returns 0, a negative errno, or -EBADMSG if the ledger is damaged. */
+int output_recover(struct output **out, const struct heritage *heritage, const char *ledger_name);
+
+/* Takes back the batch that an earlier collector left unfinished, if there is one. If that fails, the
+ * output is blocked. */
+void output_undo(struct output *output, uint64_t now_ms);
+
+/* True if such a batch, or what one of our own left, is still there. */
+bool output_is_unfinished(const struct output *output);
+
+/* True if `other` is to write to the very file that this output has an unfinished batch in: it must
+ * wait until that is taken back. */
+bool output_stands_in_the_way_of(const struct output *output, const struct output *other);
+
+/* A hash of an output's kind and name, and that of an output: for the index. */
+uint64_t output_name_hash(enum segment_kind kind, struct bytes name);
+uint64_t output_hash(const struct output *output);
+
+/* Whether it is the output of that kind and name. */
+bool output_is(const struct output *output, enum segment_kind kind, struct bytes name);
+
+/* Tells the output of a new source: looks up how far the ledger it recovered from had consumed that
+ * segment. Returns 0 or -ENOMEM. */
+int output_meet_source(struct output *output, const struct source *source);
+
+/* The source with that index has been retired. */
+void output_forget_source(struct output *output, size_t index);
+
+/* True if the record of the source at that offset is in the output already. */
+bool output_has_consumed(const struct output *output, const struct source *source, uint64_t offset);
+
+/* True while the destination refuses: records for it are to be passed over (source_skip()). */
+bool output_is_blocked(const struct output *output);
+
+/* Milliseconds until a blocked output is to be tried again; 0 = now, UINT64_MAX = not blocked. */
+uint64_t output_retry_in_ms(const struct output *output, uint64_t now_ms);
+
+/* Tries whether a blocked output could take something now; unblocks it if so. A refusal that cannot
+ * pass by itself (a directory where the file should be, a name the volume does not take, a reader that
+ * is gone) and has lasted some seconds ends the waiting: from then on the output's records are set
+ * aside in quarantine/, counted and logged, as they would otherwise hold up the segments they stand in
+ * for good. True if it is unblocked. */
+bool output_retry(struct output *output, uint64_t now_ms);
+
+/* Adds a record to the next batch; its payload must stay readable until output_deliver(). `at` and
+ * `end_offset` are where the record and the one behind it stand. Returns 0 or -ENOMEM. */
+int output_queue(struct output *output, struct source *source, struct segment_position at,
+                 uint64_t end_offset, const struct segment_record *record);
+
+/* Passes over a record, while the output is blocked: its source will give it again. */
+void output_pass_over(struct output *output, struct source *source, struct segment_position at,
+                      const struct segment_record *record);
+
+/* When the oldest record that waits for the output, as far as it knows, was appended, ns since the
+ * epoch; UINT64_MAX if none does. */
+uint64_t output_oldest_ns(const struct output *output);
+
+/* Delivers what is queued and empties the queue. What could not be delivered is given back to its
+ * sources by source_skip(), and the output is blocked. */
+void output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms);
+
+/* Gives back all that is queued and blocks the output for a moment. */
+void output_postpone(struct output *output, uint64_t now_ms);
+
+/* Lets go of descriptors until there is something to deliver again. */
+void output_rest(struct output *output);
+
+/* True if no source has records that this output has consumed: it may be closed, and its ledger
+ * removed. */
+bool output_is_forgettable(const struct output *output, const struct sources *sources);
+
+/* Frees; NULL-safe; sets *op to NULL. `forget` removes the ledger as well: only for
+ * output_is_forgettable() ones. */
+void output_close(struct output **op, bool forget);
+
+#endif

@@ -1,0 +1,52 @@
+/* positions.h -- how far one output has consumed each segment. Runs in the collector; kept by output.c,
+ * written to and read from the ledger. */
+#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_POSITIONS_H
+#define MYGRPCADAPTER_COLLECTOR_OUTPUT_POSITIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "collector/output/ledger.h"
+#include "collector/input/sources.h"
+
+struct positions_recovered;
+
+/* Zero it before use; the fields are for positions.c. */
+struct positions {
+    uint64_t
+        *consumed; /* by index of source: every record of ours before it is delivered; 0 = none */
+    size_t consumed_count;
+    struct positions_recovered *recovered; /* what the ledger said at the start */
+    size_t recovered_count;
+    struct ledger_position *list; /* room for positions_list() */
+    size_t list_capacity;
+};
+
+/* Keeps what a ledger says, for the sources to be met. Returns 0 or -ENOMEM. */
+int positions_recover(struct positions *positions, const struct ledger_state *state);
+
+/* A new source: it is consumed as far as the ledger said of that segment. Returns 0 or -ENOMEM. */
+int positions_meet(struct positions *positions, const struct source *source);
+
+/* The source with that index is no more. */
+void positions_forget(struct positions *positions, size_t index);
+
+/* The offset up to which a source, which has been met, is consumed; 0 = not at all. */
+uint64_t positions_get(const struct positions *positions, const struct source *source);
+
+/* Sets it. */
+void positions_set(struct positions *positions, const struct source *source, uint64_t offset);
+
+/* True if something of a source that is there is consumed, or may be of one that cannot be read now. */
+bool positions_matter(const struct positions *positions, const struct sources *sources);
+
+/* What the ledger must hold: *list_r, good until the next call. Returns the number or -ENOMEM. */
+ssize_t positions_list(struct positions *positions, const struct sources *sources,
+                       const struct ledger_position **list_r);
+
+/* Frees what it holds. */
+void positions_clear(struct positions *positions);
+
+#endif

@@ -1,0 +1,87 @@
+/* refusal.c -- the back-off of an output. Runs in the collector. */
+#include "collector/output/refusal.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define RETRY_MS_MIN 20
+#define RETRY_MS_MAX 1000
+
+/* A refusal that cannot pass by itself may still be somebody's rename under way: so long it is waited
+ * for. */
+#define HOPELESS_MS 5000
+
+/* Whether waiting cannot help: something else than the file stands there, or nothing can. */
+static bool
+is_hopeless(int error)
+{
+    switch (-error) {
+    case EISDIR:
+    case ENOTDIR:
+    case EXDEV:
+    case ELOOP:
+    case ENXIO:
+    case ENAMETOOLONG:
+    case EILSEQ:
+    case EINVAL:
+    case EPIPE:
+    case EBADF:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void
+refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now_ms)
+{
+    uint64_t suppressed;
+    refusal->retry_ms = refusal->retry_ms == 0 ? RETRY_MS_MIN : refusal->retry_ms * 2;
+    if (refusal->retry_ms > RETRY_MS_MAX)
+        refusal->retry_ms = RETRY_MS_MAX;
+    refusal->retry_at_ms = now_ms + refusal->retry_ms;
+    refusal->stands = true;
+    if (!is_hopeless(error))
+        refusal->hopeless_since_ms = 0;
+    else if (refusal->hopeless_since_ms == 0)
+        refusal->hopeless_since_ms = now_ms;
+    /* A slow reader of standard output is no error; anything that lasts is. */
+    if (error != -EAGAIN && log_allowed(&refusal->brake, now_ms, 10000, &suppressed))
+        log_write(LOG_LEVEL_ERROR, "cannot write an output; its records are kept and tried again",
+                  LOG_FIELDS(log_string("output", name), log_error(error),
+                             log_u64("suppressed", suppressed)));
+}
+
+void
+refusal_end(struct refusal *refusal, const char *name)
+{
+    if (refusal->brake.next_ms != 0) {
+        log_write(LOG_LEVEL_INFO, "the output can be written again",
+                  LOG_FIELDS(log_string("output", name)));
+        refusal->brake = (struct log_brake){0};
+    }
+    refusal->stands = false;
+    refusal->oldest_ns = 0;
+}
+
+void
+refusal_add_waiting(struct refusal *refusal, uint64_t appended_ns)
+{
+    if (appended_ns != 0 && (refusal->oldest_ns == 0 || appended_ns < refusal->oldest_ns))
+        refusal->oldest_ns = appended_ns;
+}
+
+uint64_t
+refusal_retry_in_ms(const struct refusal *refusal, uint64_t now_ms)
+{
+    if (!refusal->stands)
+        return UINT64_MAX;
+    return refusal->retry_at_ms > now_ms ? refusal->retry_at_ms - now_ms : 0;
+}
+
+bool
+refusal_is_final(const struct refusal *refusal, int error, uint64_t now_ms)
+{
+    return is_hopeless(error) && refusal->hopeless_since_ms != 0 &&
+           now_ms - refusal->hopeless_since_ms >= HOPELESS_MS;
+}

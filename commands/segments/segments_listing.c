@@ -1,0 +1,184 @@
+/* segments_listing.c -- lists and opens the files of a segment directory. Runs in the process of
+ * `mygrpcadapter segments`; segment_store.h has the names and their order. */
+#include "commands/segments/segments_listing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collector/output/ledger.h"
+
+static int
+compare_files(const void *a, const void *b)
+{
+    const struct segments_file *left = a;
+    const struct segments_file *right = b;
+    if (left->kind != right->kind)
+        return left->kind < right->kind ? -1 : 1;
+    if (left->quarantined != right->quarantined)
+        return left->quarantined ? 1 : -1;
+    int order = left->kind == SEGMENTS_FILE_SEGMENT
+                    ? segment_identity_compare(&left->identity, &right->identity)
+                    : 0;
+    return order != 0 ? order : strcmp(left->name, right->name);
+}
+
+/* Takes off the number that segment_store_quarantine() may have put behind a name. */
+static void
+cut_copy_number(char *name)
+{
+    char *dot = strrchr(name, '.');
+    if (dot != NULL && dot[1] != '\0' && dot[1 + strspn(dot + 1, "0123456789")] == '\0')
+        *dot = '\0';
+}
+
+/* Makes out what a name in the directory, or in quarantine/, is. False for what is not listed. */
+static bool
+describe_name(struct segments_file *file, const char *name, bool quarantined)
+{
+    char bare[NAME_MAX + 1];
+    (void)snprintf(bare, sizeof(bare), "%s", name);
+    if (quarantined)
+        cut_copy_number(bare);
+    *file = (struct segments_file){.quarantined = quarantined, .kind = SEGMENTS_FILE_OTHER};
+    if (segment_name_parse(bare, &file->identity, &file->state))
+        file->kind = SEGMENTS_FILE_SEGMENT;
+    else if (ledger_name_is(bare))
+        file->kind = SEGMENTS_FILE_LEDGER;
+    (void)snprintf(file->name, sizeof(file->name), "%s%s",
+                   quarantined ? SEGMENT_QUARANTINE "/" : "", name);
+    return file->kind != SEGMENTS_FILE_OTHER ||
+           (quarantined && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
+}
+
+static int
+add_file(struct segments_listing *listing, const struct segments_file *file)
+{
+    if (listing->count == listing->capacity) {
+        size_t larger = listing->capacity == 0 ? 64 : listing->capacity * 2;
+        struct segments_file *grown = reallocarray(listing->files, larger, sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        listing->files = grown;
+        listing->capacity = larger;
+    }
+    listing->files[listing->count++] = *file;
+    return 0;
+}
+
+static int
+add_names(struct segments_listing *listing, DIR *directory, bool quarantined)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *found = readdir(directory);
+        if (found == NULL)
+            return -errno;
+        struct segments_file file;
+        int result =
+            describe_name(&file, found->d_name, quarantined) ? add_file(listing, &file) : 0;
+        if (result != 0)
+            return result;
+    }
+}
+
+static int
+add_directory(struct segments_listing *listing, int directory_fd, const char *name,
+              bool quarantined)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    DIR *directory = fdopendir(fd);
+    if (directory == NULL) {
+        int error = errno;
+        (void)close(fd);
+        return -error;
+    }
+    int result = add_names(listing, directory, quarantined);
+    (void)closedir(directory);
+    return result;
+}
+
+int
+segments_listing_read(struct segments_listing *listing, int directory_fd)
+{
+    *listing = (struct segments_listing){.files = NULL};
+    /* quarantine/ last: what goes there meanwhile is seen twice rather than never, and its first
+     * name is then gone. */
+    int result = add_directory(listing, directory_fd, ".", false);
+    if (result == 0)
+        result = add_directory(listing, directory_fd, SEGMENT_QUARANTINE, true);
+    if (result == -ENOENT)
+        result = 0; /* nothing was ever set aside */
+    if (result == 0 && listing->count > 0)
+        qsort(listing->files, listing->count, sizeof(*listing->files), compare_files);
+    return result;
+}
+
+void
+segments_listing_close(struct segments_listing *listing)
+{
+    free(listing->files);
+    *listing = (struct segments_listing){.files = NULL};
+}
+
+/* Whether a directory has a segment or a ledger. Returns 1, 0 or a negative errno. */
+static int
+has_files(int directory_fd)
+{
+    struct segments_listing listing = {.files = NULL};
+    int result = add_directory(&listing, directory_fd, ".", false);
+    if (result == 0)
+        result = listing.count > 0;
+    segments_listing_close(&listing);
+    return result;
+}
+
+int
+segments_directory_open(const char *path, bool *beneath_r)
+{
+    *beneath_r = false;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int result = has_files(fd);
+    if (result > 0)
+        return fd;
+    int beneath =
+        result < 0 ? -1 : openat(fd, SEGMENTS_DEFAULT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (result == 0 && beneath < 0) {
+        if (errno == ENOENT)
+            return fd;
+        result = -errno;
+    }
+    (void)close(fd);
+    *beneath_r = beneath >= 0;
+    return result < 0 ? result : beneath;
+}
+
+/* The name a segment has next, for one that is gone from the name it had. */
+static bool
+go_to_next_name(struct segments_file *file)
+{
+    if (file->kind != SEGMENTS_FILE_SEGMENT || file->quarantined ||
+        file->state == SEGMENT_STATE_SEALED)
+        return false;
+    file->state = file->state == SEGMENT_STATE_NEW ? SEGMENT_STATE_OPEN : SEGMENT_STATE_SEALED;
+    segment_name_format(file->name, &file->identity, file->state);
+    return true;
+}
+
+int
+segments_file_open(int directory_fd, struct segments_file *file)
+{
+    int fd;
+    do {
+        fd = openat(directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    } while (fd < 0 && errno == ENOENT && go_to_next_name(file));
+    return fd < 0 ? -errno : fd;
+}

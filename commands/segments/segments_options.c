@@ -1,0 +1,133 @@
+/* segments_options.c -- the table of the options of `segments`, and what is refused.
+ *
+ * Runs in the process of `mygrpcadapter segments`, before anything else. An option is one line in
+ * the table and one in the text of --help.
+ */
+#include "commands/segments/segments_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+
+#define SEE_HELP "see mygrpcadapter segments --help"
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"dump", no_argument, NULL, 'd'},
+    {"escape", no_argument, NULL, 'e'},
+    {"verify", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static const char help_text[] =
+    "Usage: mygrpcadapter segments DIRECTORY [OPTION...]\n"
+    "Lists the segments and ledgers of an adapter, running or not. It changes nothing and takes "
+    "no\n"
+    "lock. DIRECTORY is a segments.directory, or an output.root with .mygrpcadapter beneath it.\n"
+    "\n"
+    "  --dump      print the records instead: a line for each, then its text as it is\n"
+    "  --escape    with --dump: the text on the same line, bytes other than ASCII as \\xNN\n"
+    "  --verify    say how much was checked, and exit 1 if anything of it is damaged\n"
+    "\n"
+    "  -h, --help  this text\n"
+    "\n"
+    "A line for each segment, `-` where there is nothing to say:\n"
+    "  STATE       new, open, sealed or quarantined\n"
+    "  WRITER      the process that has it locked; ? if this system does not say\n"
+    "  RECORDS     that are whole\n"
+    "  PAYLOAD     bytes of text in them; FILE: bytes of the file\n"
+    "  CONSUMED    records that the ledgers say are delivered\n"
+    "  NEXT        offset of the first record that is not\n"
+    "A line for each destination:\n"
+    "  STATE       settled, batch (under way, LENGTH bytes from OFFSET), or none (no ledger yet)\n"
+    "  SEGMENTS    in which it has been delivered up to some place\n"
+    "  WAITING     records to deliver still; BYTES: of their text\n"
+    "--dump: segment, sequence, offset, time, destination, bytes of text, and consumed, waiting "
+    "or, in\n"
+    "quarantine, aside.\n"
+    "\n"
+    "Exit status: 0 all could be read, 1 --verify found damage, 64 wrong arguments, 66 DIRECTORY "
+    "or\n"
+    "a file in it cannot be read.\n";
+
+/* Where the one line about a wrong argument goes. */
+struct complaint {
+    char *text;
+    size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static int
+complain(const struct complaint *complaint, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(complaint->text, complaint->size, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+/* What getopt_long() did not like about argv[optind - 1]. */
+static int
+complain_about_option(char **argv, const struct complaint *complaint)
+{
+    if (optopt == 0)
+        return complain(complaint, "%s: no such option, " SEE_HELP, argv[optind - 1]);
+    for (const struct option *option = long_options; option->name != NULL; option++) {
+        if (option->val == optopt && argv[optind - 1][1] == '-')
+            return complain(complaint, "%s: takes no value", argv[optind - 1]);
+    }
+    return complain(complaint, "-%c: no such option, " SEE_HELP, optopt);
+}
+
+/* What belongs together, once all are read; `left` are the arguments that are no options. */
+static int
+check_together(struct segments_options *options, char **left, int left_count,
+               const struct complaint *complaint)
+{
+    if (left_count == 0)
+        return complain(complaint, "DIRECTORY is missing, " SEE_HELP);
+    if (left_count > 1)
+        return complain(complaint, "%s: only one DIRECTORY at a time", left[1]);
+    if (left[0][0] == '\0')
+        return complain(complaint, "DIRECTORY is empty");
+    if (options->escape && !options->dump)
+        return complain(complaint, "--escape: says how --dump prints, which is missing");
+    options->directory = left[0];
+    return 0;
+}
+
+int
+segments_options_parse(struct segments_options *options, int argc, char **argv, char *error,
+                       size_t error_size)
+{
+    const struct complaint complaint = {error, error_size};
+    *options = (struct segments_options){.directory = NULL};
+    optind = 0; /* makes glibc start afresh */
+    opterr = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        switch (found) {
+        case 'h':
+            options->help = true;
+            break;
+        case 'd':
+            options->dump = true;
+            break;
+        case 'e':
+            options->escape = true;
+            break;
+        case 'v':
+            options->verify = true;
+            break;
+        default:
+            return complain_about_option(argv, &complaint);
+        }
+    }
+    return options->help ? 0 : check_together(options, argv + optind, argc - optind, &complaint);
+}
+
+void
+segments_options_print_help(FILE *out)
+{
+    (void)fputs(help_text, out);
+}

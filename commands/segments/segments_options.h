@@ -1,0 +1,29 @@
+/* segments_options.h -- what a person asked `mygrpcadapter segments` for.
+ *
+ * Filled once from the command line and read-only from then on. Runs in the process of
+ * `mygrpcadapter segments`.
+ */
+#ifndef MYGRPCADAPTER_COMMANDS_SEGMENTS_SEGMENTS_OPTIONS_H
+#define MYGRPCADAPTER_COMMANDS_SEGMENTS_SEGMENTS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct segments_options {
+    const char *directory; /* borrowed from the command line */
+    bool help;
+    bool dump;
+    bool escape;
+    bool verify;
+};
+
+/* Reads the command line; argv[0] is "segments". Returns 0, or -EINVAL and in `error` one line that
+ * says what is wrong with which argument. */
+int segments_options_parse(struct segments_options *options, int argc, char **argv, char *error,
+                           size_t error_size);
+
+/* Writes what --help says. */
+void segments_options_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* send_request.h -- the bytes of the HandleMetricRequest that each call carries.
+ *
+ * Built once, before the first call. What changes from call to call (the dedup_id, and the
+ * dimension of --unique) has a fixed width and a known place, so a call's own bytes are made by
+ * copying and overwriting, without encoding anything. Runs in the process of `mygrpcadapter send`;
+ * calls nothing of gRPC.
+ *
+ *     bytes    +-------------------------------------+------------------------+
+ *              | the same in every call: sent by     | the call's own: made   |
+ *              | reference                           | by send_request_write  |
+ *              +-------------------------------------+------------------------+
+ *              0                          shared_size                      size
+ */
+#ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_REQUEST_H
+#define MYGRPCADAPTER_COMMANDS_SEND_SEND_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct send_options;
+
+struct send_request {
+    uint8_t *bytes;
+    size_t size;
+    size_t shared_size;
+
+    uint64_t instance_count; /* 0 if the bytes of a --request are no HandleMetricRequest */
+
+    uint64_t dedup_id_first;  /* 0 = the request has none of ours */
+    uint64_t call_slot_count; /* instances that carry the number of the call */
+    size_t call_slot_first;   /* where the first one's number stands */
+    size_t call_slot_stride;  /* from one instance to the next */
+};
+
+/* Makes the request that the options describe, or reads the file they name. Returns 0 or a negative
+ * errno (of the file; -EFBIG if it has more than 64 MiB; -ENOMEM). The caller owns *out. */
+int send_request_open(struct send_request **out, const struct send_options *options);
+
+/* Frees; NULL-safe; sets *request_p to NULL. */
+void send_request_close(struct send_request **request_p);
+
+/* Writes the call's own bytes, size - shared_size of them, of the call with this number. Numbers
+ * count from 1. */
+void send_request_write(const struct send_request *request, uint64_t number, uint8_t *out);
+
+#endif

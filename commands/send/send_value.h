@@ -1,0 +1,49 @@
+/* send_value.h -- one value of an instance as a person writes it: TYPE:TEXT, for example
+ * ip:10.1.2.3.
+ *
+ * Knows every kind of value that Mixer can send. Runs in the process of `mygrpcadapter send`;
+ * turning a value into protobuf is send_request's part.
+ */
+#ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_VALUE_H
+#define MYGRPCADAPTER_COMMANDS_SEND_SEND_VALUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Mixer passes on whatever a proxy put into an address attribute, so more than 16 bytes can be
+ * tried too. */
+#define SEND_VALUE_ADDRESS_BYTES_MAX 64
+
+enum send_value_kind {
+    SEND_VALUE_NONE,
+    SEND_VALUE_STRING,
+    SEND_VALUE_INT64,
+    SEND_VALUE_DOUBLE,
+    SEND_VALUE_BOOL,
+    SEND_VALUE_IP_ADDRESS,
+    SEND_VALUE_TIMESTAMP,
+    SEND_VALUE_DURATION,
+    SEND_VALUE_EMAIL_ADDRESS,
+    SEND_VALUE_DNS_NAME,
+    SEND_VALUE_URI
+};
+
+struct send_value {
+    enum send_value_kind kind;
+    const char *text; /* string, email address, DNS name, URI: borrowed from the argument */
+    int64_t integer;  /* int64; bool as 0 or 1; the seconds of a timestamp or duration */
+    int32_t nanos;    /* of a timestamp or duration */
+    double number;    /* double */
+    uint8_t address[SEND_VALUE_ADDRESS_BYTES_MAX];
+    size_t address_size;
+};
+
+/* Reads TYPE:TEXT, or "none" for no value at all; a text without one of the types before it is a
+ * string. What *out holds borrows from `text`. Returns 0, or -EINVAL and in *why_r what is wrong (a
+ * literal). */
+int send_value_parse(struct send_value *out, const char *text, const char **why_r);
+
+/* The same, except that a whole number without a type is an int64. */
+int send_value_parse_measure(struct send_value *out, const char *text, const char **why_r);
+
+#endif

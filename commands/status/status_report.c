@@ -1,0 +1,240 @@
+/* status_report.c -- what a person wants to know first, first. Runs in the process of `mygrpcadapter
+ * status`. */
+#include "commands/status/status_report.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "common/scoreboard.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+#define TEXT_BYTES 32
+
+/* The sum of a counter over all workers. */
+#define SUM_OF_WORKERS(scoreboard, field) sum_at((scoreboard), offsetof(struct worker_tally, field))
+
+static uint64_t
+sum_at(const struct scoreboard *scoreboard, size_t offset)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++) {
+        const char *tally = (const char *)&scoreboard->slots[i].worker;
+        sum += tally_get((const _Atomic uint64_t *)(const void *)(tally + offset));
+    }
+    return sum;
+}
+
+void
+status_look_take(struct status_look *look, const struct scoreboard *scoreboard)
+{
+    *look = (struct status_look){
+        .at_ns = clock_realtime_ns(),
+        .calls = SUM_OF_WORKERS(scoreboard, begun),
+        .instances = SUM_OF_WORKERS(scoreboard, instances),
+        .text_bytes = SUM_OF_WORKERS(scoreboard, text_bytes),
+        .delivered_bytes = tally_get(&scoreboard->collector.bytes),
+    };
+}
+
+/* ---- words */
+
+static const char *
+bytes_text(uint64_t bytes, char text[static TEXT_BYTES])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1024;
+        unit++;
+    }
+    (void)snprintf(text, TEXT_BYTES, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+static const char *
+duration_text(uint64_t seconds, char text[static TEXT_BYTES])
+{
+    (void)snprintf(text, TEXT_BYTES, "%" PRIu64 "d %02u:%02u:%02u", seconds / 86400,
+                   (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
+                   (unsigned)(seconds % 60));
+    return text;
+}
+
+/* The bound of the bucket in which that share of all values lies. */
+static const char *
+percentile_text(const uint64_t buckets[static TALLY_BUCKETS + 1], double share,
+                char text[static TEXT_BYTES])
+{
+    uint64_t total = 0;
+    uint64_t below = 0;
+    for (uint32_t i = 0; i <= TALLY_BUCKETS; i++)
+        total += buckets[i];
+    if (total == 0)
+        return "-";
+    for (uint32_t i = 0; i < TALLY_BUCKETS; i++) {
+        below += buckets[i];
+        if ((double)below >= share * (double)total) {
+            (void)snprintf(text, TEXT_BYTES, "<= %g ms", (double)tally_bounds_ns[i] / 1e6);
+            return text;
+        }
+    }
+    (void)snprintf(text, TEXT_BYTES, "> %g ms", (double)tally_bounds_ns[TALLY_BUCKETS - 1] / 1e6);
+    return text;
+}
+
+static void
+write_percentiles(FILE *out, const uint64_t buckets[static TALLY_BUCKETS + 1])
+{
+    static const struct {
+        const char *name;
+        double share;
+    } shares[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
+    char text[TEXT_BYTES];
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+        (void)fprintf(out, "%s%s %s", i > 0 ? ", " : "", shares[i].name,
+                      percentile_text(buckets, shares[i].share, text));
+    (void)fputc('\n', out);
+}
+
+/* ---- parts */
+
+static void
+write_head(FILE *out, const struct scoreboard *scoreboard, pid_t pid, uint64_t now_ns)
+{
+    const struct scoreboard_facts *facts = &scoreboard->facts;
+    char text[TEXT_BYTES];
+    bool ready = scoreboard_serves(scoreboard, facts->worker_count);
+    uint64_t up_ns = now_ns > facts->started_ns ? now_ns - facts->started_ns : 0;
+    (void)fprintf(out, "mygrpcadapter %s, pid %ld, up %s: %s\n\n", facts->version, (long)pid,
+                  duration_text(up_ns / NS_PER_S, text), ready ? "ready" : "NOT READY");
+}
+
+static uint64_t
+deaths_of(const struct process_tally *process)
+{
+    uint64_t deaths = 0;
+    for (uint32_t i = 0; i < TALLY_DEATHS; i++)
+        deaths += tally_get(&process->deaths[i]);
+    return deaths;
+}
+
+static void
+write_process(FILE *out, const struct scoreboard *scoreboard, uint32_t i)
+{
+    const struct scoreboard_slot *slot = &scoreboard->slots[i];
+    const char *role = scoreboard_role_name(scoreboard, i);
+    bool worker = i < scoreboard->facts.worker_count;
+    char name[TEXT_BYTES];
+    if (worker)
+        (void)snprintf(name, sizeof(name), "%s %" PRIu32, role, i);
+    else
+        (void)snprintf(name, sizeof(name), "%s", role);
+    const char *state =
+        scoreboard_state_name(atomic_load_explicit(&slot->process.state, memory_order_relaxed));
+    if (worker && atomic_load_explicit(&slot->refuses, memory_order_relaxed) != 0)
+        state = "refusing";
+    (void)fprintf(out, "%-12s %8" PRId32 "  %-10s %9" PRIu64, name,
+                  atomic_load_explicit(&slot->process.pid, memory_order_relaxed), state,
+                  deaths_of(&slot->process));
+    if (worker)
+        (void)fprintf(out, " %12" PRIu32 " %10" PRIu64 " %12" PRIu64 " %12" PRIu64,
+                      atomic_load_explicit(&slot->connections, memory_order_relaxed),
+                      scoreboard_in_flight(scoreboard, i), tally_get(&slot->worker.begun),
+                      tally_get(&slot->worker.instances));
+    (void)fputc('\n', out);
+}
+
+static void
+write_calls(FILE *out, const struct scoreboard *scoreboard)
+{
+    uint64_t buckets[TALLY_BUCKETS + 1];
+    (void)fprintf(out, "calls       ");
+    for (uint32_t status = 0; status < TALLY_STATUSES; status++) {
+        uint64_t count =
+            sum_at(scoreboard, offsetof(struct worker_tally, statuses) + status * sizeof(uint64_t));
+        if (count > 0 || status == 0)
+            (void)fprintf(out, "%s%" PRIu64 " %s", status > 0 ? ", " : "", count,
+                          tally_status_name(status));
+    }
+    (void)fprintf(out, "\nrefused     ");
+    bool any = false;
+    for (uint32_t cause = 0; cause < TALLY_REFUSALS; cause++) {
+        uint64_t count =
+            sum_at(scoreboard, offsetof(struct worker_tally, refusals) + cause * sizeof(uint64_t));
+        if (count > 0)
+            (void)fprintf(out, "%s%" PRIu64 " %s", any ? ", " : "", count,
+                          tally_refusal_name(cause));
+        any = any || count > 0;
+    }
+    (void)fprintf(out, "%s\nlatency     ", any ? "" : "none");
+    for (uint32_t i = 0; i <= TALLY_BUCKETS; i++)
+        buckets[i] = sum_at(scoreboard, offsetof(struct worker_tally, durations) +
+                                            offsetof(struct tally_histogram, buckets) +
+                                            i * sizeof(uint64_t));
+    write_percentiles(out, buckets);
+}
+
+static void
+write_merge(FILE *out, const struct scoreboard *scoreboard, uint64_t now_ns)
+{
+    const struct collector_tally *tally = &scoreboard->collector;
+    uint64_t buckets[TALLY_BUCKETS + 1];
+    uint64_t oldest_ns = tally_get(&tally->oldest_ns);
+    char text[3][TEXT_BYTES];
+    (void)fprintf(out, "delivered   %" PRIu64 " records, %s of text\n", tally_get(&tally->records),
+                  bytes_text(tally_get(&tally->bytes), text[0]));
+    (void)fprintf(out, "merge lag   ");
+    for (uint32_t i = 0; i <= TALLY_BUCKETS; i++)
+        buckets[i] = tally_get(&tally->lags.buckets[i]);
+    write_percentiles(out, buckets);
+    if (oldest_ns != 0 && oldest_ns < now_ns)
+        (void)fprintf(out, "waiting     the oldest record since %.1f s\n",
+                      (double)(now_ns - oldest_ns) / 1e9);
+    (void)fprintf(out, "segments    %" PRIu64 " files of %s, %s not merged; limit %s a worker\n",
+                  tally_get(&tally->segments),
+                  bytes_text(tally_get(&tally->segment_bytes), text[0]),
+                  bytes_text(tally_get(&tally->unmerged_bytes), text[1]),
+                  bytes_text(scoreboard->facts.segments_limit_bytes, text[2]));
+    (void)fprintf(out, "outputs     %" PRIu64 ", %" PRIu64 " refusing\n",
+                  tally_get(&tally->outputs), tally_get(&tally->outputs_refusing));
+    (void)fprintf(out, "quarantined %" PRIu64 "\n", tally_get(&tally->quarantined));
+}
+
+/* An adapter that was started anew in between counts from zero. */
+static double
+rate(uint64_t now, uint64_t before, double seconds)
+{
+    return now > before && seconds > 0 ? (double)(now - before) / seconds : 0;
+}
+
+static void
+write_rates(FILE *out, const struct status_look *now, const struct status_look *before)
+{
+    char text[2][TEXT_BYTES];
+    double seconds = (double)(now->at_ns - before->at_ns) / 1e9;
+    (void)fprintf(
+        out, "now         %.0f calls/s, %.0f instances/s, %s/s accepted, %s/s delivered\n",
+        rate(now->calls, before->calls, seconds), rate(now->instances, before->instances, seconds),
+        bytes_text((uint64_t)rate(now->text_bytes, before->text_bytes, seconds), text[0]),
+        bytes_text((uint64_t)rate(now->delivered_bytes, before->delivered_bytes, seconds),
+                   text[1]));
+}
+
+void
+status_report_write(FILE *out, const struct scoreboard *scoreboard, pid_t pid,
+                    const struct status_look *now, const struct status_look *before)
+{
+    write_head(out, scoreboard, pid, now->at_ns);
+    (void)fprintf(out, "%-12s %8s  %-10s %9s %12s %10s %12s %12s\n", "PROCESS", "PID", "STATE",
+                  "RESTARTS", "CONNECTIONS", "IN FLIGHT", "CALLS", "INSTANCES");
+    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++)
+        write_process(out, scoreboard, i);
+    (void)fputc('\n', out);
+    if (before != NULL)
+        write_rates(out, now, before);
+    write_calls(out, scoreboard);
+    write_merge(out, scoreboard, now->at_ns);
+}

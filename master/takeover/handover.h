@@ -1,0 +1,108 @@
+/* handover.h -- all that a master leaves to the program it executes in its own place.
+ *
+ * On HUP and USR2 the master executes a program (itself, or the file that has taken its place) without
+ * ending: same pid, same parent, same children, same descriptors. What the new program cannot find
+ * out by itself stands in a memfd, whose number is in the environment; handover_write() and
+ * handover_receive() are the two sides of it. The same memfd is given to the rehearsal, a trial run
+ * of that program beside the running master, which says whether it could take over.
+ *
+ * Two releases agree if the layout has the same version; if not, the rehearsal refuses. Used by the
+ * master.
+ */
+#ifndef MYGRPCADAPTER_MASTER_TAKEOVER_HANDOVER_H
+#define MYGRPCADAPTER_MASTER_TAKEOVER_HANDOVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct complaint;
+struct settings;
+
+enum elder_role { ELDER_WORKER, ELDER_COLLECTOR, ELDER_ADMIN };
+
+/* A process that an earlier program forked and that still runs: it is our child, but of no slot. */
+struct elder {
+    int64_t pid;
+    uint64_t incarnation;
+    uint64_t age_ms;
+    uint64_t
+        patience_ms; /* from the order to end to SIGKILL; what is left of it if it has the order */
+    uint32_t slot;
+    uint8_t role; /* enum elder_role */
+    uint8_t told; /* 1 = it has been told to end */
+    uint8_t unused[2];
+};
+
+/* Descriptors that cross the execution, all owned by who holds the struct. */
+struct handover_descriptors {
+    int32_t listener;
+    int32_t root;
+    int32_t segments;
+    int32_t lock;      /* of the segment directory */
+    int32_t root_lock; /* of output.root */
+    int32_t life_read;
+    int32_t life_write; /* its children would take its end for the master's death */
+    int32_t collector_wakeup;
+    int32_t admin; /* the listening socket of admin.address; -1 = none */
+    int32_t
+        settings; /* a memfd: the rehearsal writes the settings in effect into it, and they are what the
+                         new program runs with, whatever its files say by then */
+};
+
+struct handover {
+    struct handover_descriptors descriptors;
+    uint64_t next_incarnation;
+    /* The program's file, as it was started: an absolute path, symbolic links and all. */
+    char *program_path;
+    /* What cannot change while the adapter runs. */
+    int64_t listen_port;
+    char *listen_address;
+    char *segments_directory;
+    char *output_root;
+    /* What the admin socket is bound to. */
+    char *admin_address;
+    struct elder *elders;
+    size_t elder_count;
+};
+
+/* Writes it into a new memfd, close-on-exec. Returns the descriptor, owned by the caller, or a negative
+ * errno. */
+int handover_write(const struct handover *handover);
+
+/* Has that memfd cross the next execution and names it in the environment (`fd` >= 0), or takes the
+ * name out again (-1). Returns 0 or a negative errno. */
+int handover_announce(int fd);
+
+/* Takes the handover that the environment tells of, and forgets it there. *out is NULL if there is none;
+ * else the caller owns it until handover_free(). Returns 0, or fills *complaint and returns
+ * EX_SOFTWARE: it is of another version, or no handover. */
+int handover_receive(struct handover **out, struct complaint *complaint);
+
+/* The path at which the settings of the rehearsal can be read (NUL-terminated, for as long as
+ * *handover lives unchanged). */
+#define HANDOVER_SETTINGS_PATH_BYTES 32
+void handover_settings_path(const struct handover *handover,
+                            char path[HANDOVER_SETTINGS_PATH_BYTES]);
+
+/* Has the descriptors (those that are not -1) cross the next execution, or not. Returns 0 or a negative
+ * errno. */
+int handover_keep_descriptors(const struct handover *handover, bool keep);
+
+/* Whether the adapter may go on with `settings`: 0, or fills *complaint with the setting that cannot
+ * change and returns EX_CONFIG. */
+int handover_check_settings(const struct handover *handover, const struct settings *settings,
+                            struct complaint *complaint);
+
+/* For the rehearsal: writes the settings, and with its last line that it could take over. Returns 0, or
+ * fills *complaint and returns EX_IOERR. */
+int handover_accept(const struct handover *handover, const struct settings *settings,
+                    struct complaint *complaint);
+
+/* For the master that waits for it: whether the rehearsal has written that line. */
+bool handover_is_accepted(int settings_fd);
+
+/* Frees the memory, not the descriptors; NULL-safe; sets *hp to NULL. */
+void handover_free(struct handover **hp);
+
+#endif

@@ -1,0 +1,67 @@
+"""segments.durability = "machine": an answer waits for the disk, and a disk that fails gets no answer."""
+
+import subprocess
+
+import pytest
+
+from adapter import REPOSITORY
+from metrics import Metric
+from waiting import until
+
+MACHINE = {"segments.durability": "machine", "workers.count": 1, "segments.size_bytes": 65536}
+
+
+@pytest.fixture(scope="module", name="shim")
+def build_shim(tmp_path_factory):
+    """The library that holds up fdatasync() or has it fail."""
+    library = tmp_path_factory.mktemp("shim") / "fdatasync_shim.so"
+    source = REPOSITORY / "tests" / "system" / "lib" / "fdatasync_shim.c"
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture(name="adapter")
+def start_adapter(stage, shim):
+    """An adapter whose disk waits while adapter.slow exists, and fails while adapter.fail does."""
+    slow, fail = stage.home / "slow", stage.home / "fail"
+    environment = {"LD_PRELOAD": str(shim), "FDATASYNC_SLOW_FILE": str(slow), "FDATASYNC_FAIL_FILE": str(fail)}
+    adapter = stage.adapter(dict(MACHINE), environment=environment)
+    adapter.slow, adapter.fail = slow, fail
+    adapter.start()
+    return adapter
+
+
+def count_in_segments(adapter, text):
+    """How often a text stands in the segments."""
+    return sum((adapter.segments / name).read_bytes().count(text) for name in adapter.segment_files())
+
+
+def test_answers_wait_for_the_disk_together(stage, adapter):
+    """No call is answered before its record is synced; then all that waited are."""
+    client = stage.client(adapter)
+    client.send(Metric("a.txt", "first"))
+    adapter.slow.touch()
+    calls = [client.begin(Metric("a.txt", f"w-{number}").wire()) for number in range(50)]
+    until(lambda: count_in_segments(adapter, b"'w-") >= 50, "all 50 records in the segment")
+    assert not any(call.done() for call in calls)
+    adapter.slow.unlink()
+    assert all(call.answer().ok for call in calls)
+
+
+def test_a_disk_that_fails_gets_no_answer(stage, adapter):
+    """A failed fdatasync ends the worker, and its call is not acknowledged; the next worker serves when it works again."""
+    client = stage.client(adapter)
+    client.send(Metric("a.txt", "before"))
+    adapter.fail.touch()
+    assert not client.call(Metric("a.txt", "lost").wire()).ok
+    adapter.wait_log("the disk cannot be synced; this process ends", what="the open segment")
+    adapter.wait_log("worker ended")
+    adapter.fail.unlink()
+    until(lambda: client.call(Metric("a.txt", "after").wire(), wait_for_ready=True).ok, "a call that is answered OK")
+
+
+def test_rotation_loses_nothing(stage, adapter):
+    """Many small segments, each synced before it is sealed: every acknowledged record is in the output, in order."""
+    client = stage.client(adapter)
+    metrics = [client.send(Metric("a.txt", f"r-{number}")) for number in range(1000)]
+    adapter.wait_output("a.txt", b"".join(metric.text() for metric in metrics))

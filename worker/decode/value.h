@@ -1,0 +1,61 @@
+/* value.h -- one istio.policy.v1beta1.Value, decoded. Runs in a worker; a value points into the bytes
+ * it was read from. */
+#ifndef MYGRPCADAPTER_WORKER_DECODE_VALUE_H
+#define MYGRPCADAPTER_WORKER_DECODE_VALUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "worker/decode/wire.h"
+
+struct map;
+
+/* Which member of the oneof is set; the numbers are the fields'. */
+enum value_kind {
+    VALUE_NONE = 0,
+    VALUE_STRING = 1,
+    VALUE_INT64 = 2,
+    VALUE_DOUBLE = 3,
+    VALUE_BOOL = 4,
+    VALUE_IP_ADDRESS = 5,
+    VALUE_TIMESTAMP = 6,
+    VALUE_DURATION = 7,
+    VALUE_EMAIL_ADDRESS = 8,
+    VALUE_DNS_NAME = 9,
+    VALUE_URI = 10,
+    VALUE_STRING_MAP = 11
+};
+
+/* A google.protobuf.Timestamp or Duration in its wrapper. */
+struct moment {
+    int64_t seconds;
+    int32_t nanos;
+    bool is_set; /* false if the wrapper is empty */
+};
+
+struct value {
+    enum value_kind kind;
+    union {
+        struct bytes bytes; /* strings, addresses and names; of a string map the message */
+        int64_t integer;
+        double number;
+        bool truth;
+        struct moment moment;
+    };
+};
+
+/* Reads a message. As in gogo a member given later replaces one given before, messages too,
+ * and one in *value when it begins: value_clear() makes it a new one. */
+bool value_read(struct wire_fault *fault, struct bytes message, struct value *value);
+
+static inline void
+value_clear(struct value *value)
+{
+    value->kind = VALUE_NONE;
+}
+
+/* Reads a StringMap and adds what is in it to `map`, if that is not NULL. */
+bool value_read_string_map(struct wire_fault *fault, struct bytes message, struct map *map);
+
+#endif

@@ -1,0 +1,231 @@
+/* unary_call.c -- one call of a unary method, from the moment gRPC is asked for it until its answer
+ * is out; then the same memory waits for the next. Runs in a worker's main thread.
+ *
+ * Between a call and its answer stands the method's answer() and nothing else; the answer goes out
+ * in one batch.
+ */
+#include <errno.h>
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/grpc.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/invariant.h"
+#include "common/tally.h"
+#include "worker/grpc/commit.h"
+#include "worker/grpc/server_private.h"
+#include "worker/grpc/service.h"
+
+struct unary_call {
+    struct server_event event; /* first: a tag points here */
+    struct server *server;
+    const struct unary_method *method;
+    void *registered;
+    grpc_call *call;
+    grpc_byte_buffer *request; /* NULL if the client sent none, or one over the limit */
+    grpc_metadata_array metadata;
+    gpr_timespec deadline;
+    struct server_answer answer; /* from the answer on */
+    struct commit_waiter waiter; /* while it waits for the disk */
+    uint64_t begun_ns;
+    int cancelled;
+};
+
+static void on_call(struct server_event *event, bool ok);
+
+/* Asks for a call of the method. */
+static void
+expect(struct unary_call *call)
+{
+    struct server *server = call->server;
+    call->event.happen = on_call;
+    call->call = NULL;
+    call->request = NULL;
+    grpc_metadata_array_init(&call->metadata);
+    grpc_call_error error = grpc_server_request_registered_call(
+        server->grpc, call->registered, &call->call, &call->deadline, &call->metadata,
+        &call->request, server->queue, server->queue, call);
+    INVARIANT(error == GRPC_CALL_OK);
+}
+
+static void
+release(struct unary_call *call)
+{
+    if (call->request != NULL)
+        grpc_byte_buffer_destroy(call->request);
+    grpc_metadata_array_destroy(&call->metadata);
+    if (call->call != NULL)
+        grpc_call_unref(call->call);
+}
+
+static void
+count_begun(struct unary_call *call, grpc_status_code status)
+{
+    struct worker_tally *tally = call->method->tally;
+    if (tally == NULL)
+        return;
+    call->begun_ns = call->server->now_ns;
+    tally_add(&tally->begun, 1);
+    tally_add(&tally->statuses[status], 1);
+}
+
+static void
+count_ended(const struct unary_call *call)
+{
+    struct worker_tally *tally = call->method->tally;
+    if (tally == NULL)
+        return;
+    tally_add(&tally->ended, 1);
+    tally_observe(&tally->durations, call->server->now_ns - call->begun_ns);
+}
+
+/* The answer is out, or its connection is gone: the memory waits for a call again. */
+static void
+on_answered(struct server_event *event, bool ok)
+{
+    (void)ok;
+    struct unary_call *call = (struct unary_call *)(void *)event;
+    bool replaced = server_answer_ended(call->server, &call->answer);
+    count_ended(call);
+    release(call);
+    if (!replaced && server_is_serving(call->server))
+        expect(call);
+    else
+        free(call);
+}
+
+/* Sends the answer in one batch. `body` is NULL unless the status is OK; in the commit thread or in the
+ * main thread, as gRPC allows. */
+static void
+send_batch(struct unary_call *call, grpc_status_code status, grpc_byte_buffer *body,
+           grpc_slice *details)
+{
+    grpc_op ops[4];
+    memset(ops, 0, sizeof(ops));
+    size_t count = 0;
+    ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+    if (body != NULL) {
+        ops[count].op = GRPC_OP_SEND_MESSAGE;
+        ops[count++].data.send_message.send_message = body;
+    }
+    ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    ops[count].data.send_status_from_server.status = status;
+    ops[count++].data.send_status_from_server.status_details = details;
+    ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+    ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
+    grpc_call_error error = grpc_call_start_batch(call->call, ops, count, call, NULL);
+    INVARIANT(error == GRPC_CALL_OK);
+}
+
+static void
+send_answer(struct unary_call *call, const struct unary_answer *answer)
+{
+    server_cork(call->server);
+    if (answer->status != GRPC_STATUS_OK) {
+        grpc_slice details = grpc_slice_from_copied_string(answer->message);
+        send_batch(call, answer->status, NULL, &details);
+        grpc_slice_unref(details);
+        return;
+    }
+    if (answer->body.size == 0) {
+        send_batch(call, GRPC_STATUS_OK, call->server->empty_message, NULL);
+        return;
+    }
+    grpc_slice slice = grpc_slice_from_copied_buffer(answer->body.data, answer->body.size);
+    grpc_byte_buffer *body = grpc_raw_byte_buffer_create(&slice, 1);
+    send_batch(call, GRPC_STATUS_OK, body, NULL);
+    grpc_byte_buffer_destroy(body);
+    grpc_slice_unref(slice);
+}
+
+/* The disk has what the call brought. In the commit thread: it touches nothing of the server's. */
+static void
+on_synced(struct commit_waiter *waiter)
+{
+    struct unary_call *call =
+        (struct unary_call *)(void *)((char *)waiter - offsetof(struct unary_call, waiter));
+    grpc_byte_buffer *body = grpc_raw_byte_buffer_create(NULL, 0);
+    send_batch(call, GRPC_STATUS_OK, body, NULL);
+    grpc_byte_buffer_destroy(body);
+}
+
+static void
+answer_bytes(struct unary_call *call, const grpc_slice *slice, struct unary_answer *answer)
+{
+    struct bytes request = {(const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
+    call->method->answer(call->method->context, request, call->server->now_ms, answer);
+}
+
+/* Gives the request's bytes in one piece to the method; where they lie, if they came in one. */
+static void
+answer_request(struct unary_call *call, struct unary_answer *answer)
+{
+    grpc_byte_buffer_reader reader;
+    grpc_slice *first;
+    if (call->request == NULL || !grpc_byte_buffer_reader_init(&reader, call->request)) {
+        answer->status = GRPC_STATUS_INVALID_ARGUMENT;
+        (void)strcpy(answer->message, "the call has no readable request message");
+        return;
+    }
+    if (grpc_byte_buffer_reader_peek(&reader, &first) != 0 &&
+        GRPC_SLICE_LENGTH(*first) == grpc_byte_buffer_length(call->request)) {
+        answer_bytes(call, first, answer);
+    } else {
+        (void)grpc_byte_buffer_reader_init(&reader, call->request); /* from the beginning */
+        grpc_slice all = grpc_byte_buffer_reader_readall(&reader);
+        answer_bytes(call, &all, answer);
+        grpc_slice_unref(all);
+    }
+    grpc_byte_buffer_reader_destroy(&reader);
+}
+
+/* A call has come, or (not ok) none will come any more. */
+static void
+on_call(struct server_event *event, bool ok)
+{
+    struct unary_call *call = (struct unary_call *)(void *)event;
+    if (!ok) {
+        release(call);
+        free(call);
+        return;
+    }
+    struct unary_answer answer;
+    answer.status = GRPC_STATUS_OK;
+    answer.message[0] = '\0';
+    answer.body = (struct bytes){NULL, 0};
+    answer.after_sync = false;
+    answer_request(call, &answer);
+    count_begun(call, answer.status);
+    call->event.happen = on_answered;
+    server_answer_begun(call->server, &call->answer, call->call);
+    if (answer.after_sync)
+        commit_wait(call->server->commit, &call->waiter);
+    else
+        send_answer(call, &answer);
+}
+
+/* An answer that does not leave its connection keeps its memory; another call is expected in its
+ * place. */
+static void
+on_answer_late(struct server_answer *answer)
+{
+    struct unary_call *call =
+        (struct unary_call *)(void *)((char *)answer - offsetof(struct unary_call, answer));
+    (void)unary_call_expect(call->server, call->method, call->registered);
+}
+
+int
+unary_call_expect(struct server *server, const struct unary_method *method, void *registered)
+{
+    struct unary_call *call = calloc(1, sizeof(*call));
+    if (call == NULL)
+        return -ENOMEM;
+    call->server = server;
+    call->method = method;
+    call->registered = registered;
+    call->answer.late = on_answer_late;
+    call->waiter.synced = on_synced;
+    expect(call);
+    return 0;
+}

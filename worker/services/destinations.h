@@ -1,0 +1,34 @@
+/* destinations.h -- which output a client's file_path means, checked, and remembered for a moment.
+ *
+ * A handler sends the same path with every call, so what was found out about it is kept, and found
+ * out anew once a second: a volume may change under a path that was good. Runs in a worker, in its
+ * main thread only.
+ */
+#ifndef MYGRPCADAPTER_WORKER_SERVICES_DESTINATIONS_H
+#define MYGRPCADAPTER_WORKER_SERVICES_DESTINATIONS_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "segment/segment_format.h"
+
+#define DESTINATIONS_REASON_BYTES 384
+
+struct destinations;
+struct heritage;
+
+/* Makes an empty memory of paths. Returns 0 or a negative errno; the caller owns *out. */
+int destinations_open(struct destinations **out, const struct heritage *heritage);
+
+/* The output that `file_path` (any bytes) means: *kind_r and *name_r, which is good until the next
+ * call. An empty path is standard output. Returns 0, or with a line of printable ASCII in `reason`:
+ * -EINVAL: the path is not acceptable; -EUSERS: as many different outputs as output.max_files are
+ * in use; another negative errno: it cannot be told now. */
+int destinations_resolve(struct destinations *destinations, struct bytes file_path, uint64_t now_ms,
+                         enum segment_kind *kind_r, struct bytes *name_r,
+                         char reason[static DESTINATIONS_REASON_BYTES]);
+
+/* Frees; NULL-safe; sets *dp to NULL. */
+void destinations_close(struct destinations **dp);
+
+#endif
