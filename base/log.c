@@ -262,6 +262,33 @@ log_write(enum log_level level, const char *event, const struct log_field *field
 }
 
 bool
+log_brake_is_open(struct log_brake *brake, uint64_t now_ms)
+{
+    if (now_ms >= brake->next_ms)
+        return true;
+    brake->suppressed++;
+    return false;
+}
+
+void
+log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level level, const char *event,
+                 const struct log_field *fields)
+{
+    struct log_field all[LOG_FIELDS_MAX + 2];
+    size_t count = 0;
+    if (!log_enabled(level) || !log_brake_is_open(brake, now_ms))
+        return;
+    for (; fields != NULL && fields[count].key != NULL && count < LOG_FIELDS_MAX; count++)
+        all[count] = fields[count];
+    if (brake->suppressed > 0)
+        all[count++] = log_u64("suppressed", brake->suppressed);
+    all[count].key = NULL;
+    brake->suppressed = 0;
+    brake->next_ms = now_ms + LOG_BRAKE_INTERVAL_MS;
+    log_write(level, event, all);
+}
+
+bool
 log_allowed(struct log_brake *brake, uint64_t now_ms, uint64_t interval_ms, uint64_t *suppressed_r)
 {
     if (now_ms < brake->next_ms) {

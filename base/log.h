@@ -32,7 +32,13 @@ struct log_field {
 /* The fields of a line, closed by one without a key. */
 #define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__, {.key = NULL}})
 
-/* A brake for lines that could come with every call: see log_allowed(). Zero it before use. */
+/* The most fields of one line. */
+#define LOG_FIELDS_MAX 16U
+
+/* One line of a kind in so long: what could come with every call must not fill a disk. */
+#define LOG_BRAKE_INTERVAL_MS 10000U
+
+/* A brake for one kind of line: log_write_braked(). Zero it before use. */
 struct log_brake {
     uint64_t next_ms;
     uint64_t suppressed;
@@ -59,6 +65,17 @@ bool log_enabled(enum log_level level);
 /* Writes one line. `fields` is LOG_FIELDS(...) or NULL. Never fails: a line that cannot be written
  * is lost. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* Writes one line, unless one was written with this brake less than LOG_BRAKE_INTERVAL_MS before `now_ms`
+ * (CLOCK_MONOTONIC). It ends in the field `suppressed`, how many lines were not written since the last,
+ * if there are any. For whoever has no level to lose: a line that the level hides is no line, and counts
+ * for nothing. */
+void log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level level,
+                      const char *event, const struct log_field *fields);
+
+/* True if log_write_braked() would write now: for callers whose fields are dear to make. Counts a line
+ * as not written if it is false. */
+bool log_brake_is_open(struct log_brake *brake, uint64_t now_ms);
 
 /* True at most once in `interval_ms` for one brake; *suppressed_r then receives how many were
  * refused since. */

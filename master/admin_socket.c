@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "common/settings.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define BACKLOG 64
 #define SOCKET_MODE 0660

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "common/settings.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define NAME_BYTES (INET6_ADDRSTRLEN + sizeof("[]:65535"))
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "common/settings.h"
 #include "master/config/config.h"
+#include "base/complaint.h"
 #include "master/die.h"
 #include "master/takeover/handover.h"
 #include "master/master.h"

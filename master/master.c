@@ -30,6 +30,7 @@
 #include "common/settings.h"
 #include "master/admin_socket.h"
 #include "master/cpus.h"
+#include "base/complaint.h"
 #include "master/die.h"
 #include "master/takeover/handover.h"
 #include "master/listener.h"

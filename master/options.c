@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define PORT_MAX 65535
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define STATUS_BYTES_MAX 256
 

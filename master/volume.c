@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "common/settings.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/lock_owner.h"
 
 #define SEGMENTS_MODE 0700

@@ -18,7 +18,7 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/options.h"
 
 #define NAME "mygrpcadapter status"

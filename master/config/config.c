@@ -11,7 +11,7 @@
 #include "master/config/config_file.h"
 #include "master/config/config_private.h"
 #include "master/config/config_value.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/options.h"
 
 #define SEGMENTS_DIRECTORY_NAME ".mygrpcadapter"

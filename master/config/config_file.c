@@ -19,7 +19,7 @@
 #include "master/config/config_literals.h"
 #include "master/config/config_private.h"
 #include "master/config/config_value.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define LINE_BYTES_MAX 200
 #define NAME_BYTES_MAX 64

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define WORD_BYTES_MAX 128
 

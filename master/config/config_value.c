@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "common/settings.h"
 #include "master/config/config_table.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define CHOICES_BYTES 128
 #define MODE_OWNER (S_IRUSR | S_IWUSR)

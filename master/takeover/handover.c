@@ -18,7 +18,7 @@
 
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 #define HANDOVER_VARIABLE "MYGRPCADAPTER_HANDOVER"
 #define HANDOVER_MAGIC UINT64_C(0x6f686370726779) /* "ygrpcho" */

@@ -15,7 +15,7 @@
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/volume.h"
 #include "segment/segment_store.h"
 #include "tests/crash/account.h"

@@ -510,41 +510,63 @@ test_errno_is_kept_when_the_line_is_lost(void **state)
     assert_int_equal(after_closed, ERANGE);
 }
 
-static void
-test_a_brake_lets_one_pass_and_counts_the_others(void **state)
+/* What a braked line at `now_ms` comes to; the caller frees. */
+static char *
+write_braked(struct fixture *f, struct log_brake *brake, uint64_t now_ms)
 {
-    (void)state;
+    redirect_to_file(f);
+    log_write_braked(brake, now_ms, LOG_LEVEL_INFO, "x", LOG_FIELDS(log_u64("n", 1)));
+    return release_file(f);
+}
+
+static void
+check_braked(struct fixture *f, struct log_brake *brake, uint64_t now_ms, const char *end)
+{
+    char *line = write_braked(f, brake, now_ms);
+    if (end == NULL)
+        assert_string_equal(line, "");
+    else
+        assert_non_null(strstr(line, end));
+    free(line);
+}
+
+static void
+test_a_brake_tells_what_was_not_written(void **state)
+{
+    struct fixture *f = *state;
     struct log_brake brake = {0};
-    uint64_t suppressed = 77;
-    assert_true(log_allowed(&brake, 1000, 500, &suppressed));
-    assert_int_equal(suppressed, 0);
-    suppressed = 77;
-    for (uint64_t at = 1000; at < 1500; at += 50)
-        assert_false(log_allowed(&brake, at, 500, &suppressed));
-    assert_int_equal(suppressed, 77);
-    assert_true(log_allowed(&brake, 1500, 500, &suppressed));
-    assert_int_equal(suppressed, 10);
-    assert_false(log_allowed(&brake, 1999, 500, &suppressed));
-    assert_true(log_allowed(&brake, 2700, 500, &suppressed));
-    assert_int_equal(suppressed, 1);
-    assert_false(
-        log_allowed(&brake, 3199, 500, &suppressed)); /* from the last one, not the clock */
-    assert_true(log_allowed(&brake, 3200, 500, &suppressed));
-    assert_int_equal(suppressed, 1);
+    check_braked(f, &brake, 1000, ": x n=1\n");
+    for (uint64_t i = 0; i < 10; i++)
+        check_braked(f, &brake, 1000 + i * LOG_BRAKE_INTERVAL_MS / 10, NULL);
+    check_braked(f, &brake, 1000 + LOG_BRAKE_INTERVAL_MS, ": x n=1 suppressed=10\n");
+    assert_false(log_brake_is_open(&brake, 999 + 2 * LOG_BRAKE_INTERVAL_MS));
+    assert_true(log_brake_is_open(&brake, 1000 + 2 * LOG_BRAKE_INTERVAL_MS));
+    check_braked(f, &brake, 2700 + 2 * LOG_BRAKE_INTERVAL_MS, ": x n=1 suppressed=1\n");
+    /* From the last one, not by the clock. */
+    check_braked(f, &brake, 1000 + 3 * LOG_BRAKE_INTERVAL_MS, NULL);
+    check_braked(f, &brake, 2700 + 3 * LOG_BRAKE_INTERVAL_MS, ": x n=1 suppressed=1\n");
+    check_braked(f, &brake, 2700 + 4 * LOG_BRAKE_INTERVAL_MS, ": x n=1\n");
 }
 
 static void
 test_brakes_are_apart(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     struct log_brake one = {0};
     struct log_brake other = {0};
-    uint64_t suppressed;
-    assert_true(log_allowed(&one, 0, 500, &suppressed));
-    assert_true(log_allowed(&other, 0, 500, &suppressed));
-    assert_false(log_allowed(&one, 1, 500, &suppressed));
-    assert_true(log_allowed(&other, 500, 500, &suppressed));
-    assert_int_equal(suppressed, 0);
+    check_braked(f, &one, 0, ": x n=1\n");
+    check_braked(f, &other, 0, ": x n=1\n");
+    check_braked(f, &one, 1, NULL);
+    check_braked(f, &other, LOG_BRAKE_INTERVAL_MS, ": x n=1\n");
+}
+
+static void
+test_a_hidden_line_is_not_braked(void **state)
+{
+    struct fixture *f = *state;
+    struct log_brake brake = {0};
+    log_write_braked(&brake, 1, LOG_LEVEL_DEBUG, "x", NULL);
+    check_braked(f, &brake, 2, ": x n=1\n");
 }
 
 /* What `log_open()` with this JOURNAL_STREAM has a line of `level` begin with; the caller frees. */
@@ -616,8 +638,9 @@ main(void)
         TEST(test_no_priority_where_it_is_another_stream),
         TEST(test_errno_is_kept),
         TEST(test_errno_is_kept_when_the_line_is_lost),
-        TEST(test_a_brake_lets_one_pass_and_counts_the_others),
+        TEST(test_a_brake_tells_what_was_not_written),
         TEST(test_brakes_are_apart),
+        TEST(test_a_hidden_line_is_not_braked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

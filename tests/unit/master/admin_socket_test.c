@@ -8,7 +8,7 @@
 
 #include "common/settings.h"
 #include "master/admin_socket.h"
-#include "master/die.h"
+#include "base/complaint.h"
 
 static int
 open_at(const char *address)

@@ -22,7 +22,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "common/settings.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/listener.h"
 
 static struct listener *

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/options.h"
 
 #define WORDS_MAX 8

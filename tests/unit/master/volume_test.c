@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "common/settings.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/volume.h"
 
 #define PATH_BYTES 128

@@ -16,7 +16,7 @@
 #include "common/settings.h"
 #include "master/config/config.h"
 #include "master/config/config_table.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/options.h"
 
 #define SHIPPED_FILE "etc/mygrpcadapter.cfg"

@@ -19,7 +19,7 @@
 #include "base/bytes.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "master/die.h"
+#include "base/complaint.h"
 #include "master/takeover/handover.h"
 #include "master/options.h"
 
