@@ -9,9 +9,9 @@ struct item {
 };
 
 static void
-check(const struct list_link *head, size_t count, const int *numbers)
+check(struct list_link *head, size_t count, const int *numbers)
 {
-    const struct list_link *at = head->after;
+    struct list_link *at = head->after;
     for (size_t i = 0; i < count; i++, at = at->after) {
         assert_int_equal(CONTAINER_OF(at, struct item, link)->number, numbers[i]);
         assert_ptr_equal(at->before->after, at);
