@@ -17,8 +17,8 @@
 #include <grpc/status.h>
 
 #include "commands/channel.h"
-#include "commands/send/load.h"
-#include "commands/send/report.h"
+#include "commands/send/send_load.h"
+#include "commands/send/send_report.h"
 #include "commands/send/send_options.h"
 #include "commands/send/send_request.h"
 

@@ -1,4 +1,4 @@
-/* load.h -- makes the calls: connections, calls in flight, and what became of them.
+/* send_load.h -- makes the calls: connections, calls in flight, and what became of them.
  *
  * A gRPC client of one thread and one completion queue. Each connection is a channel with a TCP
  * connection of its own; each call in flight is a lane, which starts its next call as soon as the
@@ -6,8 +6,8 @@
  * in the process of `mygrpcadapter send`, which calls grpc_init() before and grpc_shutdown() after
  * it; no other process of the project includes this.
  */
-#ifndef MYGRPCADAPTER_COMMANDS_SEND_LOAD_H
-#define MYGRPCADAPTER_COMMANDS_SEND_LOAD_H
+#ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_LOAD_H
+#define MYGRPCADAPTER_COMMANDS_SEND_SEND_LOAD_H
 
 #include <signal.h>
 #include <stdbool.h>

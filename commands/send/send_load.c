@@ -1,11 +1,11 @@
-/* load.c -- channels, lanes and the completion queue loop.
+/* send_load.c -- channels, lanes and the completion queue loop.
  *
  * Runs in the process of `mygrpcadapter send`. A call is one batch of six operations, so it costs
  * one event. Its message is two slices: the bytes that all calls share, by reference, and the
  * call's own. Calls are not retried and do not wait for a connection to come back: as with Mixer,
  * what a call meets is what is counted.
  */
-#include "commands/send/load.h"
+#include "commands/send/send_load.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-/* report.h -- what `mygrpcadapter send` tells a person: the progress line, the summary, the answer
+/* send_report.h -- what `mygrpcadapter send` tells a person: the progress line, the summary, the answer
  * to a single call.
  *
  * The summary is one "name: value" a line, so that scripts can read it too. Runs in the process of
  * `mygrpcadapter send`.
  */
-#ifndef MYGRPCADAPTER_COMMANDS_SEND_REPORT_H
-#define MYGRPCADAPTER_COMMANDS_SEND_REPORT_H
+#ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_REPORT_H
+#define MYGRPCADAPTER_COMMANDS_SEND_SEND_REPORT_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,16 +1,16 @@
-/* report.c -- turns a tally into text.
+/* send_report.c -- turns a tally into text.
  *
  * Runs in the process of `mygrpcadapter send`. Messages come from a peer and go to a terminal: what
  * could move its cursor is shown as \xNN.
  */
-#include "commands/send/report.h"
+#include "commands/send/send_report.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
-#include "commands/send/load.h"
+#include "commands/send/send_load.h"
 #include "common/tally.h"
 
 static const struct {
