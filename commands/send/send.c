@@ -1,8 +1,15 @@
 /* send.c -- `mygrpcadapter send` from its arguments to its exit code.
  *
- * A process of its own, started by a person. It reads its options, makes the request once, sends it
- * as often as asked and says what became of the calls. SIGINT and SIGTERM end the sending, not the
- * summary; a second one ends the process.
+ * A process of its own, started by a person. The steps are files of this folder:
+ *
+ *     send_options                reads the flags; send_value and send_time read the values in them
+ *     send_request                has the bytes of the calls, made by one of:
+ *       send_request_from_options     what the flags say (send_instance: one instance of it)
+ *       send_request_from_file        --request FILE
+ *     send_load                   makes the calls; latency keeps how long they took
+ *     send_report                 says what became of them
+ *
+ * SIGINT and SIGTERM end the sending, not the summary; a second one ends the process.
  */
 #include "commands/send/send.h"
 
@@ -16,6 +23,7 @@
 #include <grpc/grpc.h>
 #include <grpc/status.h>
 
+#include "base/complaint.h"
 #include "commands/channel.h"
 #include "commands/send/send_load.h"
 #include "commands/send/send_report.h"
@@ -40,7 +48,7 @@ catch_signals(void)
 }
 
 static int
-exit_code(const struct load_tally *tally)
+exit_code(const struct send_load_tally *tally)
 {
     if (tally->by_status[GRPC_STATUS_OK] == tally->answered)
         return EXIT_SUCCESS;
@@ -55,7 +63,7 @@ send_calls(const struct send_options *options, const struct send_request *reques
     catch_signals();
     channel_set_up_grpc();
 
-    const struct load_plan plan = {
+    const struct send_load_plan plan = {
         .address = options->address,
         .request = request,
         .count = options->count,
@@ -63,17 +71,17 @@ send_calls(const struct send_options *options, const struct send_request *reques
         .in_flight = (uint32_t)options->in_flight,
         .timeout_ms = (uint32_t)options->timeout_ms,
         .stop = &stop_requested,
-        .progress = report_progress,
+        .progress = send_report_progress,
     };
-    static struct load_tally tally; /* too large for a stack */
-    int error = load_run(&plan, &tally);
+    static struct send_load_tally tally; /* too large for a stack */
+    int error = send_load_run(&plan, &tally);
     grpc_shutdown();
-    report_end_progress();
+    send_report_end_progress();
     if (error != 0) {
         (void)fprintf(stderr, "mygrpcadapter send: %s\n", strerror(-error));
         return EX_OSERR;
     }
-    report_print(stdout, &tally, request->instance_count);
+    send_report_print(stdout, &tally, request->instance_count);
     return exit_code(&tally);
 }
 
@@ -94,10 +102,10 @@ send_command(int argc, char **argv)
 {
     struct send_options options;
     struct send_request *request = NULL;
-    char complaint[1024];
-    int code = EX_USAGE;
-    if (send_options_parse(&options, argc, argv, complaint, sizeof(complaint)) != 0) {
-        (void)fprintf(stderr, "mygrpcadapter send: %s\n", complaint);
+    struct complaint complaint;
+    int code = send_options_parse(&options, argc, argv, &complaint);
+    if (code != 0) {
+        (void)fprintf(stderr, "mygrpcadapter send: %s\n", complaint.text);
     } else if (options.help) {
         send_options_print_help(stdout);
         code = EXIT_SUCCESS;

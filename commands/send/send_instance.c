@@ -1,8 +1,9 @@
 /* send_instance.c -- fills protobuf-c's structures for an instance, its value and its dimensions.
  *
  * Runs in the process of `mygrpcadapter send`. A Value is a oneof of pointers to small messages,
- * some around another message: struct value_message keeps all of them in one piece, so that an
- * instance is two allocations.
+ * some of which hold another message. struct value_message keeps all of them in one piece, so that
+ * an instance is two allocations. protobuf-c's messages have no const members, though it only reads
+ * what it packs.
  */
 #include "commands/send/send_instance.h"
 
@@ -12,6 +13,8 @@
 
 #include "metric.pb-c.h"
 
+#include "base/bytes.h"
+#include "base/invariant.h"
 #include "commands/send/send_options.h"
 
 /* A Value with the messages it points to. As it points into itself, it must not be moved. */
@@ -44,25 +47,17 @@ struct dimension_message {
 struct send_instance {
     Metric__InstanceMsg message;
     struct value_message value;
-    Metric__InstanceMsg__DimensionsEntry **entries; /* what message.dimensions points to */
+    /* What message.dimensions points to. */
+    Metric__InstanceMsg__DimensionsEntry **entries;
+    size_t dimension_max;
     struct dimension_message dimensions[];
 };
-
-/* protobuf-c's messages have no const members, though packing only reads them. */
-static char *
-unconst(const char *text)
-{
-    union {
-        const char *from;
-        char *to;
-    } pun = {.from = text};
-    return pun.to;
-}
 
 static void
 set_address(struct value_message *message, const struct send_value *value)
 {
     istio__policy__v1beta1__ipaddress__init(&message->in.address.wrapper);
+    INVARIANT(value->address_size <= sizeof(message->in.address.bytes));
     memcpy(message->in.address.bytes, value->address, value->address_size);
     message->in.address.wrapper.value.data = message->in.address.bytes;
     message->in.address.wrapper.value.len = value->address_size;
@@ -98,7 +93,7 @@ static void
 set_email_address(struct value_message *message, const struct send_value *value)
 {
     istio__policy__v1beta1__email_address__init(&message->in.email_address);
-    message->in.email_address.value = unconst(value->text);
+    message->in.email_address.value = bytes_unconst(value->text);
     message->value.value_case = ISTIO__POLICY__V1BETA1__VALUE__VALUE_EMAIL_ADDRESS_VALUE;
     message->value.email_address_value = &message->in.email_address;
 }
@@ -107,7 +102,7 @@ static void
 set_dns_name(struct value_message *message, const struct send_value *value)
 {
     istio__policy__v1beta1__dnsname__init(&message->in.dns_name);
-    message->in.dns_name.value = unconst(value->text);
+    message->in.dns_name.value = bytes_unconst(value->text);
     message->value.value_case = ISTIO__POLICY__V1BETA1__VALUE__VALUE_DNS_NAME_VALUE;
     message->value.dns_name_value = &message->in.dns_name;
 }
@@ -116,7 +111,7 @@ static void
 set_uri(struct value_message *message, const struct send_value *value)
 {
     istio__policy__v1beta1__uri__init(&message->in.uri);
-    message->in.uri.value = unconst(value->text);
+    message->in.uri.value = bytes_unconst(value->text);
     message->value.value_case = ISTIO__POLICY__V1BETA1__VALUE__VALUE_URI_VALUE;
     message->value.uri_value = &message->in.uri;
 }
@@ -131,7 +126,7 @@ value_message_fill(struct value_message *message, const struct send_value *value
         return NULL;
     case SEND_VALUE_STRING:
         message->value.value_case = ISTIO__POLICY__V1BETA1__VALUE__VALUE_STRING_VALUE;
-        message->value.string_value = unconst(value->text);
+        message->value.string_value = bytes_unconst(value->text);
         break;
     case SEND_VALUE_INT64:
         message->value.value_case = ISTIO__POLICY__V1BETA1__VALUE__VALUE_INT64_VALUE;
@@ -171,9 +166,10 @@ static void
 instance_add_dimension(struct send_instance *instance, const char *key,
                        const struct send_value *value)
 {
+    INVARIANT(instance->message.n_dimensions < instance->dimension_max);
     struct dimension_message *dimension = &instance->dimensions[instance->message.n_dimensions];
     metric__instance_msg__dimensions_entry__init(&dimension->entry);
-    dimension->entry.key = unconst(key);
+    dimension->entry.key = bytes_unconst(key);
     dimension->entry.value = value_message_fill(&dimension->value, value);
     instance->entries[instance->message.n_dimensions++] = &dimension->entry;
 }
@@ -193,7 +189,8 @@ send_instance_open(struct send_instance **out, const struct send_options *option
     }
 
     metric__instance_msg__init(&instance->message);
-    instance->message.name = unconst(options->name);
+    instance->dimension_max = count_max;
+    instance->message.name = bytes_unconst(options->name);
     instance->message.value = value_message_fill(&instance->value, &options->value);
     instance->message.dimensions = instance->entries;
     for (size_t i = 0; i < options->dimension_count; i++)

@@ -1,8 +1,7 @@
-/* send_instance.h -- one metric instance as a protobuf message, made from the command line's
- * options.
+/* send_instance.h -- one metric instance as a protobuf message, made of the command line's options.
  *
- * Lives while the request is being built. Runs in the process of `mygrpcadapter send`; calls
- * nothing of gRPC.
+ * It lives while the request is made. Runs in the process of `mygrpcadapter send`; calls nothing of
+ * gRPC.
  */
 #ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_INSTANCE_H
 #define MYGRPCADAPTER_COMMANDS_SEND_SEND_INSTANCE_H

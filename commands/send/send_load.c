@@ -1,9 +1,9 @@
-/* send_load.c -- channels, lanes and the completion queue loop.
+/* send_load.c -- channels, lanes and the completion queue's loop.
  *
  * Runs in the process of `mygrpcadapter send`. A call is one batch of six operations, so it costs
  * one event. Its message is two slices: the bytes that all calls share, by reference, and the
- * call's own. Calls are not retried and do not wait for a connection to come back: as with Mixer,
- * what a call meets is what is counted.
+ * call's own. Calls are not retried and do not wait for a lost connection to come back, as Mixer's
+ * do not.
  */
 #include "commands/send/send_load.h"
 
@@ -16,16 +16,18 @@
 #include <grpc/slice.h>
 #include <grpc/support/time.h>
 
+#include "base/invariant.h"
 #include "commands/channel.h"
 #include "commands/send/send_request.h"
-#include "base/invariant.h"
 
 #define METHOD "/metric.HandleMetricService/HandleMetric"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define TICK_NS (100 * NS_PER_MS) /* how soon a request to stop is noticed */
 #define PROGRESS_NS (1000 * NS_PER_MS)
-#define PATIENCE_NS (1000 * NS_PER_MS) /* for calls in flight after a request to stop */
+/* How soon a request to stop is noticed. */
+#define TICK_NS (100 * NS_PER_MS)
+/* What calls in flight have after a request to stop. */
+#define PATIENCE_NS (1000 * NS_PER_MS)
 
 struct connection {
     grpc_channel *channel;
@@ -33,11 +35,12 @@ struct connection {
     uint64_t calls_left;
 };
 
-/* One call after the other. The fields below `call` are gRPC's to fill until the call's event has
- * come. */
+/* One call after the other. The fields from initial_metadata on are gRPC's to fill until the call's
+ * event has come. */
 struct lane {
     struct connection *connection;
-    grpc_call *call; /* NULL between calls */
+    /* NULL between calls. */
+    grpc_call *call;
     grpc_byte_buffer *message;
     uint64_t started_ns;
 
@@ -48,17 +51,33 @@ struct lane {
     grpc_slice details;
 };
 
-struct load {
-    const struct load_plan *plan;
-    struct load_tally *tally;
+enum load_phase {
+    /* A lane that is free starts another call while there are some left. */
+    LOAD_CALLING,
+    /* No call is started; those in flight may end by themselves. */
+    LOAD_STOPPING,
+    /* Those that did not are cancelled, which ends them soon. */
+    LOAD_CANCELLED,
+};
+
+struct send_load {
+    const struct send_load_plan *plan;
+    struct send_load_tally *tally;
     grpc_completion_queue *queue;
     struct connection *connections;
     size_t connection_count;
     struct lane *lanes;
     size_t lane_count;
-    grpc_slice shared; /* the request's bytes that all calls share */
-    uint64_t started;  /* calls; the number of the latest one */
+
+    /* The request's bytes that all calls share. */
+    grpc_slice shared;
+    /* Calls so far, which is the number of the latest one. */
+    uint64_t started;
     size_t in_flight;
+
+    enum load_phase phase;
+    /* LOAD_STOPPING: when patience ends. */
+    uint64_t cancel_ns;
 };
 
 static uint64_t
@@ -79,9 +98,9 @@ deadline_at(uint64_t ns)
 /* ---- connections */
 
 static void
-open_connections(struct load *load)
+open_connections(struct send_load *load)
 {
-    const struct load_plan *plan = load->plan;
+    const struct send_load_plan *plan = load->plan;
     for (size_t i = 0; i < load->connection_count; i++) {
         struct connection *connection = &load->connections[i];
         connection->channel = channel_open(plan->address);
@@ -100,7 +119,7 @@ open_connections(struct load *load)
 /* ---- calls */
 
 static grpc_byte_buffer *
-make_message(const struct load *load, uint64_t number)
+make_message(const struct send_load *load, uint64_t number)
 {
     const struct send_request *request = load->plan->request;
     grpc_slice own = grpc_slice_malloc(request->size - request->shared_size);
@@ -112,7 +131,7 @@ make_message(const struct load *load, uint64_t number)
 }
 
 static void
-start_call(struct load *load, struct lane *lane, uint64_t at_ns)
+start_call(struct send_load *load, struct lane *lane, uint64_t at_ns)
 {
     struct connection *connection = lane->connection;
     INVARIANT(lane->call == NULL && connection->calls_left > 0);
@@ -145,21 +164,22 @@ start_call(struct load *load, struct lane *lane, uint64_t at_ns)
 }
 
 static void
-tally_failure(struct load_tally *tally, grpc_status_code status, const char *message, size_t length)
+tally_failure(struct send_load_tally *tally, grpc_status_code status, const char *message,
+              size_t length)
 {
-    size_t index = (size_t)status < LOAD_STATUSES ? (size_t)status : GRPC_STATUS_UNKNOWN;
+    size_t index = (size_t)status < SEND_LOAD_STATUSES ? (size_t)status : GRPC_STATUS_UNKNOWN;
     if (tally->by_status[index]++ > 0)
         return;
-    if (length > LOAD_MESSAGE_BYTES - 1)
-        length = LOAD_MESSAGE_BYTES - 1;
+    if (length > SEND_LOAD_MESSAGE_BYTES - 1)
+        length = SEND_LOAD_MESSAGE_BYTES - 1;
     memcpy(tally->first_message[index], message, length);
     tally->first_message[index][length] = '\0';
 }
 
 static void
-tally_call(struct load_tally *tally, const struct lane *lane, uint64_t took_ns)
+tally_call(struct send_load_tally *tally, const struct lane *lane, uint64_t took_ns)
 {
-    static const char no_answer[] = "OK without an answer";
+    static const char no_answer[] = "answered OK, but without a message";
     tally->answered++;
     if (lane->status != GRPC_STATUS_OK) {
         tally_failure(tally, lane->status, (const char *)GRPC_SLICE_START_PTR(lane->details),
@@ -173,8 +193,9 @@ tally_call(struct load_tally *tally, const struct lane *lane, uint64_t took_ns)
 }
 
 static void
-end_call(struct load *load, struct lane *lane, uint64_t at_ns)
+end_call(struct send_load *load, struct lane *lane, uint64_t at_ns)
 {
+    INVARIANT(lane->call != NULL && load->in_flight > 0);
     tally_call(load->tally, lane, at_ns - lane->started_ns);
     grpc_slice_unref(lane->details);
     grpc_byte_buffer_destroy(lane->answer);
@@ -189,53 +210,80 @@ end_call(struct load *load, struct lane *lane, uint64_t at_ns)
 /* ---- the loop */
 
 static void
-cancel_calls(struct load *load)
+enter_phase(struct send_load *load, enum load_phase phase)
+{
+    INVARIANT(phase == load->phase + 1);
+    load->phase = phase;
+}
+
+static void
+cancel_calls(struct send_load *load)
 {
     for (size_t i = 0; i < load->lane_count; i++)
         if (load->lanes[i].call != NULL)
             (void)grpc_call_cancel(load->lanes[i].call, NULL);
 }
 
+/* Goes on to the next phase if it is time. */
 static void
-make_calls(struct load *load)
+advance_phase(struct send_load *load, uint64_t at_ns)
+{
+    switch (load->phase) {
+    case LOAD_CALLING:
+        if (*load->plan->stop == 0)
+            return;
+        load->cancel_ns = at_ns + PATIENCE_NS;
+        enter_phase(load, LOAD_STOPPING);
+        return;
+    case LOAD_STOPPING:
+        if (at_ns < load->cancel_ns)
+            return;
+        cancel_calls(load);
+        enter_phase(load, LOAD_CANCELLED);
+        return;
+    case LOAD_CANCELLED:
+        return;
+    }
+}
+
+static void
+start_next_call(struct send_load *load, struct lane *lane, uint64_t at_ns)
+{
+    if (load->phase == LOAD_CALLING && lane->connection->calls_left > 0)
+        start_call(load, lane, at_ns);
+}
+
+static void
+make_calls(struct send_load *load)
 {
     const uint64_t begun_ns = now_ns();
     uint64_t at_ns = begun_ns;
     uint64_t progress_ns = begun_ns + PROGRESS_NS;
-    uint64_t cancel_ns = UINT64_MAX; /* once stopped: when patience ends */
 
     for (size_t i = 0; i < load->lane_count; i++)
-        if (load->lanes[i].connection->calls_left > 0)
-            start_call(load, &load->lanes[i], at_ns);
+        start_next_call(load, &load->lanes[i], at_ns);
 
     while (load->in_flight > 0) {
         grpc_event event =
             grpc_completion_queue_next(load->queue, deadline_at(at_ns + TICK_NS), NULL);
         at_ns = now_ns();
-        bool stopped = *load->plan->stop != 0;
+        advance_phase(load, at_ns);
         if (event.type == GRPC_OP_COMPLETE) {
-            struct lane *lane = event.tag;
-            end_call(load, lane, at_ns);
-            if (lane->connection->calls_left > 0 && !stopped)
-                start_call(load, lane, at_ns);
+            end_call(load, event.tag, at_ns);
+            start_next_call(load, event.tag, at_ns);
         }
         if (at_ns >= progress_ns) {
             load->tally->elapsed_ns = at_ns - begun_ns;
             load->plan->progress(load->tally);
             progress_ns += PROGRESS_NS;
         }
-        if (stopped && cancel_ns == UINT64_MAX)
-            cancel_ns = at_ns + PATIENCE_NS;
-        if (at_ns >= cancel_ns) {
-            cancel_calls(load);
-            cancel_ns = UINT64_MAX - 1; /* once is enough */
-        }
     }
     load->tally->elapsed_ns = at_ns - begun_ns;
+    INVARIANT(load->tally->answered == load->started);
 }
 
 static void
-close_connections(struct load *load)
+close_connections(struct send_load *load)
 {
     for (size_t i = 0; i < load->lane_count; i++) {
         grpc_metadata_array_destroy(&load->lanes[i].initial_metadata);
@@ -252,10 +300,11 @@ close_connections(struct load *load)
 }
 
 int
-load_run(const struct load_plan *plan, struct load_tally *tally)
+send_load_run(const struct send_load_plan *plan, struct send_load_tally *tally)
 {
-    struct load load = {.plan = plan, .tally = tally};
-    *tally = (struct load_tally){.planned = plan->count};
+    struct send_load load = {.plan = plan, .tally = tally};
+    INVARIANT(plan->count > 0 && plan->connections > 0 && plan->in_flight > 0);
+    *tally = (struct send_load_tally){.planned = plan->count};
     load.connection_count = plan->count < plan->connections ? plan->count : plan->connections;
     load.lane_count = load.connection_count * plan->in_flight;
     load.connections = calloc(load.connection_count, sizeof(load.connections[0]));

@@ -6,21 +6,30 @@
  */
 #include "commands/send/send_options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
+
+#include "base/array.h"
+#include "base/complaint.h"
+#include "commands/number.h"
+
+#define SEE_HELP "see mygrpcadapter send --help"
+#define OUT_OF_MEMORY "--dimension %s: out of memory"
 
 enum option_kind { OPTION_SWITCH, OPTION_TEXT, OPTION_NUMBER, OPTION_VALUE, OPTION_DIMENSION };
 
 struct option_rule {
     const char *name;
-    size_t field;        /* offset in struct send_options */
-    uint64_t number_max; /* the smallest is 1 */
+    /* The offset in struct send_options. */
+    size_t field;
+    /* The smallest number is 1. */
+    uint64_t number_max;
     enum option_kind kind;
-    bool shapes_request; /* pointless together with --request */
+    /* It says what is in the request, so it is refused together with --request. */
+    bool shapes_request;
 };
 
 #define FIELD(name) offsetof(struct send_options, name)
@@ -79,24 +88,8 @@ static const char help_text[] =
     "  ip:10.1.2.3  ip:2001:db8::1  ip:hex:0a010203  timestamp:2019-03-16T01:02:03.5Z\n"
     "  duration:1h2m3.5s (Go's notation: ns us ms s m h)\n"
     "\n"
-    "Exit status: 0 every call was answered OK, 1 some were not, 64 wrong arguments,\n"
-    "69 nothing could be reached.\n";
-
-/* Where the one line about a wrong argument goes. */
-struct complaint {
-    char *text;
-    size_t size;
-};
-
-__attribute__((format(printf, 2, 3))) static int
-complain(struct complaint *complaint, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(complaint->text, complaint->size, format, arguments);
-    va_end(arguments);
-    return -EINVAL;
-}
+    "Exit status: 0 every call was answered OK, 1 some calls were not, 64 wrong arguments,\n"
+    "69 no call reached an adapter.\n";
 
 static void
 set_defaults(struct send_options *options)
@@ -117,15 +110,10 @@ static int
 set_number(const struct option_rule *rule, uint64_t *field, const char *text,
            struct complaint *complaint)
 {
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    bool digits_only = *text != '\0' && text[strspn(text, "0123456789")] == '\0';
-    if (!digits_only || errno == ERANGE || number < 1 || number > rule->number_max)
-        return complain(complaint, "--%s %s: not a whole number from 1 to %" PRIu64, rule->name,
-                        text, rule->number_max);
-    *field = number;
-    return 0;
+    if (number_parse(field, text, rule->number_max) == 0)
+        return 0;
+    return complain(complaint, EX_USAGE, "--%s %s: not a whole number from 1 to %" PRIu64,
+                    rule->name, text, rule->number_max);
 }
 
 static bool
@@ -142,25 +130,22 @@ add_dimension(struct send_options *options, const char *text, struct complaint *
 {
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
-        return complain(complaint, "--dimension %s: not KEY=VALUE", text);
+        return complain(complaint, EX_USAGE, "--dimension %s: not KEY=VALUE", text);
 
     size_t count = options->dimension_count;
-    struct send_dimension *grown =
-        reallocarray(options->dimensions, count + 1, sizeof(options->dimensions[0]));
-    if (grown == NULL)
-        return complain(complaint, "--dimension %s: out of memory", text);
-    options->dimensions = grown;
+    if (ARRAY_RESERVE(options->dimensions, options->dimension_capacity, count + 1) != 0)
+        return complain(complaint, EX_OSERR, OUT_OF_MEMORY, text);
 
     struct send_value value;
     const char *why;
     if (send_value_parse(&value, equals + 1, &why) != 0)
-        return complain(complaint, "--dimension %s: %s", text, why);
+        return complain(complaint, EX_USAGE, "--dimension %s: %s", text, why);
     char *key = strndup(text, (size_t)(equals - text));
     if (key == NULL)
-        return complain(complaint, "--dimension %s: out of memory", text);
+        return complain(complaint, EX_OSERR, OUT_OF_MEMORY, text);
     if (has_dimension(options, key)) {
         free(key);
-        return complain(complaint, "--dimension %s: the key is given twice", text);
+        return complain(complaint, EX_USAGE, "--dimension %s: the key is given twice", text);
     }
     options->dimensions[count] = (struct send_dimension){.key = key, .value = value};
     options->dimension_count = count + 1;
@@ -172,7 +157,7 @@ set_value(struct send_value *field, const char *text, struct complaint *complain
 {
     const char *why;
     if (send_value_parse_measure(field, text, &why) != 0)
-        return complain(complaint, "--value %s: %s", text, why);
+        return complain(complaint, EX_USAGE, "--value %s: %s", text, why);
     return 0;
 }
 
@@ -205,20 +190,22 @@ check_together(const struct send_options *options, const struct option_rule *sha
                struct complaint *complaint)
 {
     if (options->address[0] == '\0')
-        return complain(complaint, "--address: is empty");
+        return complain(complaint, EX_USAGE, "--address: is empty");
     if (options->request_file != NULL && shaping != NULL)
-        return complain(complaint, "--request %s: is sent as it is, --%s cannot change it",
+        return complain(complaint, EX_USAGE,
+                        "--request %s: is sent as it is, --%s cannot change it",
                         options->request_file, shaping->name);
     if (options->no_config && options->file_path != NULL)
-        return complain(complaint, "--file-path %s: would stand in what --no-config leaves out",
+        return complain(complaint, EX_USAGE,
+                        "--file-path %s: cannot be sent together with --no-config",
                         options->file_path);
     if (options->unique && has_dimension(options, SEND_UNIQUE_KEY))
-        return complain(complaint, "--dimension %s: --unique adds this dimension itself",
+        return complain(complaint, EX_USAGE, "--dimension %s: --unique adds this dimension itself",
                         SEND_UNIQUE_KEY);
     if (options->connections * options->in_flight > SEND_CALLS_AT_ONCE_MAX)
-        return complain(complaint,
-                        "--in-flight %" PRIu64 ": times %" PRIu64
-                        " connections is more than %d calls at once",
+        return complain(complaint, EX_USAGE,
+                        "--in-flight %" PRIu64 ": on %" PRIu64
+                        " connections that is more than %d calls at once",
                         options->in_flight, options->connections, SEND_CALLS_AT_ONCE_MAX);
     return 0;
 }
@@ -240,20 +227,17 @@ static int
 complain_about_option(int problem, char **argv, struct complaint *complaint)
 {
     if (problem == ':')
-        return complain(complaint, "%s: needs a value", argv[optind - 1]);
+        return complain(complaint, EX_USAGE, "%s: needs a value", argv[optind - 1]);
     if (optopt >= FIRST_RULE)
-        return complain(complaint, "%s: takes no value", argv[optind - 1]);
+        return complain(complaint, EX_USAGE, "%s: takes no value", argv[optind - 1]);
     if (optopt != 0)
-        return complain(complaint, "-%c: no such option, see mygrpcadapter send --help", optopt);
-    return complain(complaint, "%s: no such option, see mygrpcadapter send --help",
-                    argv[optind - 1]);
+        return complain(complaint, EX_USAGE, "-%c: no such option, " SEE_HELP, optopt);
+    return complain(complaint, EX_USAGE, "%s: no such option, " SEE_HELP, argv[optind - 1]);
 }
 
 int
-send_options_parse(struct send_options *options, int argc, char **argv, char *error,
-                   size_t error_size)
+send_options_parse(struct send_options *options, int argc, char **argv, struct complaint *complaint)
 {
-    struct complaint complaint = {.text = error, .size = error_size};
     const struct option_rule *shaping = NULL;
     struct option long_options[RULE_COUNT + 1];
     fill_long_options(long_options);
@@ -264,9 +248,9 @@ send_options_parse(struct send_options *options, int argc, char **argv, char *er
     int found;
     while ((found = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (found == '?' || found == ':')
-            return complain_about_option(found, argv, &complaint);
+            return complain_about_option(found, argv, complaint);
         const struct option_rule *rule = &rules[found == 'h' ? RULE_HELP : found - FIRST_RULE];
-        int status = apply_rule(options, rule, optarg, &complaint);
+        int status = apply_rule(options, rule, optarg, complaint);
         if (status != 0)
             return status;
         if (rule->shapes_request)
@@ -275,9 +259,8 @@ send_options_parse(struct send_options *options, int argc, char **argv, char *er
     if (options->help)
         return 0;
     if (optind < argc)
-        return complain(&complaint, "%s: not an option, see mygrpcadapter send --help",
-                        argv[optind]);
-    return check_together(options, shaping, &complaint);
+        return complain(complaint, EX_USAGE, "%s: not an option, " SEE_HELP, argv[optind]);
+    return check_together(options, shaping, complaint);
 }
 
 void
@@ -288,6 +271,7 @@ send_options_close(struct send_options *options)
     free(options->dimensions);
     options->dimensions = NULL;
     options->dimension_count = 0;
+    options->dimension_capacity = 0;
 }
 
 void

@@ -1,7 +1,8 @@
 /* send_options.h -- what a person asked `mygrpcadapter send` for.
  *
- * Filled once from the command line and read-only from then on: send_request makes the bytes of the
- * call from it, load the number and pace of the calls. Runs in the process of `mygrpcadapter send`.
+ * Filled once from the command line and read-only from then on: send_request makes the bytes of a
+ * call from it, send_load takes the number and the pace of the calls from it. Runs in the process
+ * of `mygrpcadapter send`.
  */
 #ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_OPTIONS_H
 #define MYGRPCADAPTER_COMMANDS_SEND_SEND_OPTIONS_H
@@ -23,8 +24,11 @@
 /* The dimension that --unique adds. */
 #define SEND_UNIQUE_KEY "call"
 
+struct complaint;
+
 struct send_dimension {
-    char *key; /* owned by the options */
+    /* The options own it. */
+    char *key;
     struct send_value value;
 };
 
@@ -33,27 +37,36 @@ struct send_options {
     bool help;
     const char *address;
 
-    const char *file_path; /* NULL: an adapter_config that says nothing */
-    bool no_config;        /* no adapter_config at all */
+    /* What is in the request. NULL in file_path: an adapter_config without one. */
+    const char *file_path;
+    /* No adapter_config at all. */
+    bool no_config;
     const char *name;
     struct send_value value;
     struct send_dimension *dimensions;
     size_t dimension_count;
-    uint64_t instances; /* in each call */
+    size_t dimension_capacity;
+    /* In each call. */
+    uint64_t instances;
     bool unique;
-    const char *request_file; /* NULL: the request is built from the fields above */
+    /* The file whose bytes are the request; NULL: it is made from the fields above. */
+    const char *request_file;
 
-    uint64_t count; /* of calls */
+    /* Of calls, in all. */
+    uint64_t count;
     uint64_t connections;
-    uint64_t in_flight;  /* calls at once on each connection */
-    uint64_t timeout_ms; /* of one call */
+    /* Calls at once on each connection. */
+    uint64_t in_flight;
+    /* Of one call. */
+    uint64_t timeout_ms;
 };
 
 /* Reads the command line; argv[0] is "send", and the strings in argv must outlive the options.
- * Returns 0, or a negative errno and in `error` one line that names the option, its value and what
- * is wrong. The caller owns *options and calls send_options_close() in either case. */
-int send_options_parse(struct send_options *options, int argc, char **argv, char *error,
-                       size_t error_size);
+ * Returns 0, or the exit code EX_USAGE or EX_OSERR with *complaint filled: it names the option, its
+ * value and what is wrong. The caller owns *options and calls send_options_close() in either
+ * case. */
+int send_options_parse(struct send_options *options, int argc, char **argv,
+                       struct complaint *complaint);
 
 /* Frees what the options own. They may be closed twice. */
 void send_options_close(struct send_options *options);

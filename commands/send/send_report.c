@@ -1,15 +1,14 @@
-/* send_report.c -- turns a tally into text.
- *
- * Runs in the process of `mygrpcadapter send`. Messages come from a peer and go to a terminal: what
- * could move its cursor is shown as \xNN.
- */
+/* send_report.c -- turns a tally into text. Runs in the process of `mygrpcadapter send`. */
 #include "commands/send/send_report.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/quote.h"
 #include "commands/send/send_load.h"
 #include "common/tally.h"
 
@@ -32,7 +31,7 @@ rate(uint64_t count, uint64_t elapsed_ns)
 }
 
 static uint64_t
-failed(const struct load_tally *tally)
+failed(const struct send_load_tally *tally)
 {
     return tally->answered - tally->by_status[0];
 }
@@ -43,20 +42,15 @@ milliseconds(uint64_t ns)
     return (double)ns / 1e6;
 }
 
+/* It comes from a peer and goes to a terminal. */
 static void
 print_message(FILE *out, const char *message)
 {
-    for (const char *at = message; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte < 0x20 || byte == 0x7f)
-            (void)fprintf(out, "\\x%02x", byte);
-        else
-            (void)fputc(byte, out);
-    }
+    quote_print(out, (struct bytes){.data = message, .size = strlen(message)}, QUOTE_PLAIN);
 }
 
 void
-report_progress(const struct load_tally *tally)
+send_report_progress(const struct send_load_tally *tally)
 {
     if (isatty(STDERR_FILENO) != 1)
         return;
@@ -68,7 +62,7 @@ report_progress(const struct load_tally *tally)
 }
 
 void
-report_end_progress(void)
+send_report_end_progress(void)
 {
     if (progress_shown)
         (void)fprintf(stderr, "\r\033[K");
@@ -76,9 +70,9 @@ report_end_progress(void)
 }
 
 static void
-print_answer(FILE *out, const struct load_tally *tally)
+print_answer(FILE *out, const struct send_load_tally *tally)
 {
-    for (size_t status = 0; status < LOAD_STATUSES; status++) {
+    for (size_t status = 0; status < SEND_LOAD_STATUSES; status++) {
         if (tally->by_status[status] == 0)
             continue;
         (void)fprintf(out, "%s", tally_status_name((uint32_t)status));
@@ -90,10 +84,10 @@ print_answer(FILE *out, const struct load_tally *tally)
 }
 
 static void
-print_failures(FILE *out, const struct load_tally *tally)
+print_failures(FILE *out, const struct send_load_tally *tally)
 {
     (void)fprintf(out, "failed: %" PRIu64 "\n", failed(tally));
-    for (size_t status = 1; status < LOAD_STATUSES; status++) {
+    for (size_t status = 1; status < SEND_LOAD_STATUSES; status++) {
         if (tally->by_status[status] == 0)
             continue;
         (void)fprintf(out, "  %s: %" PRIu64 ", the first: ", tally_status_name((uint32_t)status),
@@ -103,9 +97,9 @@ print_failures(FILE *out, const struct load_tally *tally)
     }
 }
 
-/* Of the calls answered OK: how fast a refusal comes says nothing about the service. */
+/* Counts only calls answered OK: how fast a refusal comes says nothing about the service. */
 static void
-print_pace(FILE *out, const struct load_tally *tally, uint64_t instance_count)
+print_pace(FILE *out, const struct send_load_tally *tally, uint64_t instance_count)
 {
     uint64_t ok = tally->by_status[0];
     (void)fprintf(out, "elapsed: %.3f s\n", (double)tally->elapsed_ns / 1e9);
@@ -125,7 +119,7 @@ print_pace(FILE *out, const struct load_tally *tally, uint64_t instance_count)
 }
 
 void
-report_print(FILE *out, const struct load_tally *tally, uint64_t instance_count)
+send_report_print(FILE *out, const struct send_load_tally *tally, uint64_t instance_count)
 {
     if (tally->planned == 1) {
         print_answer(out, tally);

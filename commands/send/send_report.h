@@ -1,5 +1,5 @@
-/* send_report.h -- what `mygrpcadapter send` tells a person: the progress line, the summary, the answer
- * to a single call.
+/* send_report.h -- what `mygrpcadapter send` tells a person: the progress line, the summary of many
+ * calls, the answer to a single one.
  *
  * The summary is one "name: value" a line, so that scripts can read it too. Runs in the process of
  * `mygrpcadapter send`.
@@ -10,16 +10,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
-struct load_tally;
+struct send_load_tally;
 
 /* Writes over the progress line on standard error, if that is a terminal. */
-void report_progress(const struct load_tally *tally);
+void send_report_progress(const struct send_load_tally *tally);
 
 /* Takes the progress line away, if there is one. */
-void report_end_progress(void);
+void send_report_end_progress(void);
 
 /* Writes what became of the calls: for a single one its answer, else the summary. `instance_count`
  * is that of each call, 0 if not known. */
-void report_print(FILE *out, const struct load_tally *tally, uint64_t instance_count);
+void send_report_print(FILE *out, const struct send_load_tally *tally, uint64_t instance_count);
 
 #endif

@@ -1,9 +1,9 @@
 /* send_request.h -- the bytes of the HandleMetricRequest that each call carries.
  *
- * Built once, before the first call. What changes from call to call (the dedup_id, and the
- * dimension of --unique) has a fixed width and a known place, so a call's own bytes are made by
- * copying and overwriting, without encoding anything. Runs in the process of `mygrpcadapter send`;
- * calls nothing of gRPC.
+ * Made of the options, or read from a file, once, before the first call. What changes from call to
+ * call (the dedup_id, and the dimension of --unique) has a fixed width and a known place, so a
+ * call's own bytes are copied and written over, and nothing is encoded again. Runs in the process
+ * of `mygrpcadapter send`; calls nothing of gRPC.
  *
  *     bytes    +-------------------------------------+------------------------+
  *              | the same in every call: sent by     | the call's own: made   |
@@ -24,12 +24,17 @@ struct send_request {
     size_t size;
     size_t shared_size;
 
-    uint64_t instance_count; /* 0 if the bytes of a --request are no HandleMetricRequest */
+    /* Of each call; 0 if the bytes of a file are no HandleMetricRequest. */
+    uint64_t instance_count;
 
-    uint64_t dedup_id_first;  /* 0 = the request has none of ours */
-    uint64_t call_slot_count; /* instances that carry the number of the call */
-    size_t call_slot_first;   /* where the first one's number stands */
-    size_t call_slot_stride;  /* from one instance to the next */
+    /* That of the first call; 0: the request has none of ours. */
+    uint64_t dedup_id_first;
+
+    /* Instances that carry the number of the call; where the first one's number is, and how far it
+     * is from one to the next. */
+    uint64_t call_slot_count;
+    size_t call_slot_first;
+    size_t call_slot_stride;
 };
 
 /* Makes the request that the options describe, or reads the file they name. Returns 0 or a negative

@@ -13,9 +13,8 @@
 #include <time.h>
 
 #define NANOS_PER_SECOND INT64_C(1000000000)
-#define FRACTION_DIGITS_MAX                                                                        \
-    18 /* more do not fit a uint64_t and are worth less than a nanosecond                          \
-        */
+/* More do not fit a uint64_t, and are worth less than a nanosecond. */
+#define FRACTION_DIGITS_MAX 18
 
 /* 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: google.protobuf.Timestamp's bounds. */
 #define TIMESTAMP_SECONDS_MIN (-INT64_C(62135596800))
@@ -54,8 +53,8 @@ static const struct unit units[] = {
     {"h", UINT64_C(3600) * 1000000000},
 };
 
-/* A unit's name is all that stands before the next digit or point, so "1m2s" and "1ms" are told
- * apart. */
+/* A unit's name is all that stands before the next digit or point, which tells "1m2s" from
+ * "1ms". */
 static const struct unit *
 take_unit(const char **at)
 {
@@ -71,7 +70,7 @@ take_unit(const char **at)
     return NULL;
 }
 
-/* "3", "3.5", ".5" or "3.": at least one digit. The fraction is digits_r / scale_r. */
+/* "3", "3.5", ".5" or "3.": at least one digit. The fraction is *fraction_r / *scale_r. */
 static int
 take_decimal(const char **at, uint64_t *whole_r, uint64_t *fraction_r, double *scale_r)
 {
@@ -100,8 +99,8 @@ take_decimal(const char **at, uint64_t *whole_r, uint64_t *fraction_r, double *s
     return 0;
 }
 
-/* One number with its unit, in nanoseconds. The fraction is computed in floating point, as Go does.
- */
+/* One number with its unit, in nanoseconds. The fraction is computed in floating point, as in
+ * Go. */
 static int
 take_term(const char **at, uint64_t *nanos_r)
 {
@@ -235,7 +234,7 @@ send_time_parse_timestamp(const char *text, int64_t *seconds_r, int32_t *nanos_r
         !take_zone(&at, &offset_seconds) || *at != '\0')
         return -EINVAL;
 
-    /* timegm() makes 1 March of 30 February: such a day was none. */
+    /* There is no 30 February: timegm() makes 1 March of it. */
     struct tm normal = tm;
     int64_t seconds = timegm(&normal);
     if (normal.tm_mday != tm.tm_mday)

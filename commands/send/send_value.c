@@ -1,7 +1,7 @@
-/* send_value.c -- the table of value types and how the text of each is read.
+/* send_value.c -- the table of value types, and how the text of each is read.
  *
  * Runs in the process of `mygrpcadapter send`. A further kind of value is one more line in the
- * table and one function with the shape of parse_int64().
+ * table, one function of the shape of parse_int64(), and a case in send_instance.c.
  */
 #include "commands/send/send_value.h"
 

@@ -2,7 +2,7 @@
  * ip:10.1.2.3.
  *
  * Knows every kind of value that Mixer can send. Runs in the process of `mygrpcadapter send`;
- * turning a value into protobuf is send_request's part.
+ * send_instance turns a value into protobuf.
  */
 #ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_VALUE_H
 #define MYGRPCADAPTER_COMMANDS_SEND_SEND_VALUE_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Mixer passes on whatever a proxy put into an address attribute, so more than 16 bytes can be
+/* Mixer passes on whatever a proxy put into an address attribute, so that more than 16 bytes can be
  * tried too. */
 #define SEND_VALUE_ADDRESS_BYTES_MAX 64
 
@@ -28,12 +28,17 @@ enum send_value_kind {
     SEND_VALUE_URI
 };
 
+/* Which fields mean something depends on the kind. */
 struct send_value {
     enum send_value_kind kind;
-    const char *text; /* string, email address, DNS name, URI: borrowed from the argument */
-    int64_t integer;  /* int64; bool as 0 or 1; the seconds of a timestamp or duration */
-    int32_t nanos;    /* of a timestamp or duration */
-    double number;    /* double */
+    /* A string, email address, DNS name or URI; borrowed from the argument. */
+    const char *text;
+    /* An int64; 0 or 1 for a bool; the seconds of a timestamp or duration. */
+    int64_t integer;
+    /* Of a timestamp or duration. */
+    int32_t nanos;
+    /* A double. */
+    double number;
     uint8_t address[SEND_VALUE_ADDRESS_BYTES_MAX];
     size_t address_size;
 };

@@ -15,6 +15,7 @@
 #include "config.pb-c.h"
 #include "metric.pb-c.h"
 
+#include "base/complaint.h"
 #include "commands/send/send_options.h"
 #include "commands/send/send_request.h"
 
@@ -40,9 +41,9 @@ open_request(const char *const *arguments)
     for (; arguments[argc - 1] != NULL; argc++)
         argv[argc] = set_argument(argc, arguments[argc - 1]);
     struct send_options options;
-    char error[512];
+    struct complaint complaint;
     struct send_request *request = NULL;
-    assert_int_equal(send_options_parse(&options, argc, argv, error, sizeof(error)), 0);
+    assert_int_equal(send_options_parse(&options, argc, argv, &complaint), 0);
     assert_int_equal(send_request_open(&request, &options), 0);
     send_options_close(&options);
     return request;
