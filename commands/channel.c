@@ -1,4 +1,5 @@
-/* channel.c -- the arguments of a channel. */
+/* channel.c -- the arguments of a channel. Runs in the processes of `mygrpcadapter send` and
+ * `mygrpcadapter health`. */
 #include "commands/channel.h"
 
 #include <stdlib.h>
@@ -15,14 +16,14 @@ integer_argument(char *key, int value)
     return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = key, .value.integer = value};
 }
 
-/* Who sets these variables already knows what they want. */
 void
 channel_set_up_grpc(void)
 {
-    /* A failed connection is told by the status of the calls. */
+    /* A variable that the person has set stays as it is. What gRPC would log of a failed connection
+     * is in the status of the calls. */
     (void)setenv("GRPC_VERBOSITY", "NONE", 0);
-    /* Names as the rest of the machine resolves them; and c-ares 1.18 leaks ten bytes for each
-     * "localhost". */
+    /* Names are resolved as by the rest of the machine. c-ares 1.18, which gRPC would use, leaks
+     * ten bytes for each "localhost". */
     (void)setenv("GRPC_DNS_RESOLVER", "native", 0);
     grpc_init();
 }
@@ -38,7 +39,8 @@ channel_open(const char *address)
     static char service_config[] = GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION;
     static char channelz[] = GRPC_ARG_ENABLE_CHANNELZ;
     grpc_arg arguments[] = {
-        integer_argument(local_pool, 1), /* else channels to one address share a connection */
+        /* Without it, channels to one address share a connection. */
+        integer_argument(local_pool, 1),
         integer_argument(first_backoff, RECONNECT_MS_FIRST),
         integer_argument(max_backoff, RECONNECT_MS_MAX),
         integer_argument(retries, 0),

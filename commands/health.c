@@ -1,8 +1,10 @@
-/* health.c -- `mygrpcadapter health` from its arguments to its exit code: one call of Check. */
+/* health.c -- `mygrpcadapter health` from its arguments to its exit code: one call of Check. Runs
+ * in a process of its own. */
 #include "commands/health.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +16,20 @@
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
 
-#include "commands/channel.h"
-#include "base/bytes.h"
-#include "base/invariant.h"
 #include "health.pb-c.h"
+
+#include "base/bytes.h"
+#include "base/complaint.h"
+#include "base/invariant.h"
+#include "base/quote.h"
+#include "commands/channel.h"
+#include "commands/number.h"
 
 #define NAME "mygrpcadapter health"
 #define METHOD "/grpc.health.v1.Health/Check"
 #define TIMEOUT_MS_DEFAULT 2000
-#define TIMEOUT_MS_MAX 600000
+#define TIMEOUT_MS_MAX UINT64_C(600000)
+#define SEE_HELP "see " NAME " --help"
 
 static const char help_text[] =
     "Usage: mygrpcadapter health [OPTION...] [ADDRESS]\n"
@@ -42,7 +49,7 @@ static const char help_text[] =
 struct health_options {
     const char *address;
     const char *service;
-    int64_t timeout_ms;
+    uint64_t timeout_ms;
     bool help;
 };
 
@@ -59,34 +66,15 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* Returns 0, or EX_USAGE with *complaint filled. */
 static int
-complain(const char *word, const char *what)
-{
-    (void)fprintf(stderr, NAME ": %s: %s, see " NAME " --help\n", word, what);
-    return -EINVAL;
-}
-
-static int
-parse_timeout(const char *text, int64_t *out)
-{
-    char *end;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 ||
-        number > TIMEOUT_MS_MAX)
-        return complain(text, "not a number of milliseconds from 1 to 600000");
-    *out = number;
-    return 0;
-}
-
-static int
-parse_options(struct health_options *options, int argc, char **argv)
+parse_options(struct health_options *options, int argc, char **argv, struct complaint *complaint)
 {
     *options = (struct health_options){
         .address = "localhost:8000", .service = "", .timeout_ms = TIMEOUT_MS_DEFAULT};
     int found;
+    optind = 0; /* makes glibc start afresh */
     opterr = 0;
-    /* Once, before any thread. */
     while ((found = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         switch (found) {
         case 'h':
@@ -96,20 +84,22 @@ parse_options(struct health_options *options, int argc, char **argv)
             options->service = optarg;
             break;
         case 't':
-            if (parse_timeout(optarg, &options->timeout_ms) != 0)
-                return -EINVAL;
+            if (number_parse(&options->timeout_ms, optarg, TIMEOUT_MS_MAX) != 0)
+                return complain(complaint, EX_USAGE,
+                                "--timeout-ms %s: not a whole number from 1 to %" PRIu64, optarg,
+                                TIMEOUT_MS_MAX);
             break;
         case ':':
-            return complain(argv[optind - 1], "needs a value");
+            return complain(complaint, EX_USAGE, "%s: needs a value", argv[optind - 1]);
         default:
-            return complain(argv[optind - 1], "no such option");
+            return complain(complaint, EX_USAGE, "%s: no such option, " SEE_HELP, argv[optind - 1]);
         }
     }
     if (optind + 1 < argc)
-        return complain(argv[optind + 1], "only one ADDRESS at a time");
+        return complain(complaint, EX_USAGE, "%s: only one ADDRESS at a time", argv[optind + 1]);
     if (optind < argc)
         options->address = argv[optind];
-    return options->address[0] != '\0' ? 0 : complain("ADDRESS", "is empty");
+    return options->address[0] != '\0' ? 0 : complain(complaint, EX_USAGE, "ADDRESS is empty");
 }
 
 /* The request; the caller owns it. */
@@ -126,18 +116,11 @@ make_request(const char *service)
     return buffer;
 }
 
-/* One call, to its end. */
+/* Makes the call's one batch of operations and waits until it has ended. */
 static void
-check(const struct health_options *options, struct health_answer *answer)
+await_answer(grpc_call *call, grpc_completion_queue *queue, grpc_byte_buffer *request,
+             struct health_answer *answer)
 {
-    grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
-    grpc_channel *channel = channel_open(options->address);
-    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                         gpr_time_from_millis(options->timeout_ms, GPR_TIMESPAN));
-    grpc_call *call =
-        grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
-                                 grpc_slice_from_static_string(METHOD), NULL, deadline, NULL);
-    grpc_byte_buffer *request = make_request(options->service);
     grpc_metadata_array initial;
     grpc_metadata_array trailing;
     grpc_metadata_array_init(&initial);
@@ -158,9 +141,25 @@ check(const struct health_options *options, struct health_answer *answer)
         call, operations, sizeof(operations) / sizeof(operations[0]), queue, NULL);
     INVARIANT(error == GRPC_CALL_OK);
     (void)grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-    grpc_byte_buffer_destroy(request);
     grpc_metadata_array_destroy(&initial);
     grpc_metadata_array_destroy(&trailing);
+}
+
+/* One call of Check, to its end. The caller owns what is in *answer. */
+static void
+check(const struct health_options *options, struct health_answer *answer)
+{
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_next(NULL);
+    grpc_channel *channel = channel_open(options->address);
+    gpr_timespec deadline =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_millis((int64_t)options->timeout_ms, GPR_TIMESPAN));
+    grpc_call *call =
+        grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
+                                 grpc_slice_from_static_string(METHOD), NULL, deadline, NULL);
+    grpc_byte_buffer *request = make_request(options->service);
+    await_answer(call, queue, request, answer);
+    grpc_byte_buffer_destroy(request);
     grpc_call_unref(call);
     grpc_channel_destroy(channel);
     grpc_completion_queue_shutdown(queue);
@@ -192,21 +191,31 @@ name_status(grpc_byte_buffer *message)
     return name;
 }
 
+/* Says why there is no answer of the service's. The message may be a peer's and goes to a
+ * terminal. */
+static int
+report_failure(const struct health_options *options, const struct health_answer *answer)
+{
+    (void)fprintf(stderr, NAME ": %s: ", options->address);
+    quote_print(stderr,
+                (struct bytes){.data = (const char *)GRPC_SLICE_START_PTR(answer->details),
+                               .size = GRPC_SLICE_LENGTH(answer->details)},
+                QUOTE_PLAIN);
+    (void)fputc('\n', stderr);
+    bool unanswered = answer->status == GRPC_STATUS_UNAVAILABLE ||
+                      answer->status == GRPC_STATUS_DEADLINE_EXCEEDED;
+    return unanswered ? EX_UNAVAILABLE : EXIT_FAILURE;
+}
+
 /* Prints what became of the call; returns the exit code. */
 static int
 report(const struct health_options *options, const struct health_answer *answer)
 {
-    if (answer->status != GRPC_STATUS_OK) {
-        (void)fprintf(stderr, NAME ": %s: %.*s\n", options->address,
-                      (int)GRPC_SLICE_LENGTH(answer->details),
-                      (const char *)GRPC_SLICE_START_PTR(answer->details));
-        bool unanswered = answer->status == GRPC_STATUS_UNAVAILABLE ||
-                          answer->status == GRPC_STATUS_DEADLINE_EXCEEDED;
-        return unanswered ? EX_UNAVAILABLE : EXIT_FAILURE;
-    }
+    if (answer->status != GRPC_STATUS_OK)
+        return report_failure(options, answer);
     const char *name = name_status(answer->message);
     if (name == NULL) {
-        (void)fprintf(stderr, NAME ": %s: an answer that is none\n", options->address);
+        (void)fprintf(stderr, NAME ": %s: the answer cannot be decoded\n", options->address);
         return EX_UNAVAILABLE;
     }
     (void)printf("%s\n", name);
@@ -230,9 +239,12 @@ int
 health_command(int argc, char **argv)
 {
     struct health_options options;
-    int code = EXIT_SUCCESS;
-    if (parse_options(&options, argc, argv) != 0)
-        return EX_USAGE;
+    struct complaint complaint;
+    int code = parse_options(&options, argc, argv, &complaint);
+    if (code != 0) {
+        (void)fprintf(stderr, NAME ": %s\n", complaint.text);
+        return code;
+    }
     if (options.help)
         (void)fputs(help_text, stdout);
     else

@@ -7,8 +7,8 @@
 #define MYGRPCADAPTER_COMMANDS_HEALTH_H
 
 /* Runs the command; argv[0] is "health". Returns the exit code of the process: 0 if the answer is
- * SERVING, 1 if it is another, EX_USAGE (64) for wrong arguments, EX_UNAVAILABLE (69) if no answer came,
- * EX_IOERR (74) if its output cannot be written. */
+ * SERVING, 1 if it is another, EX_USAGE (64) for wrong arguments, EX_UNAVAILABLE (69) if no answer
+ * came, EX_IOERR (74) if its output cannot be written. */
 int health_command(int argc, char **argv);
 
 #endif

@@ -1,9 +1,9 @@
 /* send_request_private.h -- the two ways to make a request, and what both know of the two numbers
  * in one. For the files of send_request alone.
  *
- * A request of ours, field by field; what changes with each call is shown as bytes:
+ * A request of ours, field by field, with one instance; what changes from call to call is in bytes:
  *
- *     instances = 1       each: tag length | value | dimensions ... ff ff ff ff ff ff ff ff 7f | name
+ *     instances = 1       tag length | value | dimensions ... ff ff ff ff ff ff ff ff 7f | name
  *     adapter_config = 2  tag length | type_url | value
  *     dedup_id = 3        1a 13 | d d d d d d d d d d d d d d d d d d d
  *

@@ -1,4 +1,5 @@
-/* status.c -- `mygrpcadapter status` from its arguments to its exit code. */
+/* status.c -- `mygrpcadapter status` from its arguments to its exit code: status_find has the
+ * memory of the adapter, status_report says what is in it. Runs in a process of its own. */
 #include "commands/status/status.h"
 
 #include <errno.h>
@@ -12,18 +13,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/complaint.h"
+#include "commands/number.h"
 #include "commands/segments/segments_listing.h"
 #include "commands/status/status_find.h"
 #include "commands/status/status_report.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "base/complaint.h"
 #include "master/options.h"
 
 #define NAME "mygrpcadapter status"
-#define INTERVAL_S_DEFAULT 2
-#define INTERVAL_S_MAX 86400
+#define INTERVAL_S_DEFAULT UINT64_C(2)
+#define INTERVAL_S_MAX UINT64_C(86400)
+#define SEE_HELP "see " NAME " --help"
 #define CLEAR_SCREEN "\033[H\033[2J"
 
 static const char help_text[] =
@@ -43,9 +46,12 @@ static const char help_text[] =
     "69 no adapter runs there, 77 not permitted, 78 the configuration is wrong.\n";
 
 struct status_options {
-    const char *config_file; /* NULL: the default one */
-    const char *directory;   /* NULL: the configuration's */
-    int64_t interval_s;      /* 0: once */
+    /* NULL: the default one. */
+    const char *config_file;
+    /* NULL: the configuration's. */
+    const char *directory;
+    /* 0: look once. */
+    uint64_t interval_s;
     bool help;
 };
 
@@ -56,34 +62,13 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* Returns 0, or EX_USAGE with *complaint filled. */
 static int
-misuse(const char *word, const char *what)
-{
-    (void)fprintf(stderr, NAME ": %s: %s, see " NAME " --help\n", word, what);
-    return -EINVAL;
-}
-
-static int
-parse_interval(const char *text, int64_t *out)
-{
-    *out = INTERVAL_S_DEFAULT;
-    if (text == NULL)
-        return 0;
-    char *end;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 ||
-        number > INTERVAL_S_MAX)
-        return misuse(text, "not a number of seconds from 1 to 86400");
-    *out = number;
-    return 0;
-}
-
-static int
-parse_options(struct status_options *options, int argc, char **argv)
+parse_options(struct status_options *options, int argc, char **argv, struct complaint *complaint)
 {
     int found;
     *options = (struct status_options){.directory = NULL};
+    optind = 0; /* makes glibc start afresh */
     opterr = 0;
     while ((found = getopt_long(argc, argv, ":hc:w", long_options, NULL)) != -1) {
         switch (found) {
@@ -94,79 +79,89 @@ parse_options(struct status_options *options, int argc, char **argv)
             options->config_file = optarg;
             break;
         case 'w':
-            if (parse_interval(optarg, &options->interval_s) != 0)
-                return -EINVAL;
+            options->interval_s = INTERVAL_S_DEFAULT;
+            if (optarg != NULL && number_parse(&options->interval_s, optarg, INTERVAL_S_MAX) != 0)
+                return complain(complaint, EX_USAGE,
+                                "--watch=%s: not a whole number of seconds from 1 to %" PRIu64,
+                                optarg, INTERVAL_S_MAX);
             break;
         case ':':
-            return misuse(argv[optind - 1], "needs a value");
+            return complain(complaint, EX_USAGE, "%s: needs a value", argv[optind - 1]);
         default:
-            return misuse(argv[optind - 1], "no such option");
+            return complain(complaint, EX_USAGE, "%s: no such option, " SEE_HELP, argv[optind - 1]);
         }
     }
     if (optind + 1 < argc)
-        return misuse(argv[optind + 1], "only one DIRECTORY at a time");
+        return complain(complaint, EX_USAGE, "%s: only one DIRECTORY at a time", argv[optind + 1]);
     options->directory = argv[optind];
     return 0;
 }
 
-/* Opens the segment directory. Returns its descriptor, or less than 0 and the exit code. */
+/* Opens the segment directory: 0 and *fd_r, which the caller owns, or an exit code with *complaint
+ * filled. */
 static int
-open_directory(const struct status_options *options, int *code_r)
+open_directory(const struct status_options *options, int *fd_r, struct complaint *complaint)
 {
     struct settings settings = {.segments_directory = NULL};
     const char *path = options->directory;
+    int code = 0;
     if (path == NULL) {
         const struct options asked = {.config_file = options->config_file, .port = -1};
-        struct complaint complaint;
-        *code_r = config_load(&settings, &asked, &complaint);
-        if (*code_r != 0) {
-            (void)fprintf(stderr, NAME ": %s\n", complaint.text);
-            return -1;
-        }
+        code = config_load(&settings, &asked, complaint);
+        if (code != 0)
+            return code;
         path = settings.segments_directory;
     }
     bool beneath;
-    int fd = segments_directory_open(path, &beneath);
-    if (fd < 0) {
-        (void)fprintf(stderr, NAME ": %s: %s\n", path, strerrordesc_np(-fd));
-        *code_r = EX_NOINPUT;
-    }
+    *fd_r = segments_directory_open(path, &beneath);
+    if (*fd_r < 0)
+        code = complain(complaint, EX_NOINPUT, "%s: %s", path, strerrordesc_np(-*fd_r));
     config_free(&settings);
-    return fd;
+    return code;
 }
 
+/* Says why no adapter was found; returns the exit code. `pid` is the one in the lock, 0 if none
+ * is. */
 static int
-complain_unseen(int error, pid_t pid)
+complain_unseen(int error, pid_t pid, struct complaint *complaint)
 {
-    if (error == -EACCES || error == -EPERM) {
-        (void)fprintf(stderr, NAME ": the adapter with pid %ld may only be looked at by its user\n",
-                      (long)pid);
-        return EX_NOPERM;
+    switch (error) {
+    case -EACCES:
+    case -EPERM:
+        return complain(complaint, EX_NOPERM,
+                        "the adapter with pid %ld may only be looked at by its user, or by root",
+                        (long)pid);
+    case -EPROTO:
+        return complain(complaint, EX_UNAVAILABLE,
+                        "the adapter with pid %ld is of another version than this program",
+                        (long)pid);
+    case -ESRCH:
+        if (pid == 0)
+            return complain(complaint, EX_UNAVAILABLE, "no adapter has run there");
+        return complain(
+            complaint, EX_UNAVAILABLE,
+            "no adapter runs there: pid %ld, which the lock names, has ended, or belongs "
+            "to another container",
+            (long)pid);
+    default:
+        return complain(complaint, EX_UNAVAILABLE, "%s", strerrordesc_np(-error));
     }
-    if (error == -EPROTO)
-        (void)fprintf(stderr, NAME ": the adapter with pid %ld is of another version\n", (long)pid);
-    else if (error != -ESRCH)
-        (void)fprintf(stderr, NAME ": %s\n", strerrordesc_np(-error));
-    else if (pid != 0)
-        (void)fprintf(stderr,
-                      NAME
-                      ": no adapter runs there; the last one here, or one in another container, "
-                      "had pid %ld\n",
-                      (long)pid);
-    else
-        (void)fprintf(stderr, NAME ": no adapter has run there\n");
-    return EX_UNAVAILABLE;
 }
 
-/* One look. `before` is the one before it, replaced by this; NULL the first time. */
+/* Looks once, and writes the report; returns the exit code. `before` is the look before it, for the
+ * rates; NULL the first time. */
 static int
 look(int directory_fd, struct status_look *now, const struct status_look *before, bool clear)
 {
     const struct scoreboard *scoreboard = NULL;
     pid_t pid;
     int result = status_find(&scoreboard, directory_fd, &pid);
-    if (result != 0)
-        return complain_unseen(result, pid);
+    if (result != 0) {
+        struct complaint complaint;
+        (void)complain_unseen(result, pid, &complaint);
+        (void)fprintf(stderr, NAME ": %s\n", complaint.text);
+        return complaint.exit_code;
+    }
     status_look_take(now, scoreboard);
     if (clear)
         (void)fputs(CLEAR_SCREEN, stdout);
@@ -176,16 +171,17 @@ look(int directory_fd, struct status_look *now, const struct status_look *before
     return serves ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Looks once, or again and again while an adapter is there. Two looks are kept in turns. */
 static int
-look_on(int directory_fd, int64_t interval_s)
+look_on(int directory_fd, uint64_t interval_s)
 {
     struct status_look looks[2];
     bool terminal = isatty(STDOUT_FILENO) == 1;
-    const struct timespec pause = {.tv_sec = interval_s};
+    const struct timespec pause = {.tv_sec = (time_t)interval_s};
     int code = look(directory_fd, &looks[0], NULL, interval_s > 0 && terminal);
     for (unsigned i = 1; interval_s > 0 && code <= EXIT_FAILURE; i++) {
         if (fflush(stdout) != 0)
-            break; /* the caller sees it */
+            break; /* status_command() says so */
         (void)nanosleep(&pause, NULL);
         if (!terminal)
             (void)fputc('\n', stdout);
@@ -194,22 +190,35 @@ look_on(int directory_fd, int64_t interval_s)
     return code;
 }
 
+static int
+report_status(const struct status_options *options)
+{
+    struct complaint complaint;
+    int directory_fd = -1;
+    int code = open_directory(options, &directory_fd, &complaint);
+    if (code != 0) {
+        (void)fprintf(stderr, NAME ": %s\n", complaint.text);
+        return code;
+    }
+    code = look_on(directory_fd, options->interval_s);
+    (void)close(directory_fd);
+    return code;
+}
+
 int
 status_command(int argc, char **argv)
 {
     struct status_options options;
-    int code = EXIT_SUCCESS;
-    if (parse_options(&options, argc, argv) != 0)
-        return EX_USAGE;
-    if (options.help) {
-        (void)fputs(help_text, stdout);
-    } else {
-        int directory_fd = open_directory(&options, &code);
-        if (directory_fd < 0)
-            return code;
-        code = look_on(directory_fd, options.interval_s);
-        (void)close(directory_fd);
+    struct complaint complaint;
+    int code = parse_options(&options, argc, argv, &complaint);
+    if (code != 0) {
+        (void)fprintf(stderr, NAME ": %s\n", complaint.text);
+        return code;
     }
+    if (options.help)
+        (void)fputs(help_text, stdout);
+    else
+        code = report_status(&options);
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return code;
     (void)fprintf(stderr, NAME ": cannot write to standard output: %s\n", strerrordesc_np(errno));

@@ -1,7 +1,9 @@
 /* status_find.c -- from the lock of a segment directory to the memory of the process that holds it.
+ * Runs in the process of `mygrpcadapter status`.
  *
- * The lock file names a pid, which may be long gone and given to another, or be of another container's
- * numbers: it is believed only if that process has the very lock file open.
+ * The lock file names a pid. The process with that pid may have ended long ago and its number been
+ * given to another, or the number may be one of another container's. So a process is believed only
+ * if it has this very lock file open.
  */
 #include "commands/status/status_find.h"
 
@@ -15,12 +17,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "common/scoreboard.h"
 
 #define LOCK_NAME "lock"
 #define MEMORY_LINK "/memfd:" SCOREBOARD_NAME
 
-/* The lock file, and the pid in it; a negative errno, -ESRCH if there is none or it is empty. */
+/* What a look through a process's descriptors has found. */
+struct search {
+    /* /proc/PID/fd, open. */
+    int fds;
+    const struct stat *lock;
+    bool holds_lock;
+    /* Of its scoreboard, opened anew; -1: none yet. */
+    int memory_fd;
+};
+
+/* Finds out which file the lock is, and the pid in it. Returns 0 or a negative errno, -ESRCH if
+ * there is no lock file or no pid in it. */
 static int
 read_lock(int directory_fd, struct stat *lock_r, pid_t *pid_r)
 {
@@ -46,50 +60,58 @@ is_scoreboard(int fds, const char *name)
            memcmp(link, MEMORY_LINK, strlen(MEMORY_LINK)) == 0;
 }
 
-/* Looks through a process's descriptors: 0 and that of its scoreboard, if it has the lock file open. */
 static int
-find_memory(DIR *directory, const struct stat *lock, int *fd_r)
+look_at_descriptor(void *context, const struct dirent *entry)
 {
+    struct search *search = context;
     struct stat status = {.st_ino = 0};
-    bool holds = false;
-    int result = -ESRCH;
-    int fds = dirfd(directory);
-    const struct dirent *entry;
-    *fd_r = -1;
-    while ((entry = readdir(directory)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        if (fstatat(fds, entry->d_name, &status, 0) == 0 && status.st_dev == lock->st_dev &&
-            status.st_ino == lock->st_ino)
-            holds = true;
-        if (*fd_r < 0 && is_scoreboard(fds, entry->d_name)) {
-            *fd_r = openat(fds, entry->d_name, O_RDONLY | O_CLOEXEC);
-            result = *fd_r < 0 ? -errno : 0;
-        }
-    }
-    if (result == 0 && holds)
+    if (entry->d_name[0] == '.')
         return 0;
-    if (*fd_r >= 0)
-        (void)close(*fd_r);
-    return result == 0 ? -ESRCH : result;
+    if (fstatat(search->fds, entry->d_name, &status, 0) == 0 &&
+        status.st_dev == search->lock->st_dev && status.st_ino == search->lock->st_ino)
+        search->holds_lock = true;
+    if (search->memory_fd < 0 && is_scoreboard(search->fds, entry->d_name)) {
+        search->memory_fd = openat(search->fds, entry->d_name, O_RDONLY | O_CLOEXEC);
+        if (search->memory_fd < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Looks through the descriptors of a process: 0 and its scoreboard's if it has the lock file open,
+ * or a negative errno. The caller owns *memory_fd_r. */
+static int
+find_memory(pid_t pid, const struct stat *lock, int *memory_fd_r)
+{
+    char path[48];
+    (void)snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
+    struct search search = {.lock = lock, .memory_fd = -1};
+    search.fds = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (search.fds < 0)
+        return errno == ENOENT ? -ESRCH : -errno;
+    int result = directory_read(search.fds, ".", look_at_descriptor, &search);
+    (void)close(search.fds);
+    if (result == 0 && (!search.holds_lock || search.memory_fd < 0))
+        result = -ESRCH;
+    if (result == 0) {
+        *memory_fd_r = search.memory_fd;
+        return 0;
+    }
+    if (search.memory_fd >= 0)
+        (void)close(search.memory_fd);
+    /* The process may end meanwhile. */
+    return result == -ENOENT ? -ESRCH : result;
 }
 
 int
 status_find(const struct scoreboard **out, int directory_fd, pid_t *pid_r)
 {
-    char path[48];
     struct stat lock = {.st_ino = 0};
     int memory_fd = -1;
     *pid_r = 0;
     int result = read_lock(directory_fd, &lock, pid_r);
-    if (result != 0)
-        return result;
-    (void)snprintf(path, sizeof(path), "/proc/%ld/fd", (long)*pid_r);
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return errno == ENOENT ? -ESRCH : -errno;
-    result = find_memory(directory, &lock, &memory_fd);
-    (void)closedir(directory);
+    if (result == 0)
+        result = find_memory(*pid_r, &lock, &memory_fd);
     if (result != 0)
         return result;
     result = scoreboard_attach(out, memory_fd);

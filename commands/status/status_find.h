@@ -1,4 +1,5 @@
-/* status_find.h -- finds the scoreboard of the adapter that has a segment directory. */
+/* status_find.h -- finds the scoreboard of the adapter that has a segment directory. Runs in the
+ * process of `mygrpcadapter status`. */
 #ifndef MYGRPCADAPTER_COMMANDS_STATUS_STATUS_FIND_H
 #define MYGRPCADAPTER_COMMANDS_STATUS_STATUS_FIND_H
 
@@ -6,10 +7,11 @@
 
 struct scoreboard;
 
-/* Maps the scoreboard of the adapter that holds the lock of the segment directory `directory_fd`: 0, its
- * master's pid and the scoreboard, the caller's: scoreboard_detach(). Else a negative errno: -ESRCH: no
- * adapter runs there, as far as can be seen from here; -EACCES: it may not be looked at; -EPROTO: it is of
- * another version. *pid_r is then the pid that the lock names, 0 if it names none. */
+/* Maps the scoreboard of the adapter that holds the lock of the segment directory `directory_fd`.
+ * Returns 0 with the scoreboard in *out, which the caller owns: scoreboard_detach(). Else a
+ * negative errno: -ESRCH: no adapter runs there, as far as can be seen from here; -EACCES: it may
+ * not be looked at; -EPROTO: it is of another version of the program. In either case *pid_r is the
+ * pid that the lock names, its master's; 0 if it names none. */
 int status_find(const struct scoreboard **out, int directory_fd, pid_t *pid_r);
 
 #endif

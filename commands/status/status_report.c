@@ -1,5 +1,5 @@
-/* status_report.c -- what a person wants to know first, first. Runs in the process of `mygrpcadapter
- * status`. */
+/* status_report.c -- what a person wants to know first, first. Runs in the process of
+ * `mygrpcadapter status`. */
 #include "commands/status/status_report.h"
 
 #include <inttypes.h>
@@ -60,6 +60,14 @@ duration_text(uint64_t seconds, char text[static TEXT_BYTES])
     (void)snprintf(text, TEXT_BYTES, "%" PRIu64 "d %02u:%02u:%02u", seconds / 86400,
                    (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
                    (unsigned)(seconds % 60));
+    return text;
+}
+
+/* "1 record", "2 records". */
+static const char *
+count_text(uint64_t count, const char *one, const char *many, char text[static TEXT_BYTES])
+{
+    (void)snprintf(text, TEXT_BYTES, "%" PRIu64 " %s", count, count == 1 ? one : many);
     return text;
 }
 
@@ -155,7 +163,7 @@ write_calls(FILE *out, const struct scoreboard *scoreboard)
     for (uint32_t status = 0; status < TALLY_STATUSES; status++) {
         uint64_t count =
             sum_at(scoreboard, offsetof(struct worker_tally, statuses) + status * sizeof(uint64_t));
-        if (count > 0 || status == 0)
+        if (count > 0 || status == 0) /* 0 is OK, which is always said */
             (void)fprintf(out, "%s%" PRIu64 " %s", status > 0 ? ", " : "", count,
                           tally_status_name(status));
     }
@@ -177,33 +185,42 @@ write_calls(FILE *out, const struct scoreboard *scoreboard)
     write_percentiles(out, buckets);
 }
 
+/* Writes what is on the volume, which the collector has counted. */
+static void
+write_volume(FILE *out, const struct scoreboard *scoreboard)
+{
+    const struct collector_tally *tally = &scoreboard->collector;
+    char text[4][TEXT_BYTES];
+    (void)fprintf(out, "segments    %s, %s in all, %s not merged; limit %s for each worker\n",
+                  count_text(tally_get(&tally->segments), "file", "files", text[0]),
+                  bytes_text(tally_get(&tally->segment_bytes), text[1]),
+                  bytes_text(tally_get(&tally->unmerged_bytes), text[2]),
+                  bytes_text(scoreboard->facts.segments_limit_bytes, text[3]));
+    (void)fprintf(out, "outputs     %" PRIu64 ", %" PRIu64 " refusing\n",
+                  tally_get(&tally->outputs), tally_get(&tally->outputs_refusing));
+    (void)fprintf(out, "quarantined %" PRIu64 "\n", tally_get(&tally->quarantined));
+}
+
 static void
 write_merge(FILE *out, const struct scoreboard *scoreboard, uint64_t now_ns)
 {
     const struct collector_tally *tally = &scoreboard->collector;
     uint64_t buckets[TALLY_BUCKETS + 1];
     uint64_t oldest_ns = tally_get(&tally->oldest_ns);
-    char text[3][TEXT_BYTES];
-    (void)fprintf(out, "delivered   %" PRIu64 " records, %s of text\n", tally_get(&tally->records),
-                  bytes_text(tally_get(&tally->bytes), text[0]));
+    char text[2][TEXT_BYTES];
+    (void)fprintf(out, "delivered   %s, %s of text\n",
+                  count_text(tally_get(&tally->records), "record", "records", text[0]),
+                  bytes_text(tally_get(&tally->bytes), text[1]));
     (void)fprintf(out, "merge lag   ");
     for (uint32_t i = 0; i <= TALLY_BUCKETS; i++)
         buckets[i] = tally_get(&tally->lags.buckets[i]);
     write_percentiles(out, buckets);
     if (oldest_ns != 0 && oldest_ns < now_ns)
-        (void)fprintf(out, "waiting     the oldest record since %.1f s\n",
+        (void)fprintf(out, "waiting     the oldest record has waited %.1f s\n",
                       (double)(now_ns - oldest_ns) / 1e9);
-    (void)fprintf(out, "segments    %" PRIu64 " files of %s, %s not merged; limit %s a worker\n",
-                  tally_get(&tally->segments),
-                  bytes_text(tally_get(&tally->segment_bytes), text[0]),
-                  bytes_text(tally_get(&tally->unmerged_bytes), text[1]),
-                  bytes_text(scoreboard->facts.segments_limit_bytes, text[2]));
-    (void)fprintf(out, "outputs     %" PRIu64 ", %" PRIu64 " refusing\n",
-                  tally_get(&tally->outputs), tally_get(&tally->outputs_refusing));
-    (void)fprintf(out, "quarantined %" PRIu64 "\n", tally_get(&tally->quarantined));
 }
 
-/* An adapter that was started anew in between counts from zero. */
+/* 0 if the count has gone back: an adapter that was started anew in between counts from zero. */
 static double
 rate(uint64_t now, uint64_t before, double seconds)
 {
@@ -237,4 +254,5 @@ status_report_write(FILE *out, const struct scoreboard *scoreboard, pid_t pid,
         write_rates(out, now, before);
     write_calls(out, scoreboard);
     write_merge(out, scoreboard, now->at_ns);
+    write_volume(out, scoreboard);
 }

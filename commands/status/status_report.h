@@ -1,4 +1,5 @@
-/* status_report.h -- the scoreboard in words and tables. */
+/* status_report.h -- the scoreboard in words and tables. Runs in the process of `mygrpcadapter
+ * status`. */
 #ifndef MYGRPCADAPTER_COMMANDS_STATUS_STATUS_REPORT_H
 #define MYGRPCADAPTER_COMMANDS_STATUS_STATUS_REPORT_H
 
@@ -8,19 +9,21 @@
 
 struct scoreboard;
 
-/* What two looks differ by. */
+/* What is read at a time, so that two looks give rates. */
 struct status_look {
-    uint64_t at_ns; /* CLOCK_REALTIME */
+    /* By CLOCK_REALTIME. */
+    uint64_t at_ns;
     uint64_t calls;
     uint64_t instances;
     uint64_t text_bytes;
     uint64_t delivered_bytes;
 };
 
-/* Takes a look, for the rates of the next report. */
+/* Takes a look. */
 void status_look_take(struct status_look *look, const struct scoreboard *scoreboard);
 
-/* Writes how the adapter with that master does; with `before`, rates since then too. */
+/* Writes how the adapter does whose master has that pid. `now` is a look just taken; with `before`,
+ * an earlier one, the rates since then are written too; NULL: without rates. */
 void status_report_write(FILE *out, const struct scoreboard *scoreboard, pid_t pid,
                          const struct status_look *now, const struct status_look *before);
 

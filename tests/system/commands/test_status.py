@@ -44,7 +44,7 @@ def test_a_running_adapter(stage):
     assert row(out, "calls") == "10 OK, 1 INVALID_ARGUMENT"
     assert row(out, "refused") == "1 file_path"
     assert row(out, "delivered") == f"10 records, {text / 1024:.1f} KiB of text"
-    assert row(out, "segments").startswith("2 files of 32.0 MiB, 0 B not merged")
+    assert row(out, "segments").startswith("2 files, 32.0 MiB in all, 0 B not merged")
     assert row(out, "quarantined") == "0"
     assert "admin" not in out
 
@@ -114,7 +114,7 @@ def test_no_adapter(stage):
     adapter = stage.start()
     adapter.drain()
     code, out, complaint = status(adapter)
-    assert (code, out) == (69, "") and f"had pid {adapter.pid}" in complaint
+    assert (code, out) == (69, "") and f"no adapter runs there: pid {adapter.pid}" in complaint
     (adapter.segments / "lock").write_text(f"{os.getpid()}\n")
     assert status(adapter)[0] == 69
     other = stage.start()
