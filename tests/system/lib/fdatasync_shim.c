@@ -1,5 +1,6 @@
-/* fdatasync_shim.c -- preloaded by a test: while the file named in FDATASYNC_SLOW_FILE exists, fdatasync() waits until it
- * is gone; while the one in FDATASYNC_FAIL_FILE exists, it fails with EIO. */
+/* fdatasync_shim.c -- preloaded by a test: while the file named in FDATASYNC_SLOW_FILE exists,
+ * fdatasync() waits until it is gone; while the one in FDATASYNC_FAIL_FILE exists, it fails with
+ * EIO. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>

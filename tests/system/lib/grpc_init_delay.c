@@ -1,6 +1,6 @@
-/* grpc_init_delay.c -- preloaded by a test: a worker cannot get through grpc_init() while the file named in
- * GRPC_INIT_DELAY_FILE exists, and so never gets ready. Only the first call of a process waits: the library makes more
- * of them later. */
+/* grpc_init_delay.c -- preloaded by a test: a worker cannot get through grpc_init() while the file
+ * named in GRPC_INIT_DELAY_FILE exists, and so never gets ready. Only the first call of a process
+ * waits: the library makes more of them later. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>

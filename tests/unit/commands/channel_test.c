@@ -1,5 +1,5 @@
-/* channel_test.c -- each channel has a connection of its own, over TCP and over a socket of the file
- * system. */
+/* channel_test.c -- each channel has a connection of its own, over TCP and over a socket of the
+ * file system. */
 #include "tests/unit/scratch.h"
 
 #include <arpa/inet.h>
@@ -24,7 +24,8 @@ is_readable(int fd, int timeout_ms)
     return poll(&poll_fd, 1, timeout_ms) == 1;
 }
 
-/* Opens two channels to the address, has them connect, and counts what comes to the listening socket. */
+/* Opens two channels to the address, has them connect, and counts what comes to the listening
+ * socket. */
 static void
 assert_a_connection_each(const char *address, int listener)
 {

@@ -1,5 +1,5 @@
-/* health_test.c -- the exit codes of `health` where no adapter answers; what an adapter answers is in
- * tests/system/calls/test_health.py. */
+/* health_test.c -- the exit codes of `health` where no adapter answers; what an adapter answers is
+ * in tests/system/calls/test_health.py. */
 #include "tests/unit/scratch.h"
 
 #include <sysexits.h>

@@ -1,5 +1,5 @@
-/* status_find_test.c -- which process is believed to have a segment directory: this one, when it has
- * the lock file open and a scoreboard. */
+/* status_find_test.c -- which process is believed to have a segment directory: this one, when it
+ * has the lock file open and a scoreboard. */
 #include "tests/unit/scratch.h"
 
 #include "commands/status/status_find.h"
