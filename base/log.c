@@ -26,8 +26,24 @@ static const char *log_role = "main";
 static uint32_t log_slot = LOG_NO_SLOT;
 static bool log_goes_to_journal = false;
 
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
-static const char *const journal_priorities[] = {SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG};
+const char *const log_level_names[LOG_LEVELS] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+};
+
+const char *const log_format_names[LOG_FORMATS] = {
+    [LOG_FORMAT_TEXT] = "text",
+    [LOG_FORMAT_JSON] = "json",
+};
+
+static const char *const journal_priorities[LOG_LEVELS] = {
+    [LOG_LEVEL_ERROR] = SD_ERR,
+    [LOG_LEVEL_WARNING] = SD_WARNING,
+    [LOG_LEVEL_INFO] = SD_INFO,
+    [LOG_LEVEL_DEBUG] = SD_DEBUG,
+};
 
 /* A line in the making; what does not fit is cut. */
 struct line {
@@ -191,7 +207,7 @@ line_add_text(struct line *line, enum log_level level, const char *event,
 {
     line_add_time(line);
     line_add_byte(line, ' ');
-    line_add(line, level_names[level]);
+    line_add(line, log_level_names[level]);
     line_add_byte(line, ' ');
     line_add(line, log_role);
     if (log_slot != LOG_NO_SLOT) {
@@ -217,7 +233,7 @@ line_add_json(struct line *line, enum log_level level, const char *event,
     line_add(line, "{\"time\":\"");
     line_add_time(line);
     line_add(line, "\",\"level\":\"");
-    line_add(line, level_names[level]);
+    line_add(line, log_level_names[level]);
     line_add(line, "\",\"role\":\"");
     line_add(line, log_role);
     line_add_byte(line, '"');

@@ -16,6 +16,13 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
+#define LOG_LEVELS (LOG_LEVEL_DEBUG + 1)
+#define LOG_FORMATS (LOG_FORMAT_JSON + 1)
+
+/* As log lines and the configuration call them. */
+extern const char *const log_level_names[LOG_LEVELS];
+extern const char *const log_format_names[LOG_FORMATS];
+
 #define LOG_NO_SLOT UINT32_MAX
 
 enum log_field_kind { LOG_FIELD_STRING, LOG_FIELD_UNSIGNED, LOG_FIELD_SIGNED };
