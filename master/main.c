@@ -19,6 +19,7 @@
 #include "master/takeover/handover.h"
 #include "master/master.h"
 #include "master/options.h"
+#include "master/validators.h"
 
 #define VERSION_LINE "mygrpcadapter " MYGRPCADAPTER_VERSION "\n"
 
@@ -51,11 +52,11 @@ load_settings(struct settings *settings, const struct options *options,
               const struct handover *handover, struct complaint *complaint)
 {
     char path[HANDOVER_SETTINGS_PATH_BYTES];
-    const struct options rehearsed = {.config_file = path, .port = -1};
+    const struct config_sources rehearsed = {.file = path, .port = CONFIG_NO_PORT};
     if (handover == NULL || options->test_config)
-        return config_load(settings, options, complaint);
+        return config_load(settings, &options->config, &master_validators, complaint);
     handover_settings_path(handover, path);
-    return config_load(settings, &rehearsed, complaint);
+    return config_load(settings, &rehearsed, &master_validators, complaint);
 }
 
 /* Says whether this program could take over from the one that has started it. */

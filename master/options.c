@@ -78,7 +78,7 @@ add_set(struct options *options, const char *text, struct complaint *complaint)
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
         return complain(complaint, EX_USAGE, "option --set \"%s\" is not KEY=VALUE", text);
-    options->sets[options->set_count++] = text;
+    options->config.sets[options->config.set_count++] = text;
     return 0;
 }
 
@@ -87,7 +87,7 @@ take_option(struct options *options, int letter, const char *word, struct compla
 {
     switch (letter) {
     case 'c':
-        options->config_file = optarg;
+        options->config.file = optarg;
         return 0;
     case 's':
         return add_set(options, optarg, complaint);
@@ -112,7 +112,7 @@ take_port(struct options *options, int argc, char **argv, struct complaint *comp
 {
     if (optind == argc)
         return 0;
-    if (parse_port(argv[optind], &options->port) != 0)
+    if (parse_port(argv[optind], &options->config.port) != 0)
         return complain(complaint, EX_USAGE, "PORT \"%s\" is not a number from 0 to %d",
                         argv[optind], PORT_MAX);
     if (optind + 1 < argc)
@@ -124,13 +124,15 @@ take_port(struct options *options, int argc, char **argv, struct complaint *comp
 int
 options_parse(struct options *out, int argc, char **argv, struct complaint *complaint)
 {
-    *out = (struct options){.port = -1};
-    out->sets = calloc((size_t)argc + 1, sizeof(*out->sets));
-    if (out->sets == NULL)
+    *out = (struct options){.config.port = CONFIG_NO_PORT};
+    out->config.sets = calloc((size_t)argc + 1, sizeof(*out->config.sets));
+    if (out->config.sets == NULL)
         return complain(complaint, EX_OSERR, "out of memory");
 
-    optind = 0; /* glibc: start afresh, for a second call in one process */
-    opterr = 0; /* the words are ours */
+    /* glibc: start afresh, for a second call in one process. */
+    optind = 0;
+    /* The words are ours. */
+    opterr = 0;
     int result = 0;
     while (result == 0) {
         int at = optind > 0 ? optind : 1;
@@ -152,7 +154,7 @@ options_parse(struct options *out, int argc, char **argv, struct complaint *comp
 void
 options_free(struct options *options)
 {
-    free(options->sets);
-    options->sets = NULL;
-    options->set_count = 0;
+    free(options->config.sets);
+    options->config.sets = NULL;
+    options->config.set_count = 0;
 }

@@ -7,16 +7,16 @@
 #define MYGRPCADAPTER_MASTER_OPTIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "master/config/config.h"
 
 struct complaint;
 
 /* The strings are borrowed from argv. */
 struct options {
-    const char *config_file; /* -c; NULL = the default file, if it exists */
-    const char **sets;       /* each "KEY=VALUE" with a non-empty KEY, in order */
-    size_t set_count;
-    int port; /* -1 = not given */
+    /* -c, --set and PORT; its array is owned. */
+    struct config_sources config;
+
     bool test_config;
     bool version;
     bool help;

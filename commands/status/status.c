@@ -21,7 +21,7 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "master/options.h"
+#include "master/validators.h"
 
 #define NAME "mygrpcadapter status"
 #define INTERVAL_S_DEFAULT UINT64_C(2)
@@ -106,8 +106,8 @@ open_directory(const struct status_options *options, int *fd_r, struct complaint
     const char *path = options->directory;
     int code = 0;
     if (path == NULL) {
-        const struct options asked = {.config_file = options->config_file, .port = -1};
-        code = config_load(&settings, &asked, complaint);
+        const struct config_sources asked = {.file = options->config_file, .port = CONFIG_NO_PORT};
+        code = config_load(&settings, &asked, &master_validators, complaint);
         if (code != 0)
             return code;
         path = settings.segments_directory;

@@ -1,5 +1,5 @@
 /* config.c -- puts the configuration together from its sources and checks what no single setting
- * shows. Runs in the master before it forks. */
+ * shows. Runs in the master before it forks, and in `mygrpcadapter status`. */
 #include "master/config/config.h"
 
 #include <inttypes.h>
@@ -8,80 +8,47 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "master/config/config_file.h"
-#include "master/config/config_private.h"
-#include "master/config/config_value.h"
 #include "base/complaint.h"
-#include "master/options.h"
+#include "base/invariant.h"
+#include "common/settings.h"
+#include "master/config/config_draft.h"
+#include "master/config/config_file.h"
+#include "master/config/config_table.h"
+#include "master/config/config_value.h"
 
 #define SEGMENTS_DIRECTORY_NAME ".mygrpcadapter"
-#define NAME_BYTES_MAX 64
 
 /* Room that a segment file needs beside the text of a call. */
 #define SEGMENT_OVERHEAD_BYTES INT64_C(16384)
 
-void
-config_note_place(struct config *config, const struct config_rule *rule, char *place)
-{
-    size_t index = (size_t)(rule - config_rules);
-    free(config->places[index]);
-    config->places[index] = place;
-}
-
-/* Whether the setting was given at all. */
-static bool
-is_given(const struct config *config, const char *name)
-{
-    return config->places[config_rule_find(name) - config_rules] != NULL;
-}
-
-/* Where the setting got its value, or its name if that is the default. */
-static const char *
-place_of(const struct config *config, const char *name)
-{
-    return is_given(config, name) ? config->places[config_rule_find(name) - config_rules] : name;
-}
-
-static int
-set_defaults(struct config *config, struct complaint *complaint)
-{
-    for (size_t i = 0; i < CONFIG_RULE_COUNT; i++) {
-        if (config_value_set_default(&config->settings, &config_rules[i], complaint) != 0)
-            return complaint->exit_code;
-    }
-    return 0;
-}
-
 /* One --set; `set` is "KEY=VALUE". */
 static int
-apply_set(struct config *config, const char *set, struct complaint *complaint)
+apply_set(struct config_draft *draft, const char *set, struct complaint *complaint)
 {
-    char name[NAME_BYTES_MAX];
     size_t length = strcspn(set, "=");
-    (void)snprintf(name, sizeof(name), "%.*s", (int)length, set);
+    INVARIANT(set[length] == '=');
+    const struct config_given given = {.form = CONFIG_FORM_WORD, .string = set + length + 1};
+    char *name = strndup(set, length);
     char *place = NULL;
-    if (asprintf(&place, "--set %s", set) < 0)
-        return complain(complaint, EX_OSERR, "out of memory");
-    const struct config_rule *rule = length < sizeof(name) ? config_rule_find(name) : NULL;
-    int result = rule == NULL ? complain(complaint, EX_CONFIG, "%s: unknown setting", place)
-                              : config_value_set_text(&config->settings, rule, set + length + 1,
-                                                      place, complaint);
-    if (result == 0)
-        config_note_place(config, rule, place);
+    int result;
+    if (name == NULL || asprintf(&place, "--set %s", set) < 0)
+        result = complain(complaint, EX_OSERR, "out of memory");
     else
-        free(place);
+        result = config_draft_set(draft, name, &given, place, complaint);
+    free(name);
     return result;
 }
 
 static int
-apply_options(struct config *config, const struct options *options, struct complaint *complaint)
+apply_command_line(struct config_draft *draft, const struct config_sources *sources,
+                   struct complaint *complaint)
 {
-    for (size_t i = 0; i < options->set_count; i++) {
-        if (apply_set(config, options->sets[i], complaint) != 0)
+    for (size_t i = 0; i < sources->set_count; i++) {
+        if (apply_set(draft, sources->sets[i], complaint) != 0)
             return complaint->exit_code;
     }
-    if (options->port >= 0)
-        config->settings.listen_port = options->port;
+    if (sources->port != CONFIG_NO_PORT)
+        draft->settings.listen_port = sources->port;
     return 0;
 }
 
@@ -92,6 +59,7 @@ resolve_directory(struct settings *settings, struct complaint *complaint)
     if (settings->segments_directory[0] != '\0')
         return 0;
     size_t length = strlen(settings->output_root);
+    INVARIANT(length > 0);
     const char *separator = settings->output_root[length - 1] == '/' ? "" : "/";
     char *path = NULL;
     if (asprintf(&path, "%s%s%s", settings->output_root, separator, SEGMENTS_DIRECTORY_NAME) < 0)
@@ -103,10 +71,10 @@ resolve_directory(struct settings *settings, struct complaint *complaint)
 
 /* What was not given follows what was: a lower limit means smaller segments and shorter texts. */
 static int
-fit_together(struct config *config, struct complaint *complaint)
+fit_together(struct config_draft *draft, struct complaint *complaint)
 {
-    struct settings *settings = &config->settings;
-    if (!is_given(config, "segments.size_bytes") &&
+    struct settings *settings = &draft->settings;
+    if (!config_draft_is_given(draft, CONFIG_RULE_segments_size_bytes) &&
         settings->segments_size_bytes > settings->segments_limit_bytes)
         settings->segments_size_bytes = settings->segments_limit_bytes;
     if (settings->workers_max_text_bytes > settings->segments_limit_bytes - SEGMENT_OVERHEAD_BYTES)
@@ -114,43 +82,42 @@ fit_together(struct config *config, struct complaint *complaint)
     if (settings->segments_limit_bytes < settings->segments_size_bytes)
         return complain(complaint, EX_CONFIG,
                         "%s: %" PRId64 " is less than segments.size_bytes (%" PRId64 ")",
-                        place_of(config, "segments.limit_bytes"), settings->segments_limit_bytes,
-                        settings->segments_size_bytes);
+                        config_draft_place(draft, CONFIG_RULE_segments_limit_bytes),
+                        settings->segments_limit_bytes, settings->segments_size_bytes);
     return 0;
 }
 
 static int
-load(struct config *config, const struct options *options, struct complaint *complaint)
+fill(struct config_draft *draft, const struct config_sources *sources, struct complaint *complaint)
 {
-    const char *file = options->config_file;
-    int result = set_defaults(config, complaint);
+    bool optional = sources->file == NULL;
+    const char *file = optional ? CONFIG_DEFAULT_FILE : sources->file;
+    int result = config_file_read(draft, file, optional, complaint);
     if (result == 0)
-        result = config_file_read(config, file != NULL ? file : CONFIG_DEFAULT_FILE, file == NULL,
-                                  complaint);
+        result = apply_command_line(draft, sources, complaint);
     if (result == 0)
-        result = apply_options(config, options, complaint);
+        result = resolve_directory(&draft->settings, complaint);
     if (result == 0)
-        result = resolve_directory(&config->settings, complaint);
-    if (result == 0)
-        result = fit_together(config, complaint);
+        result = fit_together(draft, complaint);
     return result;
 }
 
 int
-config_load(struct settings *out, const struct options *options, struct complaint *complaint)
+config_load(struct settings *out, const struct config_sources *sources,
+            const struct config_validators *validators, struct complaint *complaint)
 {
-    struct config config = {.places = {NULL}};
-    int result = load(&config, options, complaint);
-    for (size_t i = 0; i < CONFIG_RULE_COUNT; i++)
-        free(config.places[i]);
+    struct config_draft draft;
+    int result = config_draft_begin(&draft, validators, complaint);
+    if (result == 0)
+        result = fill(&draft, sources, complaint);
+    config_draft_end(&draft);
     if (result != 0)
-        config_free(&config.settings);
-    *out = config.settings;
+        config_free(&draft.settings);
+    *out = draft.settings;
     return result;
 }
 
-/* Prints the group's opening or closing lines where `rule` begins another group than the one before
- * it. */
+/* Ends the group of the rule before and begins that of `rule`, if they are two. */
 static void
 print_group_change(const struct config_rule *rule, const struct config_rule *before, FILE *stream)
 {

@@ -16,18 +16,22 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#include "master/config/config_literals.h"
-#include "master/config/config_private.h"
-#include "master/config/config_value.h"
 #include "base/complaint.h"
+#include "master/config/config_draft.h"
+#include "master/config/config_literals.h"
+#include "master/config/config_table.h"
+#include "master/config/config_value.h"
 
 #define LINE_BYTES_MAX 200
-#define NAME_BYTES_MAX 64
 
 struct reader {
-    struct config *config; /* to be filled */
-    const char *path;      /* of the file asked for */
-    const char *directory; /* it is in */
+    /* To be filled. */
+    struct config_draft *draft;
+
+    /* The file asked for, and the directory it is in. */
+    const char *path;
+    const char *directory;
+
     struct complaint *complaint;
 };
 
@@ -94,21 +98,19 @@ describe_place(const struct reader *reader, const config_setting_t *group,
     return place;
 }
 
-static int
-take_value(const struct reader *reader, const struct config_rule *rule,
-           const config_setting_t *setting, const char *place)
+static struct config_given
+value_of(const config_setting_t *setting)
 {
-    struct settings *settings = &reader->config->settings;
     switch (config_setting_type(setting)) {
     case CONFIG_TYPE_INT:
     case CONFIG_TYPE_INT64:
-        return config_value_set_number(settings, rule, config_setting_get_int64(setting), place,
-                                       reader->complaint);
+        return (struct config_given){.form = CONFIG_FORM_NUMBER,
+                                     .number = config_setting_get_int64(setting)};
     case CONFIG_TYPE_STRING:
-        return config_value_set_string(settings, rule, config_setting_get_string(setting), place,
-                                       reader->complaint);
+        return (struct config_given){.form = CONFIG_FORM_STRING,
+                                     .string = config_setting_get_string(setting)};
     default:
-        return config_value_wrong_type(rule, place, reader->complaint);
+        return (struct config_given){.form = CONFIG_FORM_OTHER};
     }
 }
 
@@ -116,32 +118,17 @@ static int
 take_member(const struct reader *reader, const config_setting_t *group,
             const config_setting_t *member)
 {
-    char name[NAME_BYTES_MAX];
+    const struct config_given given = value_of(member);
     char *place = describe_place(reader, group, member);
-    if (place == NULL)
-        return complain(reader->complaint, EX_OSERR, "out of memory");
-    (void)snprintf(name, sizeof(name), "%s.%s", config_setting_name(group),
-                   config_setting_name(member));
-    const struct config_rule *rule = config_rule_find(name);
-    int result = rule == NULL ? complain(reader->complaint, EX_CONFIG, "%s: unknown setting", place)
-                              : take_value(reader, rule, member, place);
-    if (result == 0)
-        config_note_place(reader->config, rule, place);
-    else
+    char *name = NULL;
+    if (place == NULL ||
+        asprintf(&name, "%s.%s", config_setting_name(group), config_setting_name(member)) < 0) {
         free(place);
-    return result;
-}
-
-/* True if any setting's name begins with "NAME.". */
-static bool
-group_is_known(const char *name)
-{
-    size_t length = strlen(name);
-    for (size_t i = 0; i < CONFIG_RULE_COUNT; i++) {
-        if (strncmp(config_rules[i].name, name, length) == 0 && config_rules[i].name[length] == '.')
-            return true;
+        return complain(reader->complaint, EX_OSERR, "out of memory");
     }
-    return false;
+    int result = config_draft_set(reader->draft, name, &given, place, reader->complaint);
+    free(name);
+    return result;
 }
 
 /* What stands at the top and is no group we know. */
@@ -152,7 +139,7 @@ complain_top(const struct reader *reader, const config_setting_t *setting)
     char *place = describe_place(reader, NULL, setting);
     if (place == NULL)
         return complain(reader->complaint, EX_OSERR, "out of memory");
-    int result = group_is_known(name)
+    int result = config_group_is_known(name)
                      ? complain(reader->complaint, EX_CONFIG, "%s: must be a group, %s: { ... };",
                                 place, name)
                      : complain(reader->complaint, EX_CONFIG, "%s: unknown %s", place,
@@ -164,7 +151,7 @@ complain_top(const struct reader *reader, const config_setting_t *setting)
 static int
 take_group(const struct reader *reader, const config_setting_t *group)
 {
-    if (!config_setting_is_group(group) || !group_is_known(config_setting_name(group)))
+    if (!config_setting_is_group(group) || !config_group_is_known(config_setting_name(group)))
         return complain_top(reader, group);
     int result = 0;
     for (int i = 0; i < config_setting_length(group) && result == 0; i++)
@@ -187,7 +174,7 @@ take_file(const struct reader *reader, const config_t *file)
 }
 
 int
-config_file_read(struct config *config, const char *path, bool optional,
+config_file_read(struct config_draft *draft, const char *path, bool optional,
                  struct complaint *complaint)
 {
     struct stat status;
@@ -197,14 +184,15 @@ config_file_read(struct config *config, const char *path, bool optional,
         return complain(complaint, EX_CONFIG, "cannot read \"%s\": %s", path,
                         strerrordesc_np(errno));
     }
-    if (S_ISDIR(status.st_mode)) /* libconfig's scanner would end the process */
+    /* libconfig's scanner would end the process. */
+    if (S_ISDIR(status.st_mode))
         return complain(complaint, EX_CONFIG, "cannot read \"%s\": Is a directory", path);
 
     char *copy = strdup(path);
     if (copy == NULL)
         return complain(complaint, EX_OSERR, "out of memory");
     struct reader reader = {
-        .config = config, .path = path, .directory = dirname(copy), .complaint = complaint};
+        .draft = draft, .path = path, .directory = dirname(copy), .complaint = complaint};
     config_t file;
     config_init(&file);
     config_set_include_dir(&file, reader.directory);

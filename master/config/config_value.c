@@ -4,23 +4,22 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#include "base/log.h"
+#include "base/complaint.h"
+#include "base/invariant.h"
 #include "common/settings.h"
 #include "master/config/config_table.h"
-#include "base/complaint.h"
 
 #define CHOICES_BYTES 128
-#define MODE_OWNER (S_IRUSR | S_IWUSR)
 
-/* A choice is stored through memcpy: enum log_level and enum log_format are different types of this
- * size. */
-_Static_assert(sizeof(enum log_level) == sizeof(unsigned), "enums are stored as unsigned");
-_Static_assert(sizeof(enum log_format) == sizeof(unsigned), "enums are stored as unsigned");
+/* What the owner must be let do, and the most that all may be. */
+#define MODE_OWNER ((unsigned)(S_IRUSR | S_IWUSR))
+#define MODE_MAX 0777U
 
 static void *
 field_of(struct settings *settings, const struct config_rule *rule)
@@ -37,13 +36,35 @@ field_of_const(const struct settings *settings, const struct config_rule *rule)
 static void
 store_number(struct settings *settings, const struct config_rule *rule, int64_t number)
 {
+    INVARIANT(rule->kind == CONFIG_NUMBER || rule->kind == CONFIG_MODE);
     int64_t *field = field_of(settings, rule);
     *field = number;
 }
 
-int
-config_value_wrong_type(const struct config_rule *rule, const char *place,
-                        struct complaint *complaint)
+static int
+store_text(struct settings *settings, const struct config_rule *rule, const char *text,
+           struct complaint *complaint)
+{
+    INVARIANT(rule->kind == CONFIG_TEXT);
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return complain(complaint, EX_OSERR, "out of memory");
+    char **field = field_of(settings, rule);
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+/* Through memcpy: the enums are different types, all of the size of unsigned (config_table.c). */
+static void
+store_choice(struct settings *settings, const struct config_rule *rule, unsigned choice)
+{
+    INVARIANT(rule->kind == CONFIG_CHOICE && choice < rule->choice_count);
+    memcpy(field_of(settings, rule), &choice, sizeof(choice));
+}
+
+static int
+complain_kind(const struct config_rule *rule, const char *place, struct complaint *complaint)
 {
     const char *wanted = "";
     switch (rule->kind) {
@@ -61,12 +82,10 @@ config_value_wrong_type(const struct config_rule *rule, const char *place,
     return complain(complaint, EX_CONFIG, "%s: must be %s", place, wanted);
 }
 
-int
-config_value_set_number(struct settings *settings, const struct config_rule *rule, int64_t number,
-                        const char *place, struct complaint *complaint)
+static int
+set_number(struct settings *settings, const struct config_rule *rule, int64_t number,
+           const char *place, struct complaint *complaint)
 {
-    if (rule->kind != CONFIG_NUMBER)
-        return config_value_wrong_type(rule, place, complaint);
     if (number < rule->number_min || number > rule->number_max)
         return complain(complaint, EX_CONFIG,
                         "%s: %" PRId64 " is out of range (%" PRId64 " to %" PRId64 ")", place,
@@ -75,20 +94,18 @@ config_value_set_number(struct settings *settings, const struct config_rule *rul
     return 0;
 }
 
+/* A number as the command line gives it. */
 static int
-set_text(struct settings *settings, const struct config_rule *rule, const char *string,
-         const char *place, struct complaint *complaint)
+set_word_as_number(struct settings *settings, const struct config_rule *rule, const char *word,
+                   const char *place, struct complaint *complaint)
 {
-    const char *refusal = rule->refusal != NULL ? rule->refusal(string) : NULL;
-    if (refusal != NULL)
-        return complain(complaint, EX_CONFIG, "%s: \"%s\" %s", place, string, refusal);
-    char *copy = strdup(string);
-    if (copy == NULL)
-        return complain(complaint, EX_OSERR, "out of memory");
-    char **field = field_of(settings, rule);
-    free(*field);
-    *field = copy;
-    return 0;
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(word, &end, 10);
+    /* A number beyond 64 bits comes back as the largest one and is out of range by itself. */
+    if (end == word || *end != '\0' || (errno != 0 && errno != ERANGE))
+        return complain_kind(rule, place, complaint);
+    return set_number(settings, rule, number, place, complaint);
 }
 
 static int
@@ -96,9 +113,9 @@ set_choice(struct settings *settings, const struct config_rule *rule, const char
            const char *place, struct complaint *complaint)
 {
     char names[CHOICES_BYTES] = "";
-    for (unsigned i = 0; rule->choices[i] != NULL; i++) {
+    for (unsigned i = 0; i < rule->choice_count; i++) {
         if (strcmp(rule->choices[i], string) == 0) {
-            memcpy(field_of(settings, rule), &i, sizeof(i));
+            store_choice(settings, rule, i);
             return 0;
         }
         size_t used = strlen(names);
@@ -116,56 +133,70 @@ set_mode(struct settings *settings, const struct config_rule *rule, const char *
     if (length == 0 || length > 4 || strspn(string, "01234567") != length)
         return complain(complaint, EX_CONFIG,
                         "%s: \"%s\" is not a string of one to four octal digits", place, string);
-    long mode = strtol(string, NULL, 8);
-    if (mode > rule->number_max)
-        return complain(complaint, EX_CONFIG, "%s: \"%s\" is out of range (0600 to 0%lo)", place,
-                        string, (unsigned long)rule->number_max);
+    unsigned long mode = strtoul(string, NULL, 8);
+    if (mode > MODE_MAX)
+        return complain(complaint, EX_CONFIG, "%s: \"%s\" is out of range (0%o to 0%o)", place,
+                        string, MODE_OWNER, MODE_MAX);
     if ((mode & MODE_OWNER) != MODE_OWNER)
         return complain(complaint, EX_CONFIG, "%s: \"%s\" does not let the owner read and write",
                         place, string);
-    store_number(settings, rule, mode);
+    store_number(settings, rule, (int64_t)mode);
     return 0;
 }
 
-int
-config_value_set_string(struct settings *settings, const struct config_rule *rule,
-                        const char *string, const char *place, struct complaint *complaint)
+static int
+set_string(struct settings *settings, const struct config_rule *rule, const char *string,
+           const char *place, struct complaint *complaint)
 {
     switch (rule->kind) {
     case CONFIG_NUMBER:
         break;
     case CONFIG_TEXT:
-        return set_text(settings, rule, string, place, complaint);
+        return store_text(settings, rule, string, complaint);
     case CONFIG_CHOICE:
         return set_choice(settings, rule, string, place, complaint);
     case CONFIG_MODE:
         return set_mode(settings, rule, string, place, complaint);
     }
-    return config_value_wrong_type(rule, place, complaint);
+    return complain_kind(rule, place, complaint);
 }
 
 int
-config_value_set_text(struct settings *settings, const struct config_rule *rule, const char *text,
-                      const char *place, struct complaint *complaint)
+config_value_set(struct settings *settings, const struct config_rule *rule,
+                 const struct config_given *given, const char *place, struct complaint *complaint)
 {
-    if (rule->kind != CONFIG_NUMBER)
-        return config_value_set_string(settings, rule, text, place, complaint);
-    char *end = NULL;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    /* A number beyond 64 bits comes back as the largest one and is out of range by itself. */
-    if (end == text || *end != '\0' || (errno != 0 && errno != ERANGE))
-        return config_value_wrong_type(rule, place, complaint);
-    return config_value_set_number(settings, rule, number, place, complaint);
+    bool is_number = rule->kind == CONFIG_NUMBER;
+    switch (given->form) {
+    case CONFIG_FORM_NUMBER:
+        return is_number ? set_number(settings, rule, given->number, place, complaint)
+                         : complain_kind(rule, place, complaint);
+    case CONFIG_FORM_STRING:
+        return set_string(settings, rule, given->string, place, complaint);
+    case CONFIG_FORM_WORD:
+        return is_number ? set_word_as_number(settings, rule, given->string, place, complaint)
+                         : set_string(settings, rule, given->string, place, complaint);
+    case CONFIG_FORM_OTHER:
+        break;
+    }
+    return complain_kind(rule, place, complaint);
 }
 
 int
 config_value_set_default(struct settings *settings, const struct config_rule *rule,
                          struct complaint *complaint)
 {
-    if (rule->kind == CONFIG_NUMBER)
-        return config_value_set_number(settings, rule, rule->number_default, rule->name, complaint);
-    return config_value_set_string(settings, rule, rule->text_default, rule->name, complaint);
+    switch (rule->kind) {
+    case CONFIG_NUMBER:
+    case CONFIG_MODE:
+        store_number(settings, rule, rule->number_default);
+        break;
+    case CONFIG_TEXT:
+        return store_text(settings, rule, rule->text_default, complaint);
+    case CONFIG_CHOICE:
+        store_choice(settings, rule, (unsigned)rule->number_default);
+        break;
+    }
+    return 0;
 }
 
 void
@@ -217,6 +248,7 @@ config_value_print(const struct settings *settings, const struct config_rule *ru
         break;
     case CONFIG_CHOICE:
         memcpy(&choice, field, sizeof(choice));
+        INVARIANT(choice < rule->choice_count);
         print_quoted(rule->choices[choice], stream);
         break;
     case CONFIG_TEXT:

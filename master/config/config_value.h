@@ -1,10 +1,5 @@
 /* config_value.h -- one value of one setting: checked against its rule, stored in struct settings,
- * printed.
- *
- * `place` in these functions is where the value was given, as it begins a complaint:
- * "/etc/x.cfg:12: listen.port" or
- * "--set listen.port=x". Used only by the files of master/config*.c.
- */
+ * printed. Used only by the files of master/config/. */
 #ifndef MYGRPCADAPTER_MASTER_CONFIG_CONFIG_VALUE_H
 #define MYGRPCADAPTER_MASTER_CONFIG_CONFIG_VALUE_H
 
@@ -15,23 +10,35 @@ struct complaint;
 struct config_rule;
 struct settings;
 
-/* Store a number or a string as it stands in a file: a number for CONFIG_NUMBER, a string for all
- * other kinds (anything else is a wrong type). Strings are copied; the old value is freed. Return
- * 0, or fill *complaint and return EX_CONFIG (EX_OSERR without memory). */
-int config_value_set_number(struct settings *settings, const struct config_rule *rule,
-                            int64_t number, const char *place, struct complaint *complaint);
-int config_value_set_string(struct settings *settings, const struct config_rule *rule,
-                            const char *string, const char *place, struct complaint *complaint);
+/* In what form a value was given. */
+enum config_form {
+    /* An integer of a file. */
+    CONFIG_FORM_NUMBER,
+    /* A string of a file. */
+    CONFIG_FORM_STRING,
+    /* A word of the command line: the rule decides what it means. */
+    CONFIG_FORM_WORD,
+    /* Whatever else a file can hold; no setting takes it. */
+    CONFIG_FORM_OTHER,
+};
 
-/* Stores what a command line gives: the rule decides what `text` means. Otherwise as above. */
-int config_value_set_text(struct settings *settings, const struct config_rule *rule,
-                          const char *text, const char *place, struct complaint *complaint);
+/* A value as it was given; the string is borrowed, and NULL where there is none. */
+struct config_given {
+    enum config_form form;
+    int64_t number;
+    const char *string;
+};
 
-/* The complaint about a value of a kind the rule does not take. Returns EX_CONFIG. */
-int config_value_wrong_type(const struct config_rule *rule, const char *place,
-                            struct complaint *complaint);
+/* Checks the value against bounds, choices and kind (a text's shape is checked by
+ * config_draft.c), and stores it. A string is copied; the old value is freed. `place` is where
+ * the value was given, as it begins a complaint: "/etc/x.cfg:12: listen.port" or "--set
+ * listen.port=x". Returns 0, or fills *complaint and returns EX_CONFIG (EX_OSERR without
+ * memory). */
+int config_value_set(struct settings *settings, const struct config_rule *rule,
+                     const struct config_given *given, const char *place,
+                     struct complaint *complaint);
 
-/* Sets the default, which is always valid. Returns 0 or EX_OSERR. */
+/* Stores the default. Returns 0, or fills *complaint and returns EX_OSERR. */
 int config_value_set_default(struct settings *settings, const struct config_rule *rule,
                              struct complaint *complaint);
 

@@ -50,7 +50,7 @@ assert_refused(const char *const *words, const char *text)
     assert_int_equal(parse(&options, words, &complaint), EX_USAGE);
     assert_int_equal(complaint.exit_code, EX_USAGE);
     assert_string_equal(complaint.text, text);
-    assert_null(options.sets);
+    assert_null(options.config.sets);
 }
 
 static void
@@ -58,9 +58,9 @@ test_nothing(void **state)
 {
     (void)state;
     struct options options = parse_well((const char *const[]){"mygrpcadapter", NULL});
-    assert_null(options.config_file);
-    assert_int_equal(options.set_count, 0);
-    assert_int_equal(options.port, -1);
+    assert_null(options.config.file);
+    assert_int_equal(options.config.set_count, 0);
+    assert_int_equal(options.config.port, CONFIG_NO_PORT);
     assert_false(options.test_config || options.version || options.help);
     options_free(&options);
     options_free(&options);
@@ -71,11 +71,11 @@ test_all_short(void **state)
 {
     (void)state;
     struct options options = parse_well(WORDS("-tc", "x.cfg", "-sa.b=c", "9000", "-s", "d.e=f=g"));
-    assert_string_equal(options.config_file, "x.cfg");
-    assert_int_equal(options.set_count, 2);
-    assert_string_equal(options.sets[0], "a.b=c");
-    assert_string_equal(options.sets[1], "d.e=f=g");
-    assert_int_equal(options.port, 9000);
+    assert_string_equal(options.config.file, "x.cfg");
+    assert_int_equal(options.config.set_count, 2);
+    assert_string_equal(options.config.sets[0], "a.b=c");
+    assert_string_equal(options.config.sets[1], "d.e=f=g");
+    assert_int_equal(options.config.port, 9000);
     assert_true(options.test_config);
     options_free(&options);
 }
@@ -86,9 +86,9 @@ test_all_long(void **state)
     (void)state;
     struct options options = parse_well(
         WORDS("--config=x.cfg", "--set", "a.b=", "--test-config", "--version", "--help", "0"));
-    assert_string_equal(options.config_file, "x.cfg");
-    assert_string_equal(options.sets[0], "a.b=");
-    assert_int_equal(options.port, 0);
+    assert_string_equal(options.config.file, "x.cfg");
+    assert_string_equal(options.config.sets[0], "a.b=");
+    assert_int_equal(options.config.port, 0);
     assert_true(options.test_config && options.version && options.help);
     options_free(&options);
 }
@@ -116,7 +116,7 @@ test_port(void **state)
 {
     (void)state;
     struct options options = parse_well(WORDS("65535"));
-    assert_int_equal(options.port, 65535);
+    assert_int_equal(options.config.port, 65535);
     options_free(&options);
     assert_refused(WORDS("65536"), "PORT \"65536\" is not a number from 0 to 65535");
     assert_refused(WORDS("http"), "PORT \"http\" is not a number from 0 to 65535");

@@ -17,7 +17,7 @@
 #include "master/config/config.h"
 #include "master/config/config_table.h"
 #include "base/complaint.h"
-#include "master/options.h"
+#include "master/validators.h"
 
 #define SHIPPED_FILE "etc/mygrpcadapter.cfg"
 #define TEXT_BYTES 1400
@@ -43,9 +43,9 @@ static int
 load(struct settings *settings, const char *path, const char *set, struct complaint *complaint)
 {
     const char *sets[] = {set};
-    struct options options = {
-        .config_file = path, .sets = sets, .set_count = set != NULL, .port = -1};
-    return config_load(settings, &options, complaint);
+    const struct config_sources sources = {
+        .file = path, .sets = sets, .set_count = set != NULL, .port = CONFIG_NO_PORT};
+    return config_load(settings, &sources, &master_validators, complaint);
 }
 
 static struct settings
@@ -196,18 +196,19 @@ test_command_line_overrides(void **state)
     const char *path = write_file("x.cfg", "listen: { port = 9000; }; output: { root = \"/a\"; };");
     const char *sets[] = {"listen.port=9001", "listen.port=9002", "output.root=/b",
                           "log.level=error", "output.mode=600"};
-    struct options options = {.config_file = path, .sets = sets, .set_count = 5, .port = -1};
+    struct config_sources sources = {
+        .file = path, .sets = sets, .set_count = 5, .port = CONFIG_NO_PORT};
     struct settings settings;
     struct complaint complaint;
-    assert_int_equal(config_load(&settings, &options, &complaint), 0);
+    assert_int_equal(config_load(&settings, &sources, &master_validators, &complaint), 0);
     assert_int_equal(settings.listen_port, 9002);
     assert_string_equal(settings.output_root, "/b");
     assert_string_equal(settings.segments_directory, "/b/.mygrpcadapter");
     assert_int_equal(settings.log_level, LOG_LEVEL_ERROR);
     assert_int_equal(settings.output_mode, 0600);
     config_free(&settings);
-    options.port = 9003;
-    assert_int_equal(config_load(&settings, &options, &complaint), 0);
+    sources.port = 9003;
+    assert_int_equal(config_load(&settings, &sources, &master_validators, &complaint), 0);
     assert_int_equal(settings.listen_port, 9003);
     config_free(&settings);
 }

@@ -21,7 +21,7 @@
 #include "master/config/config.h"
 #include "base/complaint.h"
 #include "master/takeover/handover.h"
-#include "master/options.h"
+#include "master/validators.h"
 
 static struct elder some_elders[] = {
     {.pid = 4711, .incarnation = 17, .age_ms = 5, .patience_ms = 900, .slot = 3, .told = 1},
@@ -177,19 +177,19 @@ test_acceptance(void **state)
     char path[HANDOVER_SETTINGS_PATH_BYTES];
     struct handover handover = make();
     struct complaint complaint = {.text = ""};
-    struct options options = {.config_file = "/dev/null", .port = 1234};
+    struct config_sources sources = {.file = "/dev/null", .port = 1234};
     struct settings settings;
     struct settings again;
     int fd = memfd_create("settings", MFD_CLOEXEC);
     handover.descriptors.settings = dup(fd); /* which handover_accept() closes */
     assert_false(handover_is_accepted(fd));
-    assert_int_equal(config_load(&settings, &options, &complaint), 0);
+    assert_int_equal(config_load(&settings, &sources, &master_validators, &complaint), 0);
     assert_int_equal(handover_accept(&handover, &settings, &complaint), 0);
     assert_true(handover_is_accepted(fd));
     handover.descriptors.settings = fd;
     handover_settings_path(&handover, path);
-    options = (struct options){.config_file = path, .port = -1};
-    assert_int_equal(config_load(&again, &options, &complaint), 0);
+    sources = (struct config_sources){.file = path, .port = CONFIG_NO_PORT};
+    assert_int_equal(config_load(&again, &sources, &master_validators, &complaint), 0);
     assert_int_equal(again.listen_port, 1234);
     assert_string_equal(again.segments_directory, settings.segments_directory);
     config_free(&settings);
