@@ -50,7 +50,7 @@ VERSION := 0.1.0
 WARNINGS_COMMON := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wwrite-strings \
 	-Wcast-qual -Wcast-align -Wpointer-arith -Wundef -Wvla -Wswitch-enum -Wnull-dereference -Wduplicated-cond \
 	-Wlogical-op $(if $(WERROR),-Werror)
-WARNINGS := $(WARNINGS_COMMON) -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS := $(WARNINGS_COMMON) -Wstrict-prototypes -Wmissing-prototypes -Wredundant-decls
 HARDENING := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CPPFLAGS += -D_GNU_SOURCE -DMYGRPCADAPTER_VERSION='"$(VERSION)"' $(if $(CRASH),-DMYGRPCADAPTER_CRASH_POINTS) -I. \

@@ -45,10 +45,6 @@ int output_path_open_directory(int root_fd, const char *name);
  * (base/disk.h). Returns 0, or a negative errno if one of them cannot be opened. */
 int output_path_sync_directories(int root_fd, const char *name);
 
-/* Opens the directory that the file stands in, for reading. Returns a descriptor, the caller's to close,
- * or a negative errno. */
-int output_path_open_directory(int root_fd, const char *name);
-
 /* The identity of the file a name leads to now. Returns 0 or a negative errno (-ENOENT: none). */
 int output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t *inode_r);
 
