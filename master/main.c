@@ -7,21 +7,45 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/complaint.h"
+#include "base/log.h"
 #include "commands/health.h"
 #include "commands/segments/segments.h"
 #include "commands/send/send.h"
 #include "commands/status/status.h"
-#include "base/log.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "base/complaint.h"
 #include "master/die.h"
-#include "master/takeover/handover.h"
 #include "master/master.h"
 #include "master/options.h"
+#include "master/takeover/handover.h"
 #include "master/validators.h"
 
 #define VERSION_LINE "mygrpcadapter " MYGRPCADAPTER_VERSION "\n"
+
+/* What a first argument of that name runs instead of an adapter; options_help() names them too. */
+static const struct command {
+    const char *name;
+
+    /* Is given the arguments from its name on. Returns the exit code. */
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"send", send_command},
+    {"health", health_command},
+    {"segments", segments_command},
+    {"status", status_command},
+};
+
+/* The command that the arguments begin with, or NULL. */
+static const struct command *
+find_command(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
 
 /* A descriptor below 3 that is closed would be given to the next file opened, and then be printed
  * into. */
@@ -46,48 +70,43 @@ flush_output(void)
     return 0;
 }
 
-/* The settings in effect; for a program that takes over, those that its rehearsal found. */
+/* The settings in effect; for a program that takes over, those that were checked before it. */
 static int
 load_settings(struct settings *settings, const struct options *options,
               const struct handover *handover, struct complaint *complaint)
 {
     char path[HANDOVER_SETTINGS_PATH_BYTES];
-    const struct config_sources rehearsed = {.file = path, .port = CONFIG_NO_PORT};
+    const struct config_sources checked = {.file = path, .port = CONFIG_NO_PORT};
     if (handover == NULL || options->test_config)
         return config_load(settings, &options->config, &master_validators, complaint);
     handover_settings_path(handover, path);
-    return config_load(settings, &rehearsed, &master_validators, complaint);
+    return config_load(settings, &checked, &master_validators, complaint);
 }
 
-/* Says whether this program could take over from the one that has started it. */
+/* For -t: prints the settings. A program that an earlier one has started, to see whether it
+ * could take over, tells that one instead. */
 static int
-rehearse(const struct handover *handover, const struct settings *settings,
-         struct complaint *complaint)
+test_settings(const struct handover *handover, const struct settings *settings,
+              struct complaint *complaint)
 {
-    int result = handover_check_settings(handover, settings, complaint);
-    return result == 0 ? handover_accept(handover, settings, complaint) : result;
+    if (handover == NULL) {
+        config_print(settings, stdout);
+        return 0;
+    }
+    if (handover_check_settings(handover, settings, complaint) != 0)
+        return complaint->exit_code;
+    return handover_accept(handover, settings, complaint);
 }
 
-int
-main(int argc, char **argv)
+/* Serves, or does what the options ask for instead. Returns the exit code. */
+static int
+run(int argc, char **argv)
 {
     struct complaint complaint;
     struct options options;
     struct settings settings;
-
-    open_standard_descriptors();
-    log_open();
-    if (argc > 1 && strcmp(argv[1], "send") == 0)
-        return send_command(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "health") == 0)
-        return health_command(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "segments") == 0)
-        return segments_command(argc - 1, argv + 1);
-
-    if (argc > 1 && strcmp(argv[1], "status") == 0)
-        return status_command(argc - 1, argv + 1);
-
     struct handover *handover;
+
     if (handover_receive(&handover, &complaint) != 0 ||
         options_parse(&options, argc, argv, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);
@@ -102,10 +121,8 @@ main(int argc, char **argv)
         die(complaint.exit_code, "%s", complaint.text);
     options_free(&options);
     if (test_config) {
-        if (handover != NULL && rehearse(handover, &settings, &complaint) != 0)
+        if (test_settings(handover, &settings, &complaint) != 0)
             die(complaint.exit_code, "%s", complaint.text);
-        if (handover == NULL)
-            config_print(&settings, stdout);
         handover_free(&handover);
         config_free(&settings);
         return flush_output();
@@ -114,4 +131,13 @@ main(int argc, char **argv)
     int exit_code = master_run(&settings, handover, argv);
     config_free(&settings);
     return exit_code;
+}
+
+int
+main(int argc, char **argv)
+{
+    open_standard_descriptors();
+    log_open();
+    const struct command *command = find_command(argc, argv);
+    return command != NULL ? command->run(argc - 1, argv + 1) : run(argc, argv);
 }
