@@ -63,28 +63,99 @@ def test_groff_finds_nothing(page):
     assert run("groff", "-mdoc", "-ww", "-z", str(page)) == []
 
 
-def test_every_setting_is_described():
-    """mygrpcadapter.cfg(5) has each setting, with its default, and no other."""
-    printed = run_program("-c", "/dev/null", "-t").stdout
-    expected, group = {}, None
-    for line in printed.splitlines():
+def printed_settings():
+    """What `-t` prints of each setting: name, default as libconfig writes it, bounds or None."""
+    found, group = {}, None
+    for line in run_program("-c", "/dev/null", "-t").stdout.splitlines():
         if line.endswith(": {"):
             group = line[:-3]
         elif " = " in line:
-            name, value = re.match(r" +(\w+) = ([^;]*);", line).groups()
-            expected[f"{group}.{name}"] = value
+            name, value, bounds = re.match(r" +(\w+) = ([^;]*);.*?(?: \((\d+ to \d+)\))?$", line).groups()
+            found[f"{group}.{name}"] = value, bounds
+    assert found["segments.directory"][0] == '"/volume/.mygrpcadapter"'
+    found["segments.directory"] = '""', None  # what "" stands for was printed
+    return found
+
+
+def choices(name):
+    """What a setting is one of, as the refusal of something else says; empty where it is no choice."""
+    refused = run_program("-c", "/dev/null", "-t", "--set", f"{name}=/?").stderr
+    return refused.split("is not one of: ")[1].strip().split(", ") if "is not one of: " in refused else []
+
+
+def paragraphs(path):
+    """The settings of a configuration file that stand below a comment: name, value and comment."""
+    found, group, comment = {}, None, []
+    for line in path.read_text().splitlines():
+        if line.lstrip().startswith("#"):
+            comment.append(line.strip("# "))
+            continue
+        if re.fullmatch(r"\w+: \{", line):
+            group = line[:-3]
+        member = re.fullmatch(r" +(\w+) = (.*);", line)
+        if member and comment:
+            found[f"{group}.{member.group(1)}"] = member.group(2), " ".join(comment)
+        comment = []
+    return found
+
+
+def faults_of_paragraph(name, default, bounds, found):
+    """What is wrong with what etc/mygrpcadapter.cfg has of one setting."""
+    if name not in found:
+        return ["no paragraph"]
+    value, comment = found[name]
+    faults = [] if value == default else [f"the default is {default}"]
+    if bounds:  # with other units in parentheses, and an L for libconfig
+        least, most = bounds.split(" to ")
+        if not re.search(rf"\b{least}L?( \([^)]*\))? to {most}L?\b", comment):
+            faults.append(f"the bounds are {bounds}")
+    return faults + [f"it can be {choice}" for choice in choices(name) if f'"{choice}"' not in comment]
+
+
+def test_every_setting_has_a_paragraph_in_the_shipped_file():
+    """etc/mygrpcadapter.cfg has each setting at its default, below a comment that tells bounds or choices."""
+    settings, found = printed_settings(), paragraphs(REPOSITORY / "etc/mygrpcadapter.cfg")
+    faults = [f"etc/mygrpcadapter.cfg: {name}: {fault}" for name, (default, bounds) in settings.items()
+              for fault in faults_of_paragraph(name, default, bounds, found)]
+    assert not faults, "\n".join(faults)
+    assert list(found) == list(settings)
+
+
+def faults_of_row(name, default, found):
+    """What is wrong with what the README's table has of one setting."""
+    if name not in found:
+        return ["no row"]
+    written, meaning = found[name]
+    written = written.split("`")[1] if "`" in written else written
+    default = {"segments.directory": ".mygrpcadapter"}.get(name, default.strip('"') or "empty")
+    faults = [] if written == default else [f"the default is {default}"]
+    return faults + [f"it can be {choice}" for choice in choices(name) if f"`{choice}`" not in meaning]
+
+
+def test_every_setting_has_a_row_in_the_readme():
+    """The README's table has each setting with its default and its choices."""
+    table = (REPOSITORY / "README.md").read_text().split("## Configuration\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z]+\.\w+)` \| (.+?) \| (.+) \|$", table, flags=re.MULTILINE)
+    settings, found = printed_settings(), {name: (default, meaning) for name, default, meaning in rows}
+    faults = [f"README.md, Configuration: {name}: {fault}" for name, (default, _) in settings.items()
+              for fault in faults_of_row(name, default, found)]
+    assert not faults, "\n".join(faults)
+    assert list(found) == list(settings)
+
+
+def test_every_setting_is_in_the_manual():
+    """mygrpcadapter.cfg(5) has each setting, with its default, and no other."""
     tags = re.findall(r"^\.It Va (\S+) No = Li (.*)$", SETTINGS_PAGE.read_text(), flags=re.MULTILINE)
     described = {name: value.replace("\\(dq", '"') for name, value in tags}
-    del expected["segments.directory"]  # what "" stands for is printed
-    assert described.pop("segments.directory") == '""'
-    assert described == expected
+    assert described == {name: value for name, (value, _) in printed_settings().items()}
 
 
 def test_every_option_is_described():
     """Each option of --help, the program's and each command's, stands in its place."""
     described = options_in(section(PROGRAM_PAGE, "DESCRIPTION").split(".Ss ")[0])
     assert described == options(run_program("--help").stdout)
-    assert commands()
+    known = re.findall(r'^ +\{"(\w+)", \w+_command\},$', (REPOSITORY / "master/main.c").read_text(), flags=re.MULTILINE)
+    assert known and sorted(commands()) == sorted(known)
     for command in commands():
         described = options_in(section(PROGRAM_PAGE, f"mygrpcadapter {command}", "Ss"))
         assert described == options(run_program(command, "--help").stdout), command
