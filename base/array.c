@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
+
 #define ITEMS_MIN 16
 
 int
@@ -18,8 +20,10 @@ array_reserve(void *items, size_t *capacity, size_t count, size_t item_bytes)
         larger = ITEMS_MIN;
     if (larger < count)
         larger = count;
+    /* Copied, whatever type the pointer is of. */
     void *old;
-    memcpy(&old, items, sizeof(old)); /* whatever type the pointer is of */
+    memcpy(&old, items, sizeof(old));
+    INVARIANT(old != NULL || *capacity == 0);
     void *grown = reallocarray(old, larger, item_bytes);
     if (grown == NULL)
         return -ENOMEM;

@@ -1,5 +1,5 @@
-/* clock.h -- the two clocks of the project: monotonic time for deadlines and durations, real time for
- * what people read and for ages across restarts. Used by every process. */
+/* clock.h -- the two clocks of the project: monotonic time for deadlines and durations, real
+ * time for what people read and for ages across restarts. Used by every process. */
 #ifndef MYGRPCADAPTER_BASE_CLOCK_H
 #define MYGRPCADAPTER_BASE_CLOCK_H
 

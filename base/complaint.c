@@ -3,9 +3,13 @@
 
 #include <stdio.h>
 
+#include "base/invariant.h"
+
 int
 complain_with(struct complaint *complaint, int exit_code, const char *format, va_list arguments)
 {
+    /* It is returned for "failed", which 0 is not. */
+    INVARIANT(exit_code != 0);
     if (vsnprintf(complaint->text, sizeof(complaint->text), format, arguments) < 0)
         complaint->text[0] = '\0';
     for (char *at = complaint->text; *at != '\0'; at++) {

@@ -1,9 +1,9 @@
-/* crash_point.c -- dies by SIGKILL at a place that is armed, in builds for the crash tests only; runs in
- * every process.
+/* crash_point.c -- dies by SIGKILL at a place that is armed, in builds for the crash tests only;
+ * runs in every process.
  *
- * The directory named by MYGRPCADAPTER_CRASH_POINTS holds what is armed: a file NAME.1, NAME.2, ... for each
- * death that is still to come at the place NAME. Who dies takes one of them away, so each is one death,
- * whichever process comes by.
+ * The directory named by MYGRPCADAPTER_CRASH_POINTS holds what is armed: a file NAME.1, NAME.2,
+ * ... for each death that is still to come at the place NAME. Who dies takes one of them away, so
+ * each is one death, whichever process comes by.
  */
 #include "base/crash_point.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
 
 /* Without the handlers of exit(): other threads may be in the middle of anything. */
@@ -19,6 +20,7 @@ end_process(const char *what, int error)
 void
 disk_sync_data(int fd, const char *what)
 {
+    INVARIANT(fd >= 0);
     if (fdatasync(fd) != 0)
         end_process(what, errno);
 }
@@ -26,6 +28,7 @@ disk_sync_data(int fd, const char *what)
 void
 disk_sync(int fd, const char *what)
 {
+    INVARIANT(fd >= 0);
     if (fsync(fd) != 0)
         end_process(what, errno);
 }

@@ -1,5 +1,5 @@
-/* list.h -- intrusive lists: what is in one holds a link, and the list is a ring through its head. Used
- * by every process.
+/* list.h -- intrusive lists: what is in one holds a link, and the list is a ring through its head.
+ * Used by every process.
  *
  * A list's memory is that of its items: to add one cannot fail, and one that is in the list must be
  * removed before it is freed.

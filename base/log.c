@@ -16,9 +16,13 @@
 #include <unistd.h>
 
 #define LINE_BYTES_MAX 2048
-#define LINE_END_BYTES 16    /* kept free for the line's end */
-#define LINE_TAIL_BYTES 256  /* kept free by strings, for the fields behind them and the end */
-#define LINE_NUMBER_BYTES 32 /* the longest number, with what stands around a key */
+
+/* Kept free for the line's end; and by strings, for the fields behind them too. */
+#define LINE_END_BYTES 16
+#define LINE_TAIL_BYTES 256
+
+/* The longest number, with what stands around a key. */
+#define LINE_NUMBER_BYTES 32
 
 static enum log_level log_level_shown = LOG_LEVEL_INFO;
 static enum log_format log_format_used = LOG_FORMAT_TEXT;
@@ -273,7 +277,8 @@ log_write(enum log_level level, const char *event, const struct log_field *field
         line_add_text(&line, level, event, fields);
     line.bytes[line.used++] = '\n';
     ssize_t written = write(STDERR_FILENO, line.bytes, line.used);
-    (void)written; /* there is nobody left to tell */
+    /* If it failed, there is nobody left to tell. */
+    (void)written;
     errno = saved_errno;
 }
 

@@ -2,10 +2,10 @@
  *
  * One line per event, written with one write(2), so that lines of several processes never mix. A
  * line holds the time (UTC, milliseconds, CLOCK_REALTIME), the level, the role of the process with
- * its slot, its pid, the event and its fields as key=value; with format "json" the same as one JSON
- * object. When standard error is the journal of systemd, its priority stands before a line as <N>,
- * which the journal takes off. errno is kept. Allocates nothing, so it may be used at any moment but from a signal
- * handler. Used by every process.
+ * its slot, its pid, the event and its fields as key=value; with format "json" the same as one
+ * JSON object. When standard error is the journal of systemd, its priority stands before a line as
+ * <N>, which the journal takes off. errno is kept. Allocates nothing, so it may be used at any
+ * moment but from a signal handler. Used by every process.
  */
 #ifndef MYGRPCADAPTER_BASE_LOG_H
 #define MYGRPCADAPTER_BASE_LOG_H
@@ -42,17 +42,20 @@ struct log_field {
 /* The most fields of one line. */
 #define LOG_FIELDS_MAX 16U
 
-/* One line of a kind in so long: what could come with every call must not fill a disk. */
+/* Of a line that could come with every call, one is written in so long: it must not fill a disk. */
 #define LOG_BRAKE_INTERVAL_MS 10000U
 
 /* A brake for one kind of line: log_write_braked(). Zero it before use. */
 struct log_brake {
+    /* From when on a line is written again, by CLOCK_MONOTONIC. */
     uint64_t next_ms;
+
+    /* How many were not written since the last. */
     uint64_t suppressed;
 };
 
-/* Looks once, at the program's start, whether standard error is the journal. Before this it is not.
- */
+/* Looks once, at the program's start, whether standard error is the journal. Before this it counts
+ * as something else. */
 void log_open(void);
 
 /* What has to stand before any line on standard error: "<3>" to "<7>" for the journal, else "". For
@@ -73,15 +76,15 @@ bool log_enabled(enum log_level level);
  * is lost. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
-/* Writes one line, unless one was written with this brake less than LOG_BRAKE_INTERVAL_MS before `now_ms`
- * (CLOCK_MONOTONIC). It ends in the field `suppressed`, how many lines were not written since the last,
- * if there are any. For whoever has no level to lose: a line that the level hides is no line, and counts
- * for nothing. */
+/* Writes one line, unless one was written with this brake less than LOG_BRAKE_INTERVAL_MS
+ * before `now_ms` (CLOCK_MONOTONIC). Its last field, `suppressed`, is how many lines were not
+ * written since then, if there are any. A line that the level hides is neither written nor
+ * counted. */
 void log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level level,
                       const char *event, const struct log_field *fields);
 
-/* True if log_write_braked() would write now: for callers whose fields are dear to make. Counts a line
- * as not written if it is false. */
+/* True if log_write_braked() would write now: for callers whose fields are dear to make. Counts
+ * a line as not written if it is false. */
 bool log_brake_is_open(struct log_brake *brake, uint64_t now_ms);
 
 /* True at most once in `interval_ms` for one brake; *suppressed_r then receives how many were

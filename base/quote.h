@@ -1,8 +1,9 @@
-/* quote.h -- bytes of unknown origin, shown to people: they stay on their line, move no cursor, and can
- * be told from each other. Used by every process.
+/* quote.h -- bytes of unknown origin, shown to people: they stay on their line, move no cursor,
+ * and can be told from each other. Used by every process.
  *
- * A byte that is printable ASCII stands for itself. A backslash is doubled; newline and tab are "\n" and
- * "\t"; any other byte is "\xNN". Where a double quote would end the quotation it is escaped as well.
+ * A byte that is printable ASCII stands for itself. A backslash is doubled; newline and tab are
+ * "\n" and "\t"; any other byte is "\xNN". Where a double quote would end the quotation it is
+ * escaped as well.
  */
 #ifndef MYGRPCADAPTER_BASE_QUOTE_H
 #define MYGRPCADAPTER_BASE_QUOTE_H
@@ -23,7 +24,8 @@ enum quote_flag {
 };
 
 /* Writes the bytes, NUL-terminated, into `out`, which has room for `out_bytes` (at least
- * QUOTE_BYTES_MIN). A text too long is cut behind a whole byte's form and ends in "...". Returns `out`. */
+ * QUOTE_BYTES_MIN). A text too long is cut behind a whole byte's form and ends in "...".
+ * Returns `out`. */
 const char *quote_bytes(char *out, size_t out_bytes, struct bytes text, unsigned flags);
 
 /* Writes all of the bytes to a stream. */

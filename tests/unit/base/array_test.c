@@ -1,4 +1,5 @@
-/* array_test.c -- an array that grows keeps what is in it, and is untouched where it cannot grow. */
+/* array_test.c -- an array that grows keeps what is in it, and is untouched where it cannot
+ * grow. */
 #include "tests/unit/scratch.h"
 
 #include "base/array.h"

@@ -477,6 +477,21 @@ test_lines_of_several_processes_never_mix(void **state)
     free(log);
 }
 
+/* No value of the enums was forgotten, and none has another's name. */
+static void
+test_every_level_and_format_has_a_name(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    static const char *const formats[] = {"text", "json"};
+    assert_int_equal(LOG_LEVELS, 4);
+    for (size_t i = 0; i < LOG_LEVELS; i++)
+        assert_string_equal(log_level_names[i], levels[i]);
+    assert_int_equal(LOG_FORMATS, 2);
+    for (size_t i = 0; i < LOG_FORMATS; i++)
+        assert_string_equal(log_format_names[i], formats[i]);
+}
+
 static void
 test_errno_is_kept(void **state)
 {
@@ -636,6 +651,7 @@ main(void)
         TEST(test_lines_of_several_processes_never_mix),
         TEST(test_in_the_journal_a_line_begins_with_its_priority),
         TEST(test_no_priority_where_it_is_another_stream),
+        TEST(test_every_level_and_format_has_a_name),
         TEST(test_errno_is_kept),
         TEST(test_errno_is_kept_when_the_line_is_lost),
         TEST(test_a_brake_tells_what_was_not_written),

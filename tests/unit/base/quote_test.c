@@ -1,4 +1,5 @@
-/* quote_test.c -- whatever the bytes, what people see is printable, on one line, and tells them apart. */
+/* quote_test.c -- whatever the bytes, what people see is printable, on one line, and tells them
+ * apart. */
 #include "tests/unit/scratch.h"
 
 #include "base/quote.h"

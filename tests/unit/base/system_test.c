@@ -1,13 +1,14 @@
-/* system_test.c -- directory, event, complaint: small calls that many make. */
+/* system_test.c -- directory, event, complaint, clock: small calls that many make. */
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>
 
+#include <sys/eventfd.h>
+
+#include "base/clock.h"
+#include "base/complaint.h"
 #include "base/directory.h"
 #include "base/event.h"
-#include "base/complaint.h"
-
-#include <sys/eventfd.h>
 
 #define FILES 300
 
@@ -87,6 +88,25 @@ test_a_complaint_is_one_line(void **state)
     assert_int_equal(strlen(complaint.text), COMPLAINT_BYTES - 1);
 }
 
+/* Each clock is the kernel's of that name, in its unit. */
+static void
+test_clocks(void **state)
+{
+    (void)state;
+    struct timespec monotonic;
+    struct timespec real;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &monotonic), 0);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &real), 0);
+    uint64_t ms = clock_monotonic_ms();
+    uint64_t ns = clock_monotonic_ns();
+    uint64_t since_epoch_ns = clock_realtime_ns();
+    uint64_t before_ns = (uint64_t)monotonic.tv_sec * 1000000000 + (uint64_t)monotonic.tv_nsec;
+    assert_true(ns >= before_ns && ns - before_ns < UINT64_C(60000000000));
+    assert_true(ms >= before_ns / 1000000 && ms <= ns / 1000000);
+    uint64_t real_s = since_epoch_ns / 1000000000;
+    assert_true(real_s >= (uint64_t)real.tv_sec && real_s < (uint64_t)real.tv_sec + 60);
+}
+
 int
 main(void)
 {
@@ -94,6 +114,7 @@ main(void)
         cmocka_unit_test(test_reads_all_from_the_beginning),
         cmocka_unit_test(test_an_event_is_posted_even_when_full),
         cmocka_unit_test(test_a_complaint_is_one_line),
+        cmocka_unit_test(test_clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
