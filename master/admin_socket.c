@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/complaint.h"
 #include "base/log.h"
 #include "common/settings.h"
-#include "base/complaint.h"
 
 #define BACKLOG 64
 #define SOCKET_MODE 0660
@@ -123,8 +123,8 @@ try_listen(const union address *address, socklen_t size)
     const int on = 1;
     const int off = 0;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (address->any.sa_family ==
-        AF_INET6) /* the wildcard is IPv4's too, whatever the system says */
+    /* The wildcard is IPv4's too, whatever the system says. */
+    if (address->any.sa_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     int result = bind(fd, &address->any, size) == 0 ? 0 : -errno;
     if (result == 0 && address->any.sa_family == AF_UNIX)
@@ -151,7 +151,8 @@ listen_patiently(const union address *address, socklen_t size)
     return fd;
 }
 
-/* Listens; where IPv6 is off and its wildcard was wanted, on that of IPv4, as listen.address does. */
+/* Listens; where IPv6 is off and its wildcard was wanted, on that of IPv4, as listen.address
+ * does. */
 static int
 listen_or_fall_back(union address *address, socklen_t size)
 {

@@ -122,8 +122,9 @@ quota_of_membership(char *line, const char *mount)
     *controllers++ = '\0';
     *group++ = '\0';
     group[strcspn(group, "\n")] = '\0';
+    /* Outside our view of the hierarchy only its root counts. */
     if (strstr(group, "..") != NULL)
-        group = group + strlen(group); /* outside our view of the hierarchy: only its root counts */
+        group = group + strlen(group);
     if (controllers[0] == '\0')
         return least_quota(mount, group, quota_of_v2);
     if (!list_holds(controllers, "cpu"))

@@ -1,4 +1,5 @@
-/* listener.c -- binds and listens, or takes a socket that does. Runs in the master before it forks. */
+/* listener.c -- binds and listens, or takes a socket that does. Runs in the master before it
+ * forks. */
 #include "master/listener.h"
 
 #include <arpa/inet.h>
@@ -16,9 +17,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/complaint.h"
+#include "base/invariant.h"
 #include "base/log.h"
 #include "common/settings.h"
-#include "base/complaint.h"
 
 #define NAME_BYTES (INET6_ADDRSTRLEN + sizeof("[]:65535"))
 
@@ -208,6 +210,7 @@ find_address(union address *address, const struct settings *settings, struct com
     if (!parse_address(settings->listen_address, address))
         return complain(complaint, EX_CONFIG, "listen.address: \"%s\" is not a numeric address",
                         settings->listen_address);
+    INVARIANT(settings->listen_port >= 0 && settings->listen_port <= UINT16_MAX);
     set_port(address, (uint16_t)settings->listen_port);
     return 0;
 }
@@ -232,7 +235,8 @@ listener_open(struct listener **out, const struct settings *settings, struct com
         return complaint->exit_code;
     }
     socklen_t size = sizeof(address);
-    if (getsockname(listener->fd, &address.any, &size) == 0) /* port 0 has become a real one */
+    /* Port 0 has become a real one. */
+    if (getsockname(listener->fd, &address.any, &size) == 0)
         format_name(&address, listener->name);
     *out = listener;
     return 0;
@@ -275,6 +279,7 @@ listener_adopt(struct listener **out, int fd, const struct settings *settings,
                struct complaint *complaint)
 {
     union address address;
+    INVARIANT(fd >= 0);
     memset(&address, 0, sizeof(address));
     struct listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL)

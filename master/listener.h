@@ -24,8 +24,8 @@ int listener_open(struct listener **out, const struct settings *settings,
                   struct complaint *complaint);
 
 /* Listens on a TCP socket that is bound and listening already: it becomes non-blocking and
- * close-on-exec, with keepalive and listen.backlog as they are here. On success returns 0 and *out owns
- * `fd`; else fills *complaint and returns EX_OSERR. */
+ * close-on-exec, with keepalive and listen.backlog as they are here. On success returns 0 and
+ * *out owns `fd`; else fills *complaint and returns EX_OSERR. */
 int listener_adopt(struct listener **out, int fd, const struct settings *settings,
                    struct complaint *complaint);
 

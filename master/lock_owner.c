@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* One line: "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; `file` is " 08:01:5678 ", hexadecimal but for
- * the inode. */
+/* One line: "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; `file` is " 08:01:5678 ",
+ * hexadecimal but for the inode. */
 static pid_t
 owner_in_line(const char *line, const char *file)
 {

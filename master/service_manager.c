@@ -1,4 +1,5 @@
-/* service_manager.c -- sd_listen_fds and sd_notify, in the words of this program. Runs in the master.
+/* service_manager.c -- sd_listen_fds and sd_notify, in the words of this program. Runs in the
+ * master.
  *
  * A service manager that does not listen is no reason to fail: what could not be told is logged and
  * forgotten.
@@ -14,11 +15,11 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 #include "base/complaint.h"
+#include "base/log.h"
 
 #define STATUS_BYTES_MAX 256
 
@@ -67,10 +68,8 @@ void
 service_manager_tell_reloading(void)
 {
     char state[64];
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+                   clock_monotonic_ns() / 1000);
     tell(state);
 }
 

@@ -1,5 +1,5 @@
-/* service_manager.h -- the master's dealings with the service manager that started it, as systemd is
- * one: the socket it passed, and what it wants to be told.
+/* service_manager.h -- the master's dealings with the service manager that started it, as systemd
+ * is one: the socket it passed, and what it wants to be told.
  *
  * All of it is by environment variables (LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC); without them
  * there is no service manager, and nothing happens here. Used by the master.

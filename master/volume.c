@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "common/settings.h"
 #include "base/complaint.h"
+#include "base/invariant.h"
+#include "common/settings.h"
 #include "master/lock_owner.h"
 
 #define SEGMENTS_MODE 0700
@@ -77,8 +78,8 @@ sync_name(int directory_fd)
     return result;
 }
 
-/* Makes the segment directory where it is missing, and opens it. With durability "machine" its name is
- * synced whoever made it: that one may have died before it came to this. */
+/* Makes the segment directory where it is missing, and opens it. With durability "machine" its
+ * name is synced whoever made it: that one may have died before it came to this. */
 static int
 make_segments(struct volume *volume, const struct settings *settings)
 {
@@ -155,9 +156,10 @@ take_lock(struct volume *volume, const char *path, struct complaint *complaint)
     return 0;
 }
 
-/* Two adapters with segment directories of their own would still cut off each other's records when one
- * takes a batch back. Through a descriptor of its own, since the children keep the other. Where the file
- * system has no locks for directories (NFS), this is left to the operator. */
+/* Two adapters with segment directories of their own would still cut off each other's records
+ * when one takes a batch back. Through a descriptor of its own, since the children keep the
+ * other. Where the file system has no locks for directories (NFS), this is left to the
+ * operator. */
 static int
 lock_root(struct volume *volume, const char *path, struct complaint *complaint)
 {
@@ -188,9 +190,13 @@ volume_open(struct volume *out, const struct settings *settings, struct complain
         result = take_lock(out, settings->segments_directory, complaint);
     if (result == 0)
         result = lock_root(out, settings->output_root, complaint);
-    if (result != 0)
+    if (result != 0) {
         volume_close(out);
-    return result;
+        return result;
+    }
+    INVARIANT(out->root_fd >= 0 && out->segments_fd >= 0);
+    INVARIANT(out->lock_fd >= 0 && out->root_lock_fd >= 0);
+    return 0;
 }
 
 int
