@@ -55,10 +55,9 @@ config_draft_set(struct config_draft *draft, const char *name, const struct conf
         free(place);
         return result;
     }
-    ptrdiff_t index = rule - config_rules;
-    INVARIANT(index >= 0 && index < (ptrdiff_t)CONFIG_RULE_COUNT);
-    free(draft->places[index]);
-    draft->places[index] = place;
+    char **kept = &draft->places[rule - config_rules];
+    free(*kept);
+    *kept = place;
     return 0;
 }
 
