@@ -54,4 +54,17 @@ list_remove(struct list_link *link)
     list_init(link);
 }
 
+/* Moves all of a list into another one, an empty one, in their order. */
+static inline void
+list_move(struct list_link *from, struct list_link *to)
+{
+    list_init(to);
+    if (list_is_empty(from))
+        return;
+    *to = *from;
+    to->after->before = to;
+    to->before->after = to;
+    list_init(from);
+}
+
 #endif

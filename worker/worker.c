@@ -49,6 +49,12 @@ on_tick(void *context, uint64_t now_ms)
     journal_look(worker->journal, now_ms);
 }
 
+static void
+sync_journal(void *context)
+{
+    journal_sync(context);
+}
+
 static int
 prepare(struct worker *worker)
 {
@@ -68,7 +74,7 @@ prepare(struct worker *worker)
     worker->methods.tick = on_tick;
     worker->methods.tick_context = worker;
     if (heritage->settings->segments_durability == DURABILITY_MACHINE) {
-        result = commit_start(&worker->commit, worker->journal);
+        result = commit_start(&worker->commit, sync_journal, worker->journal);
         if (result != 0)
             return result;
     }

@@ -1,8 +1,7 @@
-/* commit.c -- the thread that syncs the journal for those who wait. Runs in a worker, beside the main
- * thread.
+/* commit.c -- the thread that syncs for those who wait. Runs in a worker, beside the main thread.
  *
- * Crash contract: a waiter is called only after a sync that began after it came returned well; a sync
- * that fails ends the process (journal_sync()).
+ * Crash contract: a waiter is called only after a sync that began after it came has returned. A
+ * sync that fails does not return: it ends the process.
  */
 #include "worker/grpc/commit.h"
 
@@ -11,56 +10,57 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "worker/journal.h"
+#include "base/invariant.h"
 
 struct commit {
-    struct journal *journal;
+    void (*sync)(void *context);
+    void *context;
     pthread_t thread;
+    /* Of what follows. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct commit_waiter *first; /* in the order they came */
-    struct commit_waiter **last_next;
+    /* In the order they came. */
+    struct list_link waiters;
     bool stop;
 };
 
-/* Takes everybody who waits; sleeps while nobody does. NULL: the thread is to end. */
-static struct commit_waiter *
-take_waiters(struct commit *commit)
+/* Moves everybody who waits to `taken`; sleeps while nobody does. False: the thread is to end. */
+static bool
+take_waiters(struct commit *commit, struct list_link *taken)
 {
     (void)pthread_mutex_lock(&commit->lock);
-    while (commit->first == NULL && !commit->stop)
+    while (list_is_empty(&commit->waiters) && !commit->stop)
         (void)pthread_cond_wait(&commit->changed, &commit->lock);
-    struct commit_waiter *waiters = commit->first;
-    commit->first = NULL;
-    commit->last_next = &commit->first;
+    list_move(&commit->waiters, taken);
     (void)pthread_mutex_unlock(&commit->lock);
-    return waiters;
+    return !list_is_empty(taken);
 }
 
 static void *
 commit_thread(void *context)
 {
     struct commit *commit = context;
-    struct commit_waiter *waiter = NULL;
-    while ((waiter = take_waiters(commit)) != NULL) {
-        journal_sync(commit->journal);
-        while (waiter != NULL) {
-            struct commit_waiter *next = waiter->next;
+    struct list_link taken;
+    while (take_waiters(commit, &taken)) {
+        commit->sync(commit->context);
+        while (!list_is_empty(&taken)) {
+            struct commit_waiter *waiter = CONTAINER_OF(taken.after, struct commit_waiter, link);
+            list_remove(&waiter->link);
             waiter->synced(waiter);
-            waiter = next;
         }
     }
     return NULL;
 }
 
 int
-commit_start(struct commit **out, struct journal *journal)
+commit_start(struct commit **out, void (*sync)(void *context), void *context)
 {
     struct commit *commit = calloc(1, sizeof(*commit));
     if (commit == NULL)
         return -ENOMEM;
-    commit->journal = journal;
-    commit->last_next = &commit->first;
+    commit->sync = sync;
+    commit->context = context;
+    list_init(&commit->waiters);
     (void)pthread_mutex_init(&commit->lock, NULL); /* neither can fail with default attributes */
     (void)pthread_cond_init(&commit->changed, NULL);
     int error = pthread_create(&commit->thread, NULL, commit_thread, commit);
@@ -75,11 +75,10 @@ commit_start(struct commit **out, struct journal *journal)
 void
 commit_wait(struct commit *commit, struct commit_waiter *waiter)
 {
-    waiter->next = NULL;
     (void)pthread_mutex_lock(&commit->lock);
-    bool wake = commit->first == NULL;
-    *commit->last_next = waiter;
-    commit->last_next = &waiter->next;
+    INVARIANT(!commit->stop);
+    bool wake = list_is_empty(&commit->waiters);
+    list_append(&commit->waiters, &waiter->link);
     if (wake)
         (void)pthread_cond_signal(&commit->changed);
     (void)pthread_mutex_unlock(&commit->lock);

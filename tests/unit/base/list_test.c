@@ -48,9 +48,35 @@ test_order_and_removal(void **state)
     check(&head, 0, NULL);
 }
 
+static void
+test_all_move_at_once(void **state)
+{
+    (void)state;
+    struct list_link from;
+    struct list_link to;
+    struct item items[3];
+    list_init(&from);
+    list_move(&from, &to);
+    check(&to, 0, NULL);
+    for (int i = 0; i < 3; i++) {
+        items[i].number = i;
+        list_append(&from, &items[i].link);
+    }
+    list_move(&from, &to);
+    check(&from, 0, NULL);
+    check(&to, 3, (const int[]){0, 1, 2});
+    list_remove(&items[1].link);
+    list_append(&from, &items[1].link);
+    check(&from, 1, (const int[]){1});
+    check(&to, 2, (const int[]){0, 2});
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order_and_removal)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_and_removal),
+        cmocka_unit_test(test_all_move_at_once),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
