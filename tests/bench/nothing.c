@@ -30,6 +30,7 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/grpc/acceptor.h"
+#include "worker/grpc/connection.h"
 #include "worker/grpc/server.h"
 
 #define WORKERS_MAX 64
@@ -53,17 +54,17 @@ struct server {
 };
 
 void
-server_add_connection(struct server *server, int fd, int watch_fd)
+server_add_connection(struct server *server, struct connection *connection)
 {
-    (void)watch_fd;
-    grpc_server_add_channel_from_fd(server->grpc, fd, server->credentials);
+    grpc_server_add_channel_from_fd(server->grpc, connection_take_fd(connection),
+                                    server->credentials);
 }
 
 void
-server_forget_connection(struct server *server, int watch_fd)
+server_forget_connection(struct server *server, const struct connection *connection)
 {
     (void)server;
-    (void)watch_fd;
+    (void)connection;
 }
 
 /* There is nothing to finish: what was under way may fail. */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "worker/grpc/connection.h"
 #include "worker/grpc/connection_age.h"
 #include "worker/grpc/cork.h"
 #include "worker/grpc/server_private.h"
@@ -178,16 +179,17 @@ server_open(struct server **out, const struct settings *settings, struct scorebo
 }
 
 void
-server_add_connection(struct server *server, int fd, int watch_fd)
+server_add_connection(struct server *server, struct connection *connection)
 {
-    cork_add(server->cork, watch_fd);
-    grpc_server_add_channel_from_fd(server->grpc, fd, server->credentials);
+    cork_add(server->cork, connection->watch_fd);
+    grpc_server_add_channel_from_fd(server->grpc, connection_take_fd(connection),
+                                    server->credentials);
 }
 
 void
-server_forget_connection(struct server *server, int watch_fd)
+server_forget_connection(struct server *server, const struct connection *connection)
 {
-    cork_remove(server->cork, watch_fd);
+    cork_remove(server->cork, connection->watch_fd);
 }
 
 void

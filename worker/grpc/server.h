@@ -6,10 +6,10 @@
 #ifndef MYGRPCADAPTER_WORKER_GRPC_SERVER_H
 #define MYGRPCADAPTER_WORKER_GRPC_SERVER_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
 struct commit;
+struct connection;
 struct methods;
 struct server;
 struct settings;
@@ -22,12 +22,11 @@ struct scoreboard_slot;
 int server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
                 struct commit *commit, const struct methods *methods);
 
-/* Serves a connected, non-blocking socket, which it takes over. `watch_fd` is another descriptor of it,
- * which stays the caller's. */
-void server_add_connection(struct server *server, int fd, int watch_fd);
+/* Serves a connection, whose socket it takes over. The connection itself stays the caller's. */
+void server_add_connection(struct server *server, struct connection *connection);
 
-/* Must be called before `watch_fd` is closed. */
-void server_forget_connection(struct server *server, int watch_fd);
+/* Must be called before the connection is closed. */
+void server_forget_connection(struct server *server, const struct connection *connection);
 
 /* Begins the drain: GOAWAY to every connection. Calls are taken and answered on, as a client makes them
  * until it has seen the GOAWAY, and each connection ends when its last one is answered. What is left
