@@ -1,6 +1,6 @@
-/* acceptor.c -- one thread, one epoll: whose turn it is, accept, watch, drain. Runs in a worker, beside
- * the main thread. The two share the server, which takes connections and the drain from any thread, and
- * the scoreboard. */
+/* acceptor.c -- one thread, one epoll: whose turn it is, accept, watch, drain. Runs in a worker,
+ * beside the main thread. The two share the server, which takes connections and the drain from any
+ * thread, and the scoreboard. */
 #include "worker/grpc/acceptor.h"
 
 #include <errno.h>
@@ -22,29 +22,13 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/grpc/connection.h"
+#include "worker/grpc/departure.h"
 #include "worker/grpc/server.h"
+#include "worker/grpc/turn.h"
 
-/* How often it looks at everything, whatever happens. */
+/* How often it looks at everything, whatever happens, and how often while GOAWAYs wait. */
 #define TICK_MS 200
-
-/* How long its word that it is willing holds. */
-#define WILLING_MS 600
-
-/* The main loop is stuck if it has not turned for so long. */
-#define LOOP_FRESH_MS 1000
-
-/* Without a descriptor to spare, so long it leaves connections to others. */
-#define REFUSED_MS 1000
-
-/* Without a master, so long at most for calls under way. */
-#define ORPHAN_DRAIN_MS 1000
-
-/* When others take their place, workers send GOAWAY only when none of them takes connections any more
- * (so long at most), and a while longer: a client whose new connection gets a GOAWAY before it is
- * through with its handshake takes the server for broken, and fails calls. */
-#define SIBLINGS_MS_MAX 1000
-#define HANDSHAKE_MS 500
-#define DRAIN_TICK_MS 10
+#define HOLDING_TICK_MS 10
 #define EVENTS_MAX 64
 
 /* What it waits for beside its connections. */
@@ -57,33 +41,58 @@ enum source {
     SOURCE_COUNT,
 };
 
+enum phase {
+    /* It is another worker's turn to take connections, or nobody's. */
+    PHASE_WAITING,
+    /* It is its own turn: the listening socket is in the epoll set. */
+    PHASE_LISTENING,
+    /* The drain has begun, and the GOAWAYs wait until no other worker takes connections. */
+    PHASE_HOLDING,
+    /* The server has been told to send the GOAWAYs; connections end with their last calls. */
+    PHASE_LEAVING,
+    /* The last connection has ended, and the server has been told so. */
+    PHASE_DONE,
+    PHASE_COUNT,
+};
+
 struct acceptor {
     const struct heritage *heritage;
     struct server *server;
     pthread_t thread;
     int epoll_fd;
-    /* The descriptors of what it waits for. An event's data.ptr is the address of one of these, or a
-     * connection. */
+    /* The descriptors of what it waits for. An event's data.ptr is the address of one of these, or
+     * a connection. */
     int sources[SOURCE_COUNT];
-    /* The connections there are. */
     struct list_link connections;
+    enum phase phase;
     /* The thread is to end. */
     bool stopped;
-    bool listening; /* the listening socket is in the epoll set */
-    bool draining;
-    bool retiring; /* draining, and others serve */
-    bool goaway_sent;
-    uint64_t drain_began_ms;
-    uint64_t drain_deadline_ms;
-    /* Since when no sibling takes connections; 0 = some do. */
-    uint64_t alone_ms;
-    uint64_t heartbeat_seen;
-    /* When the main loop was seen to have turned. */
-    uint64_t heartbeat_ms;
-    /* There was no descriptor for a connection: not willing until then. */
-    uint64_t refused_until_ms;
+    struct turn turn;
+    /* From PHASE_HOLDING on. */
+    struct departure departure;
     struct log_brake refused_brake;
 };
+
+/* Goes on to another phase. Before the drain, turns come and go; in the drain there is no way
+ * back. */
+static void
+set_phase(struct acceptor *acceptor, enum phase next)
+{
+    static const bool allowed[PHASE_COUNT][PHASE_COUNT] = {
+        [PHASE_WAITING] = {[PHASE_LISTENING] = true, [PHASE_HOLDING] = true},
+        [PHASE_LISTENING] = {[PHASE_WAITING] = true, [PHASE_HOLDING] = true},
+        [PHASE_HOLDING] = {[PHASE_LEAVING] = true},
+        [PHASE_LEAVING] = {[PHASE_DONE] = true},
+    };
+    INVARIANT(allowed[acceptor->phase][next]);
+    acceptor->phase = next;
+}
+
+static bool
+is_draining(const struct acceptor *acceptor)
+{
+    return acceptor->phase >= PHASE_HOLDING;
+}
 
 static struct scoreboard_slot *
 own_slot(const struct acceptor *acceptor)
@@ -119,46 +128,33 @@ watch_connection(struct acceptor *acceptor, struct connection *connection)
 
 /* ---- whose turn it is */
 
-static bool
-loop_is_fresh(struct acceptor *acceptor, uint64_t now_ms)
-{
-    uint64_t heartbeat = atomic_load(&own_slot(acceptor)->heartbeat);
-    if (heartbeat != acceptor->heartbeat_seen) {
-        acceptor->heartbeat_seen = heartbeat;
-        acceptor->heartbeat_ms = now_ms;
-    }
-    return now_ms < acceptor->heartbeat_ms + LOOP_FRESH_MS;
-}
-
+/* Has the listening socket in the epoll set as long as the turn is this worker's; passes on one
+ * that is not any more. A kernel that does not do as it is told is told again at the next tick. */
 static void
-set_listening(struct acceptor *acceptor, bool listening)
+agree_on_turn(struct acceptor *acceptor, bool draining, uint64_t now_ms)
 {
-    if (acceptor->listening == listening)
-        return;
-    if ((listening ? watch : unwatch)(acceptor, SOURCE_LISTENER) == 0)
-        acceptor->listening = listening;
+    const struct heritage *heritage = acceptor->heritage;
+    uint32_t turn = turn_agree(&acceptor->turn, draining, now_ms);
+    bool own = turn == heritage->slot;
+    if (acceptor->phase == PHASE_LISTENING && !own) {
+        if (turn != UINT32_MAX)
+            event_post(heritage->turn_fds[turn]);
+        if (unwatch(acceptor, SOURCE_LISTENER) == 0)
+            set_phase(acceptor, PHASE_WAITING);
+    } else if (acceptor->phase == PHASE_WAITING && own) {
+        if (watch(acceptor, SOURCE_LISTENER) == 0)
+            set_phase(acceptor, PHASE_LISTENING);
+    }
 }
 
-/* Says whether this worker is willing, and finds out whether it is its turn; passes the turn on if
- * it is not. */
+/* Whether it is this worker's turn to take a connection. Never in a drain. */
 static bool
 take_turn(struct acceptor *acceptor)
 {
-    const struct heritage *heritage = acceptor->heritage;
-    struct scoreboard_slot *slot = own_slot(acceptor);
-    uint64_t now_ms = clock_monotonic_ms();
-    bool willing =
-        !acceptor->draining && loop_is_fresh(acceptor, now_ms) &&
-        now_ms >= acceptor->refused_until_ms &&
-        atomic_load(&slot->connections) < (uint64_t)heritage->settings->workers_max_connections;
-    atomic_store(&slot->willing_until_ms, willing ? now_ms + WILLING_MS : 0);
-
-    uint32_t turn = scoreboard_turn(heritage->scoreboard, heritage->worker_count, now_ms);
-    bool own = willing && turn == heritage->slot;
-    if (!own && acceptor->listening && turn != UINT32_MAX)
-        event_post(heritage->turn_fds[turn]);
-    set_listening(acceptor, own);
-    return own;
+    if (is_draining(acceptor))
+        return false;
+    agree_on_turn(acceptor, false, clock_monotonic_ms());
+    return acceptor->phase == PHASE_LISTENING;
 }
 
 /* ---- connections */
@@ -166,12 +162,10 @@ take_turn(struct acceptor *acceptor)
 static void
 log_connection(const struct connection *connection, const char *event)
 {
-    if (!log_enabled(LOG_LEVEL_DEBUG))
-        return;
-    log_write(LOG_LEVEL_DEBUG, event,
-              LOG_FIELDS(log_string("peer", connection->peer),
-                         log_u64("port", connection->peer_port),
-                         log_u64("age_ms", clock_monotonic_ms() - connection->since_ms)));
+    if (log_enabled(LOG_LEVEL_DEBUG))
+        log_write(LOG_LEVEL_DEBUG, event,
+                  LOG_FIELDS(log_string("peer", connection->peer),
+                             log_u64("port", connection->peer_port)));
 }
 
 /* Lets the others take connections for a while. */
@@ -179,7 +173,7 @@ static void
 refuse(struct acceptor *acceptor, int error)
 {
     uint64_t now_ms = clock_monotonic_ms();
-    acceptor->refused_until_ms = now_ms + REFUSED_MS;
+    turn_refuse(&acceptor->turn, now_ms);
     log_write_braked(&acceptor->refused_brake, now_ms, LOG_LEVEL_ERROR, "cannot take a connection",
                      LOG_FIELDS(log_error(error)));
     (void)take_turn(acceptor);
@@ -213,7 +207,8 @@ accept_connection(struct acceptor *acceptor)
 static void
 forget_connection(struct acceptor *acceptor, struct connection *connection)
 {
-    /* Out of the set before it is closed: the set holds the socket, which gRPC may still have open. */
+    /* Out of the set before it is closed: the set holds the socket, which gRPC may still have
+     * open. */
     (void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, connection->watch_fd, NULL);
     server_forget_connection(acceptor->server, connection);
     list_remove(&connection->link);
@@ -225,59 +220,63 @@ forget_connection(struct acceptor *acceptor, struct connection *connection)
 /* ---- the drain */
 
 static bool
-may_send_goaway(struct acceptor *acceptor, uint64_t now_ms)
+may_leave(struct acceptor *acceptor)
 {
-    const struct heritage *heritage = acceptor->heritage;
-    if (!acceptor->retiring)
-        return true;
-    bool alone =
-        scoreboard_turn(heritage->scoreboard, heritage->worker_count, now_ms) == UINT32_MAX ||
-        now_ms >= acceptor->drain_began_ms + SIBLINGS_MS_MAX;
-    if (!alone)
-        acceptor->alone_ms = 0;
-    else if (acceptor->alone_ms == 0)
-        acceptor->alone_ms = now_ms;
-    return now_ms >= acceptor->drain_deadline_ms ||
-           (alone && now_ms >= acceptor->alone_ms + HANDSHAKE_MS);
+    uint64_t now_ms = clock_monotonic_ms();
+    bool siblings_take = turn_any_willing(&acceptor->turn, now_ms);
+    return departure_is_due(&acceptor->departure, siblings_take, now_ms);
 }
 
-/* GOAWAY when the time has come; and the server is needed while there are connections, no longer. */
+/* GOAWAY when the time has come; and the server is needed while there are connections, no
+ * longer. */
 static void
 go_on_draining(struct acceptor *acceptor)
 {
-    if (!acceptor->draining)
-        return;
+    const struct departure *departure = &acceptor->departure;
     bool empty = list_is_empty(&acceptor->connections);
-    if (!acceptor->goaway_sent && (empty || may_send_goaway(acceptor, clock_monotonic_ms()))) {
-        acceptor->goaway_sent = true;
-        if (acceptor->retiring && !empty)
-            server_retire(acceptor->server, acceptor->drain_deadline_ms);
+    if (acceptor->phase == PHASE_HOLDING && (empty || may_leave(acceptor))) {
+        set_phase(acceptor, PHASE_LEAVING);
+        if (departure->reason == DRAIN_REPLACED && !empty)
+            server_retire(acceptor->server, departure->deadline_ms);
         else
-            server_drain(acceptor->server, acceptor->drain_deadline_ms);
+            server_drain(acceptor->server, departure->deadline_ms);
     }
-    if (empty)
+    if (acceptor->phase == PHASE_LEAVING && empty) {
+        set_phase(acceptor, PHASE_DONE);
         server_finish(acceptor->server);
+    }
 }
 
 static void
-begin_drain(struct acceptor *acceptor, bool orphan, bool retire)
+begin_drain(struct acceptor *acceptor, enum drain_reason reason)
 {
-    acceptor->retiring = retire && (acceptor->retiring || !acceptor->draining);
-    if (acceptor->draining)
-        return; /* the order may have been more urgent than the first, never less */
-    acceptor->draining = true;
-    (void)take_turn(acceptor); /* no longer willing; the listening socket leaves the set */
+    if (is_draining(acceptor)) {
+        departure_hasten(&acceptor->departure, reason);
+        return;
+    }
+    uint64_t now_ms = clock_monotonic_ms();
+    agree_on_turn(acceptor, true, now_ms);
+    set_phase(acceptor, PHASE_HOLDING);
     (void)close(acceptor->sources[SOURCE_LISTENER]);
-    uint64_t patience_ms =
-        orphan ? ORPHAN_DRAIN_MS : (uint64_t)acceptor->heritage->settings->workers_drain_timeout_ms;
+    acceptor->sources[SOURCE_LISTENER] = -1;
+    departure_begin(&acceptor->departure, reason, now_ms,
+                    (uint64_t)acceptor->heritage->settings->workers_drain_timeout_ms);
     log_write(LOG_LEVEL_INFO, "draining",
               LOG_FIELDS(log_u64("connections", atomic_load(&own_slot(acceptor)->connections)),
-                         log_string("because", orphan   ? "the master is gone"
-                                               : retire ? "others take its place"
-                                                        : "told to")));
-    acceptor->drain_began_ms = clock_monotonic_ms();
-    acceptor->drain_deadline_ms = acceptor->drain_began_ms + patience_ms;
+                         log_string("reason", drain_reason_text(reason))));
     go_on_draining(acceptor);
+}
+
+static void
+obey(struct acceptor *acceptor)
+{
+    enum child_order order = child_order(acceptor->sources[SOURCE_ORDERS]);
+    if (order < CHILD_ORDER_RETIRE)
+        return;
+    if (child_is_orphan(acceptor->heritage))
+        begin_drain(acceptor, DRAIN_ORPHANED);
+    else
+        begin_drain(acceptor, order == CHILD_ORDER_RETIRE ? DRAIN_REPLACED : DRAIN_ORDERED);
 }
 
 /* ---- the thread */
@@ -285,8 +284,6 @@ begin_drain(struct acceptor *acceptor, bool orphan, bool retire)
 static void
 handle_source(struct acceptor *acceptor, enum source source)
 {
-    const struct heritage *heritage = acceptor->heritage;
-    enum child_order order;
     uint64_t posts;
     ssize_t got;
     switch (source) {
@@ -294,13 +291,11 @@ handle_source(struct acceptor *acceptor, enum source source)
         acceptor->stopped = true;
         return;
     case SOURCE_ORDERS:
-        order = child_order(acceptor->sources[source]);
-        if (order >= CHILD_ORDER_RETIRE)
-            begin_drain(acceptor, child_is_orphan(heritage), order == CHILD_ORDER_RETIRE);
+        obey(acceptor);
         return;
     case SOURCE_LIFE:
         (void)unwatch(acceptor, source);
-        begin_drain(acceptor, true, false);
+        begin_drain(acceptor, DRAIN_ORPHANED);
         return;
     case SOURCE_TURN:
         got = read(acceptor->sources[source], &posts, sizeof(posts));
@@ -308,13 +303,13 @@ handle_source(struct acceptor *acceptor, enum source source)
         (void)take_turn(acceptor);
         return;
     case SOURCE_LISTENER:
-        if (acceptor->listening)
+        if (acceptor->phase == PHASE_LISTENING)
             accept_connection(acceptor);
         return;
     case SOURCE_COUNT:
         break;
     }
-    INVARIANT(false); /* none is watched for that */
+    INVARIANT(source < SOURCE_COUNT);
 }
 
 /* What happened to a connection can only be its end. */
@@ -339,16 +334,14 @@ acceptor_thread(void *context)
     struct acceptor *acceptor = context;
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
-        bool waits = acceptor->draining && !acceptor->goaway_sent;
-        int count =
-            epoll_wait(acceptor->epoll_fd, events, EVENTS_MAX, waits ? DRAIN_TICK_MS : TICK_MS);
+        int tick_ms = acceptor->phase == PHASE_HOLDING ? HOLDING_TICK_MS : TICK_MS;
+        int count = epoll_wait(acceptor->epoll_fd, events, EVENTS_MAX, tick_ms);
         for (int i = 0; i < count; i++) {
             handle_event(acceptor, events[i].data.ptr);
             if (acceptor->stopped)
                 return NULL;
         }
-        if (!acceptor->draining)
-            (void)take_turn(acceptor);
+        (void)take_turn(acceptor);
         go_on_draining(acceptor);
     }
 }
@@ -406,7 +399,7 @@ acceptor_start(struct acceptor **out, const struct heritage *heritage, struct se
     acceptor->sources[SOURCE_TURN] = heritage->turn_fds[heritage->slot];
     acceptor->sources[SOURCE_LISTENER] = heritage->listener_fd;
     list_init(&acceptor->connections);
-    acceptor->heartbeat_ms = clock_monotonic_ms();
+    turn_begin(&acceptor->turn, heritage, clock_monotonic_ms());
     int result = start_thread(acceptor);
     if (result != 0) {
         release(acceptor);

@@ -1,4 +1,5 @@
-/* cork_test.c -- the option on real sockets of the loopback: who has it when, and that nobody keeps it. */
+/* cork_test.c -- the option on real sockets of the loopback: who has it when, and that nobody keeps
+ * it. */
 #include "worker/grpc/cork.h"
 
 #include <setjmp.h>
