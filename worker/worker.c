@@ -20,6 +20,7 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/grpc/acceptor.h"
+#include "worker/grpc/calls.h"
 #include "worker/grpc/commit.h"
 #include "worker/grpc/connection_age.h"
 #include "worker/services/health_service.h"
@@ -39,6 +40,7 @@ struct worker {
     struct reflection_service *reflection_service;
     struct methods methods;
     struct server *server;
+    struct calls *calls;
     struct acceptor *acceptor;
 };
 
@@ -80,9 +82,10 @@ prepare(struct worker *worker)
     }
     grpc_init();
     connection_age_prepare();
-    result =
-        server_open(&worker->server, heritage->settings,
-                    &heritage->scoreboard->slots[heritage->slot], worker->commit, &worker->methods);
+    result = server_open(&worker->server, heritage->settings,
+                         &heritage->scoreboard->slots[heritage->slot]);
+    if (result == 0)
+        result = calls_open(&worker->calls, worker->server, &worker->methods, worker->commit);
     if (result == 0)
         result = acceptor_start(&worker->acceptor, heritage, worker->server, worker->signal_fd);
     return result;
@@ -107,6 +110,7 @@ worker_main(const struct heritage *heritage)
     journal_close(&worker.journal);
     acceptor_stop(&worker.acceptor);
     server_close(&worker.server);
+    calls_close(&worker.calls);
     grpc_shutdown();
     metric_service_close(&worker.metric_service);
     health_service_close(&worker.health_service);

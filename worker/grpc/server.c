@@ -7,24 +7,19 @@
 #include <grpc/grpc_security.h>
 #include <limits.h>
 #include <malloc.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/invariant.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/grpc/connection.h"
 #include "worker/grpc/connection_age.h"
-#include "worker/grpc/cork.h"
 #include "worker/grpc/server_private.h"
-#include "worker/grpc/service.h"
-
-/* Calls that gRPC may hand over before the loop has seen the first of them. */
-#define UNKNOWN_CALLS_EXPECTED 8
-#define STREAMS_EXPECTED 4
 
 /* Memory of incomplete requests: see quota_arg(). */
 #define QUOTA_MESSAGES 8
@@ -33,25 +28,12 @@
 /* Memory is given back to the system no more often than this. */
 #define TRIM_MS 10000
 
-/* An answer still here after so long makes place for another call; after the second it is cut off. */
-#define ANSWER_LATE_MS 200
-#define ANSWER_CUT_MS 20000
-
-/* The cork is put in once more than so many answers for each connection are under way, and, while that
- * goes on, with the first of the next burst. It stays for so long at most: a large call must not keep
- * the answers before it. */
-#define CORK_ANSWERS 2
-#define CORK_NS 500000
-
 /* The loop turns at least this often, for its heartbeat and the drain's deadline. */
 #define TURN_MS 100
 
 /* Nothing is answered so long before a GOAWAY that is not urgent, and after it. */
 #define QUIET_BEFORE_NS 5000000
 #define QUIET_AFTER_NS 50000000
-
-/* So long after the deadline of a drain, connections that will not end are left behind. */
-#define CANCEL_GRACE_MS 1000
 
 static grpc_arg
 integer_arg(const char *key, int64_t value)
@@ -61,8 +43,8 @@ integer_arg(const char *key, int64_t value)
     return arg;
 }
 
-/* Bounds what gRPC holds of requests that are not complete yet: room for many usual ones, and for some
- * of the largest allowed. */
+/* Bounds what gRPC holds of requests that are not complete yet: room for many usual ones, and for
+ * some of the largest allowed. */
 static grpc_arg
 quota_arg(grpc_resource_quota *quota, int64_t max_message_bytes)
 {
@@ -102,13 +84,33 @@ static void
 on_shutdown_complete(struct server_event *event, bool ok)
 {
     (void)ok;
-    struct server *server =
-        (struct server *)(void *)((char *)event - offsetof(struct server, shutdown_complete));
-    server->stopped = true;
+    drain_end(&CONTAINER_OF(event, struct server, shutdown_complete)->drain);
 }
 
-static void *
-register_method(struct server *server, const char *path,
+int
+server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot)
+{
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        return -ENOMEM;
+    int result = burst_open(&server->burst, (size_t)settings->workers_max_connections);
+    if (result != 0) {
+        free(server);
+        return result;
+    }
+    server->slot = slot;
+    answers_init(&server->answers);
+    server->shutdown_complete.happen = on_shutdown_complete;
+    server->credentials = grpc_insecure_server_credentials_create();
+    server->queue = grpc_completion_queue_create_for_next(NULL);
+    server->grpc = create_grpc_server(settings);
+    grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
+    *out = server;
+    return 0;
+}
+
+void *
+server_register(struct server *server, const char *path,
                 grpc_server_register_method_payload_handling payload)
 {
     void *registered = grpc_server_register_method(server->grpc, path, NULL, payload, 0);
@@ -116,72 +118,18 @@ register_method(struct server *server, const char *path,
     return registered;
 }
 
-/* Registers the methods, starts, and asks for the first calls. */
-static int
-start(struct server *server)
+void
+server_start(struct server *server, struct server_ticker ticker)
 {
-    const struct methods *methods = server->methods;
-    void *unary[SERVICE_UNARY_MAX] = {NULL};
-    INVARIANT(methods->unary_count <= SERVICE_UNARY_MAX);
-    INVARIANT(methods->stream_count <= SERVICE_STREAMS_MAX);
-    for (size_t i = 0; i < methods->unary_count; i++)
-        unary[i] = register_method(server, methods->unary[i].path,
-                                   GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER);
-    for (size_t i = 0; i < methods->stream_count; i++) {
-        const struct stream_method *method = &methods->streams[i];
-        server->stream_kinds[i] = (struct stream_kind){
-            .method = method,
-            .registered = register_method(server, method->path, GRPC_SRM_PAYLOAD_NONE),
-        };
-    }
+    INVARIANT(server->ticker.tick == NULL);
+    server->ticker = ticker;
     grpc_server_start(server->grpc);
-    int result = 0;
-    for (size_t i = 0; i < methods->unary_count; i++) {
-        for (uint32_t n = 0; n < methods->unary[i].expected && result == 0; n++)
-            result = unary_call_expect(server, &methods->unary[i], unary[i]);
-    }
-    for (size_t i = 0; i < methods->stream_count; i++) {
-        for (int n = 0; n < STREAMS_EXPECTED && result == 0; n++)
-            result = stream_call_expect(server, &server->stream_kinds[i]);
-    }
-    for (int n = 0; n < UNKNOWN_CALLS_EXPECTED && result == 0; n++)
-        result = unknown_call_expect(server);
-    return result;
-}
-
-int
-server_open(struct server **out, const struct settings *settings, struct scoreboard_slot *slot,
-            struct commit *commit, const struct methods *methods)
-{
-    struct server *server = calloc(1, sizeof(*server));
-    if (server == NULL)
-        return -ENOMEM;
-    int result = cork_open(&server->cork, (size_t)settings->workers_max_connections);
-    if (result != 0) {
-        free(server);
-        return result;
-    }
-    server->slot = slot;
-    server->commit = commit;
-    server->methods = methods;
-    server->streams.before = &server->streams;
-    server->streams.after = &server->streams;
-    server->answers.before = &server->answers;
-    server->answers.after = &server->answers;
-    server->shutdown_complete.happen = on_shutdown_complete;
-    server->credentials = grpc_insecure_server_credentials_create();
-    server->empty_message = grpc_raw_byte_buffer_create(NULL, 0);
-    server->queue = grpc_completion_queue_create_for_next(NULL);
-    server->grpc = create_grpc_server(settings);
-    grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
-    *out = server;
-    return start(server);
 }
 
 void
 server_add_connection(struct server *server, struct connection *connection)
 {
-    cork_add(server->cork, connection->watch_fd);
+    burst_add_connection(&server->burst, connection);
     grpc_server_add_channel_from_fd(server->grpc, connection_take_fd(connection),
                                     server->credentials);
 }
@@ -189,131 +137,50 @@ server_add_connection(struct server *server, struct connection *connection)
 void
 server_forget_connection(struct server *server, const struct connection *connection)
 {
-    cork_remove(server->cork, connection->watch_fd);
+    burst_remove_connection(&server->burst, connection);
 }
 
 void
 server_drain(struct server *server, uint64_t deadline_ms)
 {
-    uint64_t serving = 0;
-    if (atomic_compare_exchange_strong(&server->drain_deadline_ms, &serving, deadline_ms))
+    if (drain_begin(&server->drain, deadline_ms))
         connection_age_reach();
 }
 
 void
 server_retire(struct server *server, uint64_t deadline_ms)
 {
-    atomic_store(&server->retire_deadline_ms, deadline_ms);
+    drain_retire(&server->drain, deadline_ms);
 }
 
 void
 server_finish(struct server *server)
 {
-    if (!atomic_exchange(&server->finishing, true))
+    if (drain_finish(&server->drain))
         grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown_complete);
 }
 
-bool
-server_is_serving(const struct server *server)
-{
-    return !atomic_load_explicit(&server->finishing, memory_order_relaxed);
-}
-
-bool
-server_is_draining(const struct server *server)
-{
-    return atomic_load_explicit(&server->drain_deadline_ms, memory_order_relaxed) != 0;
-}
-
-void
-server_answer_begun(struct server *server, struct server_answer *answer, grpc_call *call)
-{
-    struct server_answer *head = &server->answers;
-    answer->call = call;
-    answer->begun_ms = server->now_ms;
-    answer->is_late = false;
-    answer->before = head->before;
-    answer->after = head;
-    head->before->after = answer;
-    head->before = answer;
-    server->answer_count++;
-}
-
-bool
-server_answer_ended(struct server *server, struct server_answer *answer)
-{
-    server->answer_count--;
-    answer->before->after = answer->after;
-    answer->after->before = answer->before;
-    return answer->is_late;
-}
-
-void
-server_cork(struct server *server)
-{
-    size_t many = CORK_ANSWERS * cork_connections(server->cork);
-    server->corked_answers++;
-    if (cork_is_in(server->cork) || (!server->bursting && server->answer_count <= many))
-        return;
-    cork_put(server->cork);
-    server->corked_ns = server->now_ns;
-    server->corked_answers = 1;
-}
-
-static void
-uncork(struct server *server)
-{
-    cork_pull(server->cork);
-    server->bursting = server->corked_answers > CORK_ANSWERS * cork_connections(server->cork);
-}
-
-/* Looks at the oldest answers: the list is in the order they were begun. */
-static void
-look_for_late_answers(struct server *server)
-{
-    struct server_answer *answer = server->answers.after;
-    for (; answer != &server->answers && server->now_ms >= answer->begun_ms + ANSWER_LATE_MS;
-         answer = answer->after) {
-        if (!answer->is_late && server_is_serving(server)) {
-            answer->is_late = true;
-            answer->late(answer);
-        }
-        if (server->now_ms >= answer->begun_ms + ANSWER_CUT_MS)
-            (void)grpc_call_cancel(answer->call, NULL);
-    }
-}
-
-/* gRPC's client fails the calls that it begins between having read a GOAWAY and having understood it: all
- * those of a connection if the answers that made room for them came with it. */
+/* gRPC's client fails the calls that it begins between having read a GOAWAY and having understood
+ * it: all those of a connection if the answers that made room for them came with it. */
 static void
 retire_if_told(struct server *server)
 {
     const struct timespec before = {.tv_nsec = QUIET_BEFORE_NS};
     const struct timespec after = {.tv_nsec = QUIET_AFTER_NS};
-    uint64_t deadline_ms = atomic_load(&server->retire_deadline_ms);
-    if (deadline_ms == 0 || server_is_draining(server))
+    if (drain_phase(&server->drain) != DRAIN_RETIRING)
         return;
-    if (cork_is_in(server->cork))
-        uncork(server);
+    burst_end(&server->burst);
     (void)nanosleep(&before, NULL);
-    server_drain(server, deadline_ms);
+    server_drain(server, atomic_load(&server->drain.deadline_ms));
     (void)nanosleep(&after, NULL);
 }
 
-/* At the deadline cancels what still runs. True once even that has taken too long. */
-static bool
-drain_is_hopeless(struct server *server)
+static void
+cut_off(struct server *server)
 {
-    uint64_t deadline_ms = atomic_load(&server->drain_deadline_ms);
-    if (deadline_ms == 0 || server->now_ms < deadline_ms)
-        return false;
-    if (!server->cancelled) {
-        server->cancelled = true;
-        log_write(LOG_LEVEL_WARNING, "the drain took too long; what is left is cut off", NULL);
-        server_finish(server);
-        grpc_server_cancel_all_calls(server->grpc);
-    }
-    return server->now_ms >= deadline_ms + CANCEL_GRACE_MS;
+    log_write(LOG_LEVEL_WARNING, "the drain took too long; what is left is cut off", NULL);
+    server_finish(server);
+    grpc_server_cancel_all_calls(server->grpc);
 }
 
 /* gRPC's monotonic clock is CLOCK_MONOTONIC; it is not asked again. */
@@ -326,7 +193,8 @@ turn_deadline(const struct server *server)
                           .clock_type = GPR_CLOCK_MONOTONIC};
 }
 
-/* What a burst left with the allocator goes back to the system once the loop is idle, and not often. */
+/* What a burst left with the allocator goes back to the system once the loop is idle, and not
+ * often. */
 static void
 trim_memory(struct server *server)
 {
@@ -341,25 +209,26 @@ trim_memory(struct server *server)
 static void
 tick(struct server *server)
 {
-    const struct methods *methods = server->methods;
-    look_for_late_answers(server);
-    if (methods->tick != NULL)
-        methods->tick(methods->tick_context, server->now_ms);
-    stream_calls_tick(server);
+    if (server->now_ms < server->ticked_ms + TURN_MS)
+        return;
+    server->ticked_ms = server->now_ms;
+    answers_look(&server->answers, server_is_serving(server), server->now_ms);
+    server->ticker.tick(server->ticker.context, server->now_ms);
+    retire_if_told(server);
 }
 
 /* The next event, which is waited for with the cork out. */
 static grpc_event
 next_event(struct server *server)
 {
-    if (cork_is_in(server->cork)) {
-        if (server->now_ns < server->corked_ns + CORK_NS) {
+    if (burst_is_corked(&server->burst)) {
+        if (burst_may_stay(&server->burst, server->now_ns)) {
             grpc_event event =
                 grpc_completion_queue_next(server->queue, gpr_inf_past(GPR_CLOCK_MONOTONIC), NULL);
             if (event.type != GRPC_QUEUE_TIMEOUT)
                 return event;
         }
-        uncork(server);
+        burst_end(&server->burst);
     }
     return grpc_completion_queue_next(server->queue, turn_deadline(server), NULL);
 }
@@ -367,8 +236,9 @@ next_event(struct server *server)
 int
 server_run(struct server *server)
 {
+    INVARIANT(server->ticker.tick != NULL); /* it has been started */
     server->now_ns = clock_monotonic_ns();
-    while (!server->stopped) {
+    while (drain_phase(&server->drain) != DRAIN_OVER) {
         grpc_event event = next_event(server);
         atomic_fetch_add_explicit(&server->slot->heartbeat, 1, memory_order_relaxed);
         server->now_ns = clock_monotonic_ns();
@@ -380,13 +250,12 @@ server_run(struct server *server)
         } else {
             trim_memory(server);
         }
-        if (server->now_ms >= server->looked_ms + TURN_MS) {
-            server->looked_ms = server->now_ms;
-            tick(server);
-            retire_if_told(server);
-        }
-        if (drain_is_hopeless(server))
+        tick(server);
+        enum drain_verdict verdict = drain_look(&server->drain, server->now_ms);
+        if (verdict == DRAIN_IS_HOPELESS)
             return -ETIMEDOUT;
+        if (verdict == DRAIN_CUTS)
+            cut_off(server);
     }
     return 0;
 }
@@ -398,7 +267,7 @@ server_close(struct server **sp)
     if (server == NULL)
         return;
     *sp = NULL;
-    INVARIANT(server->stopped);
+    INVARIANT(drain_phase(&server->drain) == DRAIN_OVER);
     grpc_server_destroy(server->grpc);
     grpc_completion_queue_shutdown(server->queue);
     for (;;) {
@@ -411,7 +280,6 @@ server_close(struct server **sp)
     }
     grpc_completion_queue_destroy(server->queue);
     grpc_server_credentials_release(server->credentials);
-    cork_close(&server->cork);
-    grpc_byte_buffer_destroy(server->empty_message);
+    burst_close(&server->burst);
     free(server);
 }

@@ -1,9 +1,9 @@
 /* service.h -- what a gRPC service of a worker is made of.
  *
- * A service is one file that fills the methods it has (metric_service.c does) and stands in the table
- * of worker.c; server.c brings the calls. There are two kinds: a unary method answers each call at
- * once (unary_call.c), a stream method lives on with its client (stream_call.c). All of a service runs
- * in the worker's main thread.
+ * A service is one file that fills the methods it has (metric_service.c does) and stands in the
+ * table of worker.c; calls.c brings the calls. There are two kinds: a unary method answers each
+ * call at once (unary_call.c), a stream method lives on with its client (stream_call.c). All of a
+ * service runs in the worker's main thread.
  */
 #ifndef MYGRPCADAPTER_WORKER_GRPC_SERVICE_H
 #define MYGRPCADAPTER_WORKER_GRPC_SERVICE_H
@@ -42,8 +42,8 @@ struct unary_method {
                    struct unary_answer *answer_r);
 };
 
-/* A stream lives until its client ends it, the method does, or the drain begins. The functions below
- * are called one at a time for one stream. */
+/* A stream lives until its client ends it, the method does, or the drain begins. The functions
+ * below are called one at a time for one stream. */
 struct stream_method {
     const char *path;
     void *context;

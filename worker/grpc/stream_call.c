@@ -1,10 +1,12 @@
-/* stream_call.c -- one call of a stream method: messages both ways until either side ends it. Runs in a
- * worker's main thread.
+/* stream_call.c -- one call of a stream method: messages both ways until either side ends it. Runs
+ * in a worker's main thread.
  *
- * A client can hold little: one message is read at a time, the next only when the answer to the last is
- * out, at most one is on its way to it, and a method has a bounded number of streams. One more is
- * answered RESOURCE_EXHAUSTED, and its successor is asked for only when that answer is out.
+ * A client can hold little: one message is read at a time, the next only when the answer to the
+ * last is out, at most one is on its way to it, and a method has a bounded number of streams. One
+ * more is answered RESOURCE_EXHAUSTED, and its successor is asked for only when that answer is out.
  */
+#include "worker/grpc/stream_call.h"
+
 #include <errno.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
@@ -15,12 +17,13 @@
 #include <string.h>
 
 #include "base/invariant.h"
+#include "base/list.h"
 #include "worker/grpc/server_private.h"
 #include "worker/grpc/service.h"
 
 struct stream {
-    struct stream_link link; /* first: among the server's streams, once it is one of them */
-    struct server *server;
+    /* Among the streams of its kind, once it is one of them. */
+    struct list_link link;
     struct stream_kind *kind;
     struct server_event arrived;
     struct server_event read;
@@ -44,9 +47,6 @@ struct stream {
     int cancelled;
     alignas(max_align_t) unsigned char state[];
 };
-
-#define OWNER_OF(event, member)                                                                    \
-    ((struct stream *)(void *)((char *)(event)-offsetof(struct stream, member)))
 
 void *
 stream_state(struct stream *stream)
@@ -154,12 +154,10 @@ release_when_done(struct stream *stream)
 {
     if (stream->pending > 0)
         return;
-    struct server *server = stream->server;
     struct stream_kind *kind = stream->kind;
     bool counted = stream->counted;
     if (counted) {
-        stream->link.before->after = stream->link.after;
-        stream->link.after->before = stream->link.before;
+        list_remove(&stream->link);
         kind->count--;
     }
     grpc_metadata_array_destroy(&stream->metadata);
@@ -168,14 +166,14 @@ release_when_done(struct stream *stream)
     if (stream->call != NULL)
         grpc_call_unref(stream->call);
     free(stream);
-    if (!counted && server_is_serving(server))
-        (void)stream_call_expect(server, kind);
+    if (!counted && server_is_serving(kind->server))
+        (void)stream_call_expect(kind);
 }
 
 static void
 on_sent(struct server_event *event, bool ok)
 {
-    struct stream *stream = OWNER_OF(event, sent);
+    struct stream *stream = CONTAINER_OF(event, struct stream, sent);
     (void)ok; /* a call that is broken says so by on_closed() */
     stream->pending--;
     stream->sending = false;
@@ -187,7 +185,7 @@ on_sent(struct server_event *event, bool ok)
 static void
 on_closed(struct server_event *event, bool ok)
 {
-    struct stream *stream = OWNER_OF(event, closed);
+    struct stream *stream = CONTAINER_OF(event, struct stream, closed);
     (void)ok;
     stream->pending--;
     stream->over = true;
@@ -215,7 +213,7 @@ hand_over(struct stream *stream)
 static void
 on_read(struct server_event *event, bool ok)
 {
-    struct stream *stream = OWNER_OF(event, read);
+    struct stream *stream = CONTAINER_OF(event, struct stream, read);
     const struct stream_method *method = stream->kind->method;
     stream->pending--;
     stream->reading = false;
@@ -239,7 +237,6 @@ static void
 admit(struct stream *stream)
 {
     struct stream_kind *kind = stream->kind;
-    struct stream_link *head = &stream->server->streams;
     if (kind->count >= kind->method->streams_max) {
         stream_end(stream, GRPC_STATUS_RESOURCE_EXHAUSTED,
                    "this worker has as many such streams as it takes");
@@ -247,18 +244,15 @@ admit(struct stream *stream)
     }
     kind->count++;
     stream->counted = true;
-    stream->link.before = head->before;
-    stream->link.after = head;
-    head->before->after = &stream->link;
-    head->before = &stream->link;
-    (void)stream_call_expect(stream->server, kind);
+    list_append(&kind->streams, &stream->link);
+    (void)stream_call_expect(kind);
     proceed(stream);
 }
 
 static void
 on_arrived(struct server_event *event, bool ok)
 {
-    struct stream *stream = OWNER_OF(event, arrived);
+    struct stream *stream = CONTAINER_OF(event, struct stream, arrived);
     stream->pending--;
     if (!ok) { /* none will come any more */
         grpc_metadata_array_destroy(&stream->metadata);
@@ -274,12 +268,13 @@ on_arrived(struct server_event *event, bool ok)
 }
 
 int
-stream_call_expect(struct server *server, struct stream_kind *kind)
+stream_call_expect(struct stream_kind *kind)
 {
+    struct server *server = kind->server;
     struct stream *stream = calloc(1, sizeof(*stream) + kind->method->state_bytes);
     if (stream == NULL)
         return -ENOMEM;
-    stream->server = server;
+    list_init(&stream->link);
     stream->kind = kind;
     stream->arrived.happen = on_arrived;
     stream->read.happen = on_read;
@@ -307,13 +302,20 @@ drain_one(struct stream *stream, bool was_sending)
 }
 
 void
-stream_calls_tick(struct server *server)
+stream_kind_init(struct stream_kind *kind, struct server *server,
+                 const struct stream_method *method, void *registered)
 {
-    bool draining = server_is_draining(server);
-    for (struct stream_link *link = server->streams.after; link != &server->streams;
-         link = link->after) {
-        struct stream *stream = (struct stream *)(void *)link;
-        const struct stream_method *method = stream->kind->method;
+    *kind = (struct stream_kind){.server = server, .method = method, .registered = registered};
+    list_init(&kind->streams);
+}
+
+void
+stream_kind_tick(struct stream_kind *kind)
+{
+    const struct stream_method *method = kind->method;
+    bool draining = server_is_draining(kind->server);
+    for (struct list_link *link = kind->streams.after; link != &kind->streams; link = link->after) {
+        struct stream *stream = CONTAINER_OF(link, struct stream, link);
         bool was_sending = stream->sending;
         if (method->tick != NULL && !stream->ending && !stream->over)
             method->tick(method->context, stream, draining);

@@ -4,30 +4,34 @@
  * Between a call and its answer stands the method's answer() and nothing else; the answer goes out
  * in one batch.
  */
+#include "worker/grpc/unary_call.h"
+
 #include <errno.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/invariant.h"
+#include "base/list.h"
 #include "common/tally.h"
 #include "worker/grpc/commit.h"
 #include "worker/grpc/server_private.h"
 #include "worker/grpc/service.h"
 
 struct unary_call {
-    struct server_event event; /* first: a tag points here */
+    struct server_event event; /* a tag points here */
     struct server *server;
-    const struct unary_method *method;
-    void *registered;
+    const struct unary_kind *kind;
     grpc_call *call;
-    grpc_byte_buffer *request; /* NULL if the client sent none, or one over the limit */
+    /* NULL if the client sent none, or one over the limit. */
+    grpc_byte_buffer *request;
     grpc_metadata_array metadata;
     gpr_timespec deadline;
-    struct server_answer answer; /* from the answer on */
-    struct commit_waiter waiter; /* while it waits for the disk */
+    /* From the answer on. */
+    struct answer answer;
+    /* While it waits for the disk. */
+    struct commit_waiter waiter;
     uint64_t begun_ns;
     int cancelled;
 };
@@ -44,8 +48,8 @@ expect(struct unary_call *call)
     call->request = NULL;
     grpc_metadata_array_init(&call->metadata);
     grpc_call_error error = grpc_server_request_registered_call(
-        server->grpc, call->registered, &call->call, &call->deadline, &call->metadata,
-        &call->request, server->queue, server->queue, call);
+        server->grpc, call->kind->registered, &call->call, &call->deadline, &call->metadata,
+        &call->request, server->queue, server->queue, &call->event);
     INVARIANT(error == GRPC_CALL_OK);
 }
 
@@ -62,7 +66,7 @@ release(struct unary_call *call)
 static void
 count_begun(struct unary_call *call, grpc_status_code status)
 {
-    struct worker_tally *tally = call->method->tally;
+    struct worker_tally *tally = call->kind->method->tally;
     if (tally == NULL)
         return;
     call->begun_ns = call->server->now_ns;
@@ -73,7 +77,7 @@ count_begun(struct unary_call *call, grpc_status_code status)
 static void
 count_ended(const struct unary_call *call)
 {
-    struct worker_tally *tally = call->method->tally;
+    struct worker_tally *tally = call->kind->method->tally;
     if (tally == NULL)
         return;
     tally_add(&tally->ended, 1);
@@ -85,8 +89,8 @@ static void
 on_answered(struct server_event *event, bool ok)
 {
     (void)ok;
-    struct unary_call *call = (struct unary_call *)(void *)event;
-    bool replaced = server_answer_ended(call->server, &call->answer);
+    struct unary_call *call = CONTAINER_OF(event, struct unary_call, event);
+    bool replaced = answers_remove(&call->server->answers, &call->answer);
     count_ended(call);
     release(call);
     if (!replaced && server_is_serving(call->server))
@@ -95,8 +99,8 @@ on_answered(struct server_event *event, bool ok)
         free(call);
 }
 
-/* Sends the answer in one batch. `body` is NULL unless the status is OK; in the commit thread or in the
- * main thread, as gRPC allows. */
+/* Sends the answer in one batch. `body` is NULL unless the status is OK; in the commit thread or in
+ * the main thread, as gRPC allows. */
 static void
 send_batch(struct unary_call *call, grpc_status_code status, grpc_byte_buffer *body,
            grpc_slice *details)
@@ -114,14 +118,15 @@ send_batch(struct unary_call *call, grpc_status_code status, grpc_byte_buffer *b
     ops[count++].data.send_status_from_server.status_details = details;
     ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
     ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
-    grpc_call_error error = grpc_call_start_batch(call->call, ops, count, call, NULL);
+    grpc_call_error error = grpc_call_start_batch(call->call, ops, count, &call->event, NULL);
     INVARIANT(error == GRPC_CALL_OK);
 }
 
 static void
 send_answer(struct unary_call *call, const struct unary_answer *answer)
 {
-    server_cork(call->server);
+    struct server *server = call->server;
+    burst_answer(&server->burst, server->answers.count, server->now_ns);
     if (answer->status != GRPC_STATUS_OK) {
         grpc_slice details = grpc_slice_from_copied_string(answer->message);
         send_batch(call, answer->status, NULL, &details);
@@ -129,7 +134,7 @@ send_answer(struct unary_call *call, const struct unary_answer *answer)
         return;
     }
     if (answer->body.size == 0) {
-        send_batch(call, GRPC_STATUS_OK, call->server->empty_message, NULL);
+        send_batch(call, GRPC_STATUS_OK, call->kind->empty_message, NULL);
         return;
     }
     grpc_slice slice = grpc_slice_from_copied_buffer(answer->body.data, answer->body.size);
@@ -143,8 +148,7 @@ send_answer(struct unary_call *call, const struct unary_answer *answer)
 static void
 on_synced(struct commit_waiter *waiter)
 {
-    struct unary_call *call =
-        (struct unary_call *)(void *)((char *)waiter - offsetof(struct unary_call, waiter));
+    struct unary_call *call = CONTAINER_OF(waiter, struct unary_call, waiter);
     grpc_byte_buffer *body = grpc_raw_byte_buffer_create(NULL, 0);
     send_batch(call, GRPC_STATUS_OK, body, NULL);
     grpc_byte_buffer_destroy(body);
@@ -154,7 +158,7 @@ static void
 answer_bytes(struct unary_call *call, const grpc_slice *slice, struct unary_answer *answer)
 {
     struct bytes request = {(const char *)GRPC_SLICE_START_PTR(*slice), GRPC_SLICE_LENGTH(*slice)};
-    call->method->answer(call->method->context, request, call->server->now_ms, answer);
+    call->kind->method->answer(call->kind->method->context, request, call->server->now_ms, answer);
 }
 
 /* Gives the request's bytes in one piece to the method; where they lie, if they came in one. */
@@ -184,7 +188,7 @@ answer_request(struct unary_call *call, struct unary_answer *answer)
 static void
 on_call(struct server_event *event, bool ok)
 {
-    struct unary_call *call = (struct unary_call *)(void *)event;
+    struct unary_call *call = CONTAINER_OF(event, struct unary_call, event);
     if (!ok) {
         release(call);
         free(call);
@@ -198,33 +202,39 @@ on_call(struct server_event *event, bool ok)
     answer_request(call, &answer);
     count_begun(call, answer.status);
     call->event.happen = on_answered;
-    server_answer_begun(call->server, &call->answer, call->call);
-    if (answer.after_sync)
-        commit_wait(call->server->commit, &call->waiter);
-    else
+    answers_add(&call->server->answers, &call->answer, call->server->now_ms);
+    if (!answer.after_sync) {
         send_answer(call, &answer);
+        return;
+    }
+    INVARIANT(call->kind->commit != NULL);
+    commit_wait(call->kind->commit, &call->waiter);
 }
 
 /* An answer that does not leave its connection keeps its memory; another call is expected in its
  * place. */
 static void
-on_answer_late(struct server_answer *answer)
+make_place(struct answer *answer)
 {
-    struct unary_call *call =
-        (struct unary_call *)(void *)((char *)answer - offsetof(struct unary_call, answer));
-    (void)unary_call_expect(call->server, call->method, call->registered);
+    (void)unary_call_expect(CONTAINER_OF(answer, struct unary_call, answer)->kind);
+}
+
+static void
+cut(struct answer *answer)
+{
+    (void)grpc_call_cancel(CONTAINER_OF(answer, struct unary_call, answer)->call, NULL);
 }
 
 int
-unary_call_expect(struct server *server, const struct unary_method *method, void *registered)
+unary_call_expect(const struct unary_kind *kind)
 {
     struct unary_call *call = calloc(1, sizeof(*call));
     if (call == NULL)
         return -ENOMEM;
-    call->server = server;
-    call->method = method;
-    call->registered = registered;
-    call->answer.late = on_answer_late;
+    call->server = kind->server;
+    call->kind = kind;
+    call->answer.make_place = make_place;
+    call->answer.cut = cut;
     call->waiter.synced = on_synced;
     expect(call);
     return 0;

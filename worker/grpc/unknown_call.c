@@ -3,6 +3,8 @@
  *
  * gRPC C core keeps such calls until somebody asks for them, so somebody must.
  */
+#include "worker/grpc/unknown_call.h"
+
 #include <errno.h>
 #include <grpc/grpc.h>
 #include <grpc/support/alloc.h>
@@ -12,13 +14,15 @@
 #include <string.h>
 
 #include "base/invariant.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "worker/grpc/server_private.h"
 
 struct unknown_call {
-    struct server_event event; /* first: a tag points here */
+    struct server_event event; /* a tag points here */
     struct server *server;
+    struct unknown_kind *kind;
     grpc_call *call;
     grpc_call_details details;
     grpc_metadata_array metadata;
@@ -37,7 +41,7 @@ expect_next(struct unknown_call *call)
     grpc_metadata_array_init(&call->metadata);
     grpc_call_error error =
         grpc_server_request_call(server->grpc, &call->call, &call->details, &call->metadata,
-                                 server->queue, server->queue, call);
+                                 server->queue, server->queue, &call->event);
     INVARIANT(error == GRPC_CALL_OK);
 }
 
@@ -54,7 +58,7 @@ static void
 on_answered(struct server_event *event, bool ok)
 {
     (void)ok;
-    struct unknown_call *call = (struct unknown_call *)(void *)event;
+    struct unknown_call *call = CONTAINER_OF(event, struct unknown_call, event);
     release(call);
     if (server_is_serving(call->server))
         expect_next(call);
@@ -62,20 +66,20 @@ on_answered(struct server_event *event, bool ok)
         free(call);
 }
 
-/* Mixer, for one, calls another method where the adapter is named for another template than metric. */
+/* Mixer, for one, calls another method where the adapter is named for another template than
+ * metric. */
 static void
-log_unknown(struct server *server, const char *method)
+log_unknown(struct unknown_kind *kind, const char *method)
 {
-    uint64_t suppressed;
-    if (log_allowed(&server->unknown_brake, server->now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_WARNING, "a call of an unknown method was refused",
-                  LOG_FIELDS(log_string("method", method), log_u64("suppressed", suppressed)));
+    log_write_braked(&kind->brake, kind->server->now_ms, LOG_LEVEL_WARNING,
+                     "a call of an unknown method was refused",
+                     LOG_FIELDS(log_string("method", method)));
 }
 
 static void
 on_call(struct server_event *event, bool ok)
 {
-    struct unknown_call *call = (struct unknown_call *)(void *)event;
+    struct unknown_call *call = CONTAINER_OF(event, struct unknown_call, event);
     if (!ok) {
         release(call);
         free(call);
@@ -86,7 +90,7 @@ on_call(struct server_event *event, bool ok)
     tally_add(&tally->statuses[GRPC_STATUS_UNIMPLEMENTED], 1);
     char message[128];
     char *method = grpc_slice_to_c_string(call->details.method);
-    log_unknown(call->server, method);
+    log_unknown(call->kind, method);
     (void)snprintf(message, sizeof(message), "unknown method %s", method);
     gpr_free(method);
     grpc_slice details = grpc_slice_from_copied_string(message);
@@ -100,18 +104,19 @@ on_call(struct server_event *event, bool ok)
     ops[2].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
     ops[2].data.recv_close_on_server.cancelled = &call->cancelled;
     call->event.happen = on_answered;
-    grpc_call_error error = grpc_call_start_batch(call->call, ops, 3, call, NULL);
+    grpc_call_error error = grpc_call_start_batch(call->call, ops, 3, &call->event, NULL);
     INVARIANT(error == GRPC_CALL_OK);
     grpc_slice_unref(details);
 }
 
 int
-unknown_call_expect(struct server *server)
+unknown_call_expect(struct unknown_kind *kind)
 {
     struct unknown_call *call = calloc(1, sizeof(*call));
     if (call == NULL)
         return -ENOMEM;
-    call->server = server;
+    call->server = kind->server;
+    call->kind = kind;
     expect_next(call);
     return 0;
 }
