@@ -21,8 +21,31 @@
 #include "worker/grpc/server_private.h"
 #include "worker/grpc/service.h"
 
+enum stream_phase {
+    /* It is asked for; no client has come. */
+    STREAM_EXPECTED,
+    /* Messages come and go. */
+    STREAM_OPEN,
+    /* stream_end() was called; the status follows what is on its way. */
+    STREAM_ENDING,
+    /* The status has been given to gRPC. */
+    STREAM_ENDED,
+    /* The call is over, whoever ended it. */
+    STREAM_CLOSED,
+    STREAM_PHASE_COUNT,
+};
+
+/* What comes from the client. */
+enum stream_input {
+    INPUT_IDLE,
+    /* A message is asked for. */
+    INPUT_ASKED,
+    /* The client sends no more. */
+    INPUT_FINISHED,
+};
+
 struct stream {
-    /* Among the streams of its kind, once it is one of them. */
+    /* Among the streams of its kind; in no list if it was refused. */
     struct list_link link;
     struct stream_kind *kind;
     struct server_event arrived;
@@ -35,18 +58,38 @@ struct stream {
     grpc_byte_buffer *incoming;
     grpc_status_code end_status;
     char end_message[96];
-    unsigned pending; /* events that gRPC still owes */
-    bool counted;     /* one of the kind's streams; false: it was refused */
-    bool begun;       /* the initial metadata are sent */
-    bool reading;     /* a message is asked for */
-    bool half_closed; /* the client sends no more */
-    bool sending;     /* a message, or the end, is on its way */
-    bool ending;      /* stream_end() was called */
-    bool ended;       /* the status has been given to gRPC */
-    bool over;        /* the call is closed, whoever did it */
+    enum stream_phase phase;
+    enum stream_input input;
+    /* Events that gRPC still owes. */
+    unsigned pending;
+    /* A message, or the end, is on its way. */
+    bool sending;
+    /* The initial metadata are sent. */
+    bool metadata_sent;
     int cancelled;
     alignas(max_align_t) unsigned char state[];
 };
+
+static void
+set_phase(struct stream *stream, enum stream_phase next)
+{
+    static const bool allowed[STREAM_PHASE_COUNT][STREAM_PHASE_COUNT] = {
+        [STREAM_EXPECTED] = {[STREAM_OPEN] = true},
+        [STREAM_OPEN] = {[STREAM_ENDING] = true, [STREAM_CLOSED] = true},
+        [STREAM_ENDING] = {[STREAM_ENDED] = true, [STREAM_CLOSED] = true},
+        [STREAM_ENDED] = {[STREAM_CLOSED] = true},
+    };
+    INVARIANT(allowed[stream->phase][next]);
+    stream->phase = next;
+}
+
+/* An event that gRPC owed has come. */
+static void
+settle(struct stream *stream)
+{
+    INVARIANT(stream->pending > 0);
+    stream->pending--;
+}
 
 void *
 stream_state(struct stream *stream)
@@ -75,10 +118,11 @@ send_op(struct stream *stream, grpc_op last)
     grpc_op ops[2];
     memset(ops, 0, sizeof(ops));
     size_t count = 0;
-    if (!stream->begun)
+    INVARIANT(!stream->sending);
+    if (!stream->metadata_sent)
         ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
     ops[count++] = last;
-    stream->begun = true;
+    stream->metadata_sent = true;
     stream->sending = true;
     start_batch(stream, ops, count, &stream->sent);
 }
@@ -92,7 +136,7 @@ send_end(struct stream *stream)
     op.op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     op.data.send_status_from_server.status = stream->end_status;
     op.data.send_status_from_server.status_details = &details;
-    stream->ended = true;
+    set_phase(stream, STREAM_ENDED);
     send_op(stream, op);
     grpc_slice_unref(details);
 }
@@ -104,7 +148,7 @@ read_next(struct stream *stream)
     memset(&op, 0, sizeof(op));
     op.op = GRPC_OP_RECV_MESSAGE;
     op.data.recv_message.recv_message = &stream->incoming;
-    stream->reading = true;
+    stream->input = INPUT_ASKED;
     start_batch(stream, &op, 1, &stream->read);
 }
 
@@ -112,20 +156,21 @@ read_next(struct stream *stream)
 static void
 proceed(struct stream *stream)
 {
-    if (stream->over || stream->sending)
+    if (stream->sending)
         return;
-    if (stream->ending && !stream->ended)
+    if (stream->phase == STREAM_ENDING)
         send_end(stream);
-    else if (!stream->ending && !stream->reading && !stream->half_closed)
+    else if (stream->phase == STREAM_OPEN && stream->input == INPUT_IDLE)
         read_next(stream);
 }
 
 void
 stream_send(struct stream *stream, struct bytes message)
 {
-    INVARIANT(!stream->sending && !stream->ending);
-    if (stream->over)
+    INVARIANT(!stream->sending);
+    if (stream->phase == STREAM_CLOSED)
         return;
+    INVARIANT(stream->phase == STREAM_OPEN);
     grpc_slice slice = grpc_slice_from_copied_buffer(message.data, message.size);
     grpc_byte_buffer *body = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_op op;
@@ -140,33 +185,42 @@ stream_send(struct stream *stream, struct bytes message)
 void
 stream_end(struct stream *stream, grpc_status_code status, const char *message)
 {
-    if (stream->ending)
+    if (stream->phase != STREAM_OPEN)
         return;
-    stream->ending = true;
+    set_phase(stream, STREAM_ENDING);
     stream->end_status = status;
     (void)snprintf(stream->end_message, sizeof(stream->end_message), "%s", message);
     proceed(stream);
 }
 
-/* Gives up its place and its memory, when gRPC owes it nothing any more. */
 static void
-release_when_done(struct stream *stream)
+release(struct stream *stream)
 {
-    if (stream->pending > 0)
-        return;
-    struct stream_kind *kind = stream->kind;
-    bool counted = stream->counted;
-    if (counted) {
-        list_remove(&stream->link);
-        kind->count--;
-    }
     grpc_metadata_array_destroy(&stream->metadata);
     if (stream->incoming != NULL)
         grpc_byte_buffer_destroy(stream->incoming);
     if (stream->call != NULL)
         grpc_call_unref(stream->call);
     free(stream);
-    if (!counted && server_is_serving(kind->server))
+}
+
+/* Gives up its place and its memory, when gRPC owes it nothing any more. One that was refused makes
+ * place for its successor only now. */
+static void
+release_when_done(struct stream *stream)
+{
+    if (stream->pending > 0)
+        return;
+    INVARIANT(stream->phase == STREAM_CLOSED);
+    struct stream_kind *kind = stream->kind;
+    bool refused = list_is_empty(&stream->link);
+    if (!refused) {
+        INVARIANT(kind->count > 0);
+        list_remove(&stream->link);
+        kind->count--;
+    }
+    release(stream);
+    if (refused && server_is_serving(kind->server))
         (void)stream_call_expect(kind);
 }
 
@@ -175,7 +229,7 @@ on_sent(struct server_event *event, bool ok)
 {
     struct stream *stream = CONTAINER_OF(event, struct stream, sent);
     (void)ok; /* a call that is broken says so by on_closed() */
-    stream->pending--;
+    settle(stream);
     stream->sending = false;
     proceed(stream);
     release_when_done(stream);
@@ -187,8 +241,8 @@ on_closed(struct server_event *event, bool ok)
 {
     struct stream *stream = CONTAINER_OF(event, struct stream, closed);
     (void)ok;
-    stream->pending--;
-    stream->over = true;
+    settle(stream);
+    set_phase(stream, STREAM_CLOSED);
     release_when_done(stream);
 }
 
@@ -215,13 +269,13 @@ on_read(struct server_event *event, bool ok)
 {
     struct stream *stream = CONTAINER_OF(event, struct stream, read);
     const struct stream_method *method = stream->kind->method;
-    stream->pending--;
-    stream->reading = false;
-    if (ok && !stream->over && !stream->ending) {
+    settle(stream);
+    stream->input = INPUT_IDLE;
+    if (ok && stream->phase == STREAM_OPEN) {
         if (stream->incoming != NULL) {
             hand_over(stream);
         } else {
-            stream->half_closed = true;
+            stream->input = INPUT_FINISHED;
             method->message(method->context, stream, (struct bytes){NULL, 0});
         }
     }
@@ -243,7 +297,6 @@ admit(struct stream *stream)
         return;
     }
     kind->count++;
-    stream->counted = true;
     list_append(&kind->streams, &stream->link);
     (void)stream_call_expect(kind);
     proceed(stream);
@@ -253,12 +306,12 @@ static void
 on_arrived(struct server_event *event, bool ok)
 {
     struct stream *stream = CONTAINER_OF(event, struct stream, arrived);
-    stream->pending--;
+    settle(stream);
     if (!ok) { /* none will come any more */
-        grpc_metadata_array_destroy(&stream->metadata);
-        free(stream);
+        release(stream);
         return;
     }
+    set_phase(stream, STREAM_OPEN);
     grpc_op op;
     memset(&op, 0, sizeof(op));
     op.op = GRPC_OP_RECV_CLOSE_ON_SERVER;
@@ -293,7 +346,7 @@ stream_call_expect(struct stream_kind *kind)
 static void
 drain_one(struct stream *stream, bool was_sending)
 {
-    if (stream->ending)
+    if (stream->phase != STREAM_OPEN)
         return;
     if (was_sending)
         (void)grpc_call_cancel(stream->call, NULL);
@@ -317,7 +370,7 @@ stream_kind_tick(struct stream_kind *kind)
     for (struct list_link *link = kind->streams.after; link != &kind->streams; link = link->after) {
         struct stream *stream = CONTAINER_OF(link, struct stream, link);
         bool was_sending = stream->sending;
-        if (method->tick != NULL && !stream->ending && !stream->over)
+        if (method->tick != NULL && stream->phase == STREAM_OPEN)
             method->tick(method->context, stream, draining);
         if (draining)
             drain_one(stream, was_sending);
