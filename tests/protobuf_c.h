@@ -1,8 +1,10 @@
-/* protobuf_c.h -- what protobuf-c makes of a request: the reference that the decoder is tested against.
+/* protobuf_c.h -- what protobuf-c makes of a request: the reference that the decoder is tested
+ * against.
  *
- * protobuf-c is stricter than gogo in most (lengths and tags of up to 5 bytes, no groups, map entries
- * are messages like others), and merges messages in a oneof. What it takes it unpacks into a tree, and
- * packed again that is the same request in its shortest form: both must have the same text.
+ * protobuf-c is stricter than gogo in most: it takes lengths and tags of up to 5 bytes, no groups,
+ * and map entries only if they are messages like others. In a oneof it merges messages. What it
+ * takes it unpacks into a tree; packed again, the tree is the same request in its shortest form.
+ * Both must have the same text.
  */
 #ifndef MYGRPCADAPTER_TESTS_PROTOBUF_C_H
 #define MYGRPCADAPTER_TESTS_PROTOBUF_C_H

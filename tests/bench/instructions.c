@@ -2,9 +2,10 @@
  *
  *     instructions CASE DIRECTORY
  *
- * Works in the empty DIRECTORY, in the root of the repository. What is to be counted happens in measured()
- * only (--toggle-collect=measured); the program prints how many units that were (calls, records or passes).
- * It stands on the headers that worker.c and collector.c stand on: metric_service.h, journal.h and merge.h.
+ * Works in the empty DIRECTORY, in the root of the repository. What is to be counted happens in
+ * measured() only (--toggle-collect=measured); the program prints how many units that were (calls,
+ * records or passes). It stands on the headers that worker.c and collector.c stand on:
+ * metric_service.h, journal.h and merge.h.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -19,20 +20,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
 #include "collector/merge.h"
 #include "common/admission.h"
 #include "common/heritage.h"
-#include "base/invariant.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_writer.h"
+#include "worker/grpc/service.h"
 #include "worker/journal.h"
 #include "worker/services/metric_service.h"
-#include "worker/grpc/service.h"
 
 #define SEGMENT_BYTES ((int64_t)64 << 20)
 
-/* A path is looked up, and a segment looked at, once in a second of this time, which stands still. */
+/* A path is looked up, and a segment looked at, once in a second of this time, which stands
+ * still. */
 static const uint64_t now_ms = 1000000;
 
 static char output_root[] = "/volume"; /* as the golden requests have it */
@@ -49,8 +51,8 @@ static struct settings settings = {
 
 static struct heritage heritage = {.settings = &settings, .worker_count = 1, .incarnation = 1};
 
-/* Valgrind 3.19 does not know openat2(2), the one call that the code makes by its number. Linked with
- * --wrap=syscall; nobody here tries to leave the directory. */
+/* Valgrind 3.19 does not know openat2(2), the one call that the code makes by its number. Linked
+ * with --wrap=syscall; nobody here tries to leave the directory. */
 long __wrap_syscall(long number, ...);
 
 long

@@ -1,11 +1,13 @@
-/* nothing.c -- the floor: a gRPC C core server that answers HandleMetric at once and does nothing else.
+/* nothing.c -- the floor: a gRPC C core server that answers HandleMetric at once and does nothing
+ * else.
  *
  *     nothing WORKERS
  *
- * A master that binds a port on the loopback, forks WORKERS processes and prints the adapter's "listening
- * on" line; each accepts with the adapter's own acceptor (worker/grpc/acceptor.c, so connections are spread
- * alike) and turns a loop with as little in it as C core allows: one completion for a call and its
- * message, one batch for the answer. The request's bytes are not looked at. SIGTERM ends it.
+ * A master that binds a port on the loopback, forks WORKERS processes and prints the adapter's
+ * "listening on" line; each accepts with the adapter's own acceptor (worker/grpc/acceptor.c, so
+ * connections are spread alike) and turns a loop with as little in it as C core allows: one
+ * completion for a call and its message, one batch for the answer. The request's bytes are not
+ * looked at. SIGTERM ends it.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -24,9 +26,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
 #include "common/child.h"
 #include "common/heritage.h"
-#include "base/invariant.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/grpc/acceptor.h"
@@ -37,7 +39,8 @@
 #define CALLS_EXPECTED 256
 
 struct call {
-    grpc_call *call; /* NULL while it is waited for */
+    /* NULL while it is waited for. */
+    grpc_call *call;
     grpc_byte_buffer *request;
     grpc_metadata_array metadata;
     gpr_timespec deadline;
@@ -124,7 +127,8 @@ release(struct call *call)
     grpc_call_unref(call->call);
 }
 
-/* For ever: the acceptor ends the process. A tag comes twice: with a call, then with its answer out. */
+/* For ever: the acceptor ends the process. A tag comes twice: with a call, then with its answer
+ * out. */
 _Noreturn static void
 run(struct server *server, struct scoreboard_slot *slot)
 {

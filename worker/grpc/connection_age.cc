@@ -1,8 +1,9 @@
 /* connection_age.cc -- an event engine that keeps the timers of connections' ages to itself.
  *
- * Runs in a worker. C++, since gRPC's event engine is a class; all but timers of that length goes on to
- * the engine that gRPC would have had. If another release of gRPC waits for ages in another way, no
- * timer comes by here, and a drain has nothing to begin with but the server's shutdown.
+ * Runs in a worker, in threads of gRPC's; connection_age_reach() in those of its callers. It is C++
+ * since gRPC's event engine is a class. Everything but timers of that length goes on to the engine
+ * that gRPC would have had. If another release of gRPC waits for ages in another way, no timer
+ * comes by here, and a drain has nothing to begin with but the server's shutdown.
  */
 #include "worker/grpc/connection_age.h"
 

@@ -1,5 +1,5 @@
-/* cork.c -- TCP_CORK on all connections of a worker at once: gRPC does not say which connection a call
- * came by. A connection whose option cannot be set is written as ever. */
+/* cork.c -- TCP_CORK on all connections of a worker at once: gRPC does not say which connection a
+ * call came by. A connection whose option cannot be set is written as ever. */
 #include "worker/grpc/cork.h"
 
 #include <errno.h>
@@ -11,10 +11,12 @@
 #include <sys/socket.h>
 
 struct cork {
-    pthread_mutex_t lock; /* of the list */
+    /* Of the descriptors and their number, which is read without it too. */
+    pthread_mutex_t lock;
     _Atomic size_t count;
     size_t capacity;
     bool in;
+    /* One of each connection. */
     int fds[];
 };
 

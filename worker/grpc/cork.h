@@ -3,8 +3,9 @@
  * gRPC writes each answer with a system call of its own, and each write sends a segment on its way:
  * for a small call that is a third of all it costs. While the cork is in (TCP_CORK on every
  * connection), what is written only queues up; pulled out, it leaves in as few segments as hold it.
- * Who puts the cork in must pull it soon, and before waiting for anything. Runs in a worker: put and
- * pulled by its main thread, connections come and go in the acceptor's.
+ * Who puts the cork in must pull it soon, and before waiting for anything: burst.h says when. Runs
+ * in a worker: its main thread puts the cork in and pulls it, connections come and go in the
+ * acceptor's.
  */
 #ifndef MYGRPCADAPTER_WORKER_GRPC_CORK_H
 #define MYGRPCADAPTER_WORKER_GRPC_CORK_H
@@ -14,15 +15,15 @@
 
 struct cork;
 
-/* Makes one for at most `connections_max` connections; those beyond are written as ever. Returns 0 or
- * -ENOMEM; the caller owns *out. */
+/* Makes one for at most `connections_max` connections; those beyond are written as ever. Returns 0
+ * or -ENOMEM; the caller owns *out. */
 int cork_open(struct cork **out, size_t connections_max);
 
 /* Adds a connection: `fd` stays the caller's, who must call cork_remove() before closing it. Any
  * thread. */
 void cork_add(struct cork *cork, int fd);
 
-/* Removes it, the cork pulled for it. Any thread. */
+/* Pulls the cork for a connection and removes it. Any thread. */
 void cork_remove(struct cork *cork, int fd);
 
 /* How many connections there are. */

@@ -25,16 +25,22 @@ struct worker_tally;
 /* The answer to a unary call. */
 struct unary_answer {
     grpc_status_code status;
-    char message[SERVICE_MESSAGE_BYTES]; /* printable ASCII; empty with GRPC_STATUS_OK */
-    struct bytes body; /* the serialized response, with GRPC_STATUS_OK; good until the next call */
-    bool after_sync;   /* OK, without a body, and not before the journal is on the disk */
+    /* Printable ASCII; empty with GRPC_STATUS_OK. */
+    char message[SERVICE_MESSAGE_BYTES];
+    /* The serialized response, with GRPC_STATUS_OK; good until the next call. */
+    struct bytes body;
+    /* The answer is OK, has no body, and waits until the journal is on the disk. */
+    bool after_sync;
 };
 
 struct unary_method {
-    const char *path; /* "/package.Service/Method" */
+    /* "/package.Service/Method". */
+    const char *path;
     void *context;
-    uint32_t expected; /* calls that gRPC may hand over before the first of them is answered */
-    struct worker_tally *tally; /* where its calls are counted; NULL = nowhere */
+    /* Calls that gRPC may hand over before the first of them is answered. */
+    uint32_t expected;
+    /* Where its calls are counted; NULL = nowhere. */
+    struct worker_tally *tally;
 
     /* Answers one call. `request` is good for the time of the call; `now_ms` is CLOCK_MONOTONIC.
      * *answer_r comes zeroed: OK, without a message or a body. */
@@ -47,8 +53,10 @@ struct unary_method {
 struct stream_method {
     const char *path;
     void *context;
-    uint32_t streams_max; /* at once; further ones are refused with RESOURCE_EXHAUSTED */
-    size_t state_bytes;   /* of what stream_state() gives each stream */
+    /* At once; further ones are refused with RESOURCE_EXHAUSTED. */
+    uint32_t streams_max;
+    /* Of what stream_state() gives each stream. */
+    size_t state_bytes;
 
     /* A message has come, or, with data NULL, the client has sent its last. The next one is read
      * once what the method sends is out. */

@@ -20,7 +20,8 @@
 #include "worker/grpc/service.h"
 
 struct unary_call {
-    struct server_event event; /* a tag points here */
+    /* The tag of all its operations. */
+    struct server_event event;
     struct server *server;
     const struct unary_kind *kind;
     grpc_call *call;

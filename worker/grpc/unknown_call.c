@@ -20,7 +20,8 @@
 #include "worker/grpc/server_private.h"
 
 struct unknown_call {
-    struct server_event event; /* a tag points here */
+    /* The tag of all its operations. */
+    struct server_event event;
     struct server *server;
     struct unknown_kind *kind;
     grpc_call *call;
