@@ -162,10 +162,12 @@ take_turn(struct acceptor *acceptor)
 static void
 log_connection(const struct connection *connection, const char *event)
 {
-    if (log_enabled(LOG_LEVEL_DEBUG))
-        log_write(LOG_LEVEL_DEBUG, event,
-                  LOG_FIELDS(log_string("peer", connection->peer),
-                             log_u64("port", connection->peer_port)));
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    log_write(LOG_LEVEL_DEBUG, event,
+              LOG_FIELDS(log_string("peer", connection->peer),
+                         log_u64("port", connection->peer_port),
+                         log_u64("age_ms", clock_monotonic_ms() - connection->since_ms)));
 }
 
 /* Lets the others take connections for a while. */

@@ -58,7 +58,8 @@ drain_end(struct drain *drain)
 enum drain_verdict
 drain_look(struct drain *drain, uint64_t now_ms)
 {
-    if (drain_phase(drain) < DRAIN_GOING)
+    enum drain_phase phase = drain_phase(drain);
+    if (phase < DRAIN_GOING || phase == DRAIN_OVER)
         return DRAIN_GOES_ON;
     uint64_t deadline_ms = atomic_load(&drain->deadline_ms);
     if (now_ms < deadline_ms)

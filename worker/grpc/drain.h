@@ -36,8 +36,7 @@ struct drain {
 enum drain_verdict { DRAIN_GOES_ON, DRAIN_CUTS, DRAIN_IS_HOPELESS };
 
 /* Asks for the drain, with the deadline; the main thread begins it. Any thread; the first deadline
- * counts.
- */
+ * counts. */
 void drain_retire(struct drain *drain, uint64_t deadline_ms);
 
 /* Begins the drain. Any thread; the first deadline counts. True for the one call that began it: its
@@ -51,8 +50,8 @@ bool drain_finish(struct drain *drain);
 /* The server is down. */
 void drain_end(struct drain *drain);
 
-/* DRAIN_CUTS once, at the deadline; DRAIN_IS_HOPELESS from a second later on. For the main
- * thread. */
+/* DRAIN_CUTS once, at the deadline of a drain that is not over; DRAIN_IS_HOPELESS from a second
+ * later on. For the main thread. */
 enum drain_verdict drain_look(struct drain *drain, uint64_t now_ms);
 
 static inline enum drain_phase

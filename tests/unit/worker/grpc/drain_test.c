@@ -9,6 +9,9 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define DEADLINE_MS 5000U
 
@@ -28,6 +31,7 @@ test_from_serving_to_its_end(void **state)
     assert_int_equal(drain_phase(&drain), DRAIN_FINISHING);
     drain_end(&drain);
     assert_int_equal(drain_phase(&drain), DRAIN_OVER);
+    assert_int_equal(drain_look(&drain, DEADLINE_MS), DRAIN_GOES_ON); /* nothing is left */
 }
 
 static void
@@ -68,6 +72,34 @@ test_what_is_left_is_cut_off_once(void **state)
     assert_int_equal(drain_look(&drain, DEADLINE_MS), DRAIN_GOES_ON);
     assert_int_equal(drain_look(&drain, DEADLINE_MS + 999), DRAIN_GOES_ON);
     assert_int_equal(drain_look(&drain, DEADLINE_MS + 1000), DRAIN_IS_HOPELESS);
+}
+
+/* A step out of order is a broken promise of our own: the process ends. */
+static void
+check_aborts(bool finish)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct drain drain = {.cut = false};
+        (void)close(STDERR_FILENO);
+        if (finish)
+            (void)drain_finish(&drain);
+        else
+            drain_end(&drain);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void
+test_steps_out_of_order_end_the_process(void **state)
+{
+    (void)state;
+    check_aborts(true);
+    check_aborts(false);
 }
 
 /* ---- two threads, as the acceptor's and the main one */
@@ -115,6 +147,7 @@ main(void)
         cmocka_unit_test(test_asked_for_then_begun),
         cmocka_unit_test(test_finished_before_it_was_begun),
         cmocka_unit_test(test_what_is_left_is_cut_off_once),
+        cmocka_unit_test(test_steps_out_of_order_end_the_process),
         cmocka_unit_test(test_two_threads_make_each_step_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
