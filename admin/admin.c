@@ -65,8 +65,8 @@ static void
 make_metrics(const struct admin *admin, struct page *page)
 {
     const struct heritage *heritage = admin->heritage;
-    const struct metrics_room room = {free_bytes(heritage->root_fd),
-                                      free_bytes(heritage->segments_fd)};
+    const struct metrics_room room = {free_bytes(heritage->fds[HERITAGE_FD_ROOT]),
+                                      free_bytes(heritage->fds[HERITAGE_FD_SEGMENTS])};
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
@@ -151,8 +151,8 @@ prepare(struct admin *admin)
         return result;
     admin->daemon =
         MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, admin, MHD_OPTION_LISTEN_SOCKET,
-                         heritage->admin_fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
+                         heritage->fds[HERITAGE_FD_ADMIN], MHD_OPTION_CONNECTION_LIMIT,
+                         CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIMEOUT_S,
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_END);
     return admin->daemon == NULL ? -ENOMEM : 0;
 }
@@ -176,7 +176,7 @@ serve(struct admin *admin)
     struct pollfd watched[] = {
         {.fd = info->epoll_fd, .events = POLLIN},
         {.fd = admin->signal_fd, .events = POLLIN},
-        {.fd = heritage->life_fd, .events = POLLIN},
+        {.fd = heritage->fds[HERITAGE_FD_LIFE], .events = POLLIN},
     };
     for (;;) {
         atomic_fetch_add_explicit(heartbeat, 1, memory_order_relaxed);

@@ -85,13 +85,16 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
 {
     struct pollfd watched[] = {
         {.fd = collector->signal_fd, .events = POLLIN},
-        {.fd = collector->draining ? -1 : collector->heritage->life_fd, .events = POLLIN},
-        {.fd = for_work ? collector->heritage->collector_fd : -1, .events = POLLIN},
+        {.fd = collector->draining ? -1 : collector->heritage->fds[HERITAGE_FD_LIFE],
+         .events = POLLIN},
+        {.fd = for_work ? collector->heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP] : -1,
+         .events = POLLIN},
     };
     (void)poll(watched, sizeof(watched) / sizeof(watched[0]), (int)timeout_ms);
     if (for_work) {
         uint64_t wakes;
-        ssize_t got = read(collector->heritage->collector_fd, &wakes, sizeof(wakes));
+        ssize_t got =
+            read(collector->heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP], &wakes, sizeof(wakes));
         (void)got; /* empty after a timeout */
     }
 }
@@ -101,8 +104,8 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
 static bool
 get_lock(struct collector *collector)
 {
-    int fd =
-        openat(collector->heritage->segments_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = openat(collector->heritage->fds[HERITAGE_FD_SEGMENTS], LOCK_NAME,
+                    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         log_write(LOG_LEVEL_ERROR, "cannot open " LOCK_NAME, LOG_FIELDS(log_error(errno)));
         return false;

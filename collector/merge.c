@@ -87,7 +87,7 @@ quarantine_ledger(const struct merge *merge, const char *name)
               "/; records that are still in segments may be written twice",
               LOG_FIELDS(log_string("ledger", name)));
     tally_add(&merge->heritage->scoreboard->collector.quarantined, 1);
-    int result = segment_store_quarantine(merge->heritage->segments_fd, name);
+    int result = segment_store_quarantine(merge->heritage->fds[HERITAGE_FD_SEGMENTS], name);
     if (result != 0)
         log_write(LOG_LEVEL_ERROR, "cannot set a damaged ledger aside",
                   LOG_FIELDS(log_string("ledger", name), log_error(result)));
@@ -121,7 +121,8 @@ recover_output(struct merge *merge, const char *ledger_name)
 static int
 recover_outputs(struct merge *merge)
 {
-    int fd = openat(merge->heritage->segments_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd =
+        openat(merge->heritage->fds[HERITAGE_FD_SEGMENTS], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (directory == NULL) {
         int error = errno;
@@ -154,7 +155,7 @@ merge_open(struct merge **out, const struct heritage *heritage)
     merge->stale = true;
     bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
     merge->gather.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
-    sources_init(&merge->sources, heritage->segments_fd, durable);
+    sources_init(&merge->sources, heritage->fds[HERITAGE_FD_SEGMENTS], durable);
     int result = recover_outputs(merge);
     if (result != 0) {
         merge_close(&merge);

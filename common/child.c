@@ -24,14 +24,11 @@ compare_fds(const void *a, const void *b)
 static void
 close_strangers(const struct heritage *heritage)
 {
-    int kept[8 + 256];
+    int kept[HERITAGE_FDS + 256];
     size_t count = 0;
-    const int named[] = {heritage->listener_fd, heritage->segments_fd, heritage->root_fd,
-                         heritage->ready_fd,    heritage->life_fd,     heritage->collector_fd,
-                         heritage->admin_fd};
-    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
-        if (named[i] >= 0)
-            kept[count++] = named[i];
+    for (size_t i = 0; i < HERITAGE_FDS; i++) {
+        if (heritage->fds[i] >= 0)
+            kept[count++] = heritage->fds[i];
     }
     INVARIANT(heritage->worker_count <= 256);
     for (uint32_t i = 0; i < heritage->worker_count; i++)
@@ -51,7 +48,7 @@ close_strangers(const struct heritage *heritage)
 int
 child_begin(const struct heritage *heritage, const char *name, const char *role, int *signal_fd_r)
 {
-    log_identify(role, heritage->listener_fd >= 0 ? heritage->slot : LOG_NO_SLOT);
+    log_identify(role, heritage->fds[HERITAGE_FD_LISTENER] >= 0 ? heritage->slot : LOG_NO_SLOT);
     (void)prctl(PR_SET_NAME, name);
     /* First ask for the signal, then look: in the other order a master that dies in between goes
      * unnoticed. */
@@ -82,11 +79,11 @@ child_begin(const struct heritage *heritage, const char *name, const char *role,
 void
 child_ready(const struct heritage *heritage)
 {
-    ssize_t written = write(heritage->ready_fd, "R", 1);
+    ssize_t written = write(heritage->fds[HERITAGE_FD_READY], "R", 1);
     if (written != 1)
         log_write(LOG_LEVEL_WARNING, "cannot tell the master that this process is ready",
                   LOG_FIELDS(log_error(errno)));
-    (void)close(heritage->ready_fd);
+    (void)close(heritage->fds[HERITAGE_FD_READY]);
 }
 
 bool

@@ -14,27 +14,42 @@ struct admission;
 struct scoreboard;
 struct settings;
 
+/* The descriptors, by name; -1 where there is none. */
+enum heritage_fd {
+    /* A socket: bound, listening, non-blocking. -1 in others than workers. */
+    HERITAGE_FD_LISTENER,
+    /* The same for admin.address. -1 in others than the admin process, and if there is none. */
+    HERITAGE_FD_ADMIN,
+    /* The segment directory. */
+    HERITAGE_FD_SEGMENTS,
+    /* The directory output.root. */
+    HERITAGE_FD_ROOT,
+    /* Write one byte to it when ready to serve, then close it. */
+    HERITAGE_FD_READY,
+    /* The read end of a pipe that nobody writes to: its end of file says that the master is gone. */
+    HERITAGE_FD_LIFE,
+    /* The eventfd that wakes the collector. */
+    HERITAGE_FD_COLLECTOR_WAKEUP,
+    /* How many there are. */
+    HERITAGE_FDS,
+};
+
 struct heritage {
     const struct settings *settings;
     struct scoreboard *scoreboard;
     struct admission *admission;
 
     pid_t master_pid;
-    uint32_t slot; /* workers: 0 to worker_count-1; the collector: worker_count; the admin process:
-                      worker_count + 1 */
+    /* Workers have 0 to worker_count-1; the collector, worker_count; the admin process,
+     * worker_count + 1. */
+    uint32_t slot;
     uint32_t worker_count;
-    uint64_t incarnation; /* of this child; unique among all segments on the volume */
+    /* Of this child; unique among all segments on the volume. */
+    uint64_t incarnation;
 
-    int listener_fd;     /* bound, listening, non-blocking; -1 in others than workers */
-    int admin_fd;        /* the same for admin.address; -1 in others than the admin process, and if
-                            there is none */
-    int segments_fd;     /* the segment directory */
-    int root_fd;         /* output.root */
-    int ready_fd;        /* write one byte when ready to serve, then close */
-    int life_fd;         /* read end of a pipe nobody writes to: end of file = the master is gone */
-    int collector_fd;    /* eventfd that wakes the collector */
-    const int *turn_fds; /* worker_count eventfds: [i] tells worker i that its turn to accept may
-                            have come */
+    int fds[HERITAGE_FDS];
+    /* worker_count eventfds: [i] tells worker i that its turn to accept may have come. */
+    const int *turn_fds;
 };
 
 #endif

@@ -73,16 +73,16 @@ open_wakeups(struct master *master)
     if (master->taking_over) {
         /* Those that earlier children hold: their life is bound to them, and they wake the collector. */
         const struct handover_descriptors *fds = &master->handover->descriptors;
-        heritage->life_fd = fds->life_read;
+        heritage->fds[HERITAGE_FD_LIFE] = fds->life_read;
         master->life_write_fd = fds->life_write;
-        heritage->collector_fd = fds->collector_wakeup;
+        heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP] = fds->collector_wakeup;
     } else {
         if (pipe2(life, O_CLOEXEC) != 0)
             return -errno;
-        heritage->life_fd = life[0];
+        heritage->fds[HERITAGE_FD_LIFE] = life[0];
         master->life_write_fd = life[1];
-        heritage->collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (heritage->collector_fd < 0)
+        heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP] < 0)
             return -errno;
     }
     for (uint32_t i = 0; i < heritage->worker_count; i++) {
@@ -144,7 +144,7 @@ find_incarnation(struct master *master, const struct settings *settings,
 static int
 open_admin(struct master *master, const struct settings *settings, struct complaint *complaint)
 {
-    int *fd = &master->heritage.admin_fd;
+    int *fd = &master->heritage.fds[HERITAGE_FD_ADMIN];
     if (!master->taking_over)
         return admin_socket_open(fd, settings, complaint);
     struct handover *handover = master->handover;
@@ -169,7 +169,7 @@ note_facts(const struct heritage *heritage)
     struct scoreboard_facts *facts = &heritage->scoreboard->facts;
     facts->started_ns = clock_realtime_ns();
     facts->worker_count = heritage->worker_count;
-    facts->has_admin = heritage->admin_fd >= 0;
+    facts->has_admin = heritage->fds[HERITAGE_FD_ADMIN] >= 0;
     facts->max_connections = (uint64_t)heritage->settings->workers_max_connections;
     facts->segments_limit_bytes = (uint64_t)heritage->settings->segments_limit_bytes;
 }
@@ -181,7 +181,7 @@ open_all(struct master *master, const struct settings *settings, struct complain
     heritage->settings = settings;
     heritage->worker_count =
         settings->workers_count > 0 ? (uint32_t)settings->workers_count : cpus_allowed();
-    heritage->ready_fd = -1;
+    heritage->fds[HERITAGE_FD_READY] = -1;
     if (open_listener(master, settings, complaint) != 0)
         return complaint->exit_code;
     if (open_volume(master, settings, complaint) != 0 ||
@@ -189,9 +189,9 @@ open_all(struct master *master, const struct settings *settings, struct complain
         return complaint->exit_code;
     if (open_admin(master, settings, complaint) != 0)
         return complaint->exit_code;
-    heritage->listener_fd = listener_fd(master->listener);
-    heritage->segments_fd = master->volume.segments_fd;
-    heritage->root_fd = master->volume.root_fd;
+    heritage->fds[HERITAGE_FD_LISTENER] = listener_fd(master->listener);
+    heritage->fds[HERITAGE_FD_SEGMENTS] = master->volume.segments_fd;
+    heritage->fds[HERITAGE_FD_ROOT] = master->volume.root_fd;
     int result = open_wakeups(master);
     if (result == 0)
         result = scoreboard_open(&heritage->scoreboard, heritage->worker_count + 2);
@@ -229,14 +229,15 @@ prepare_handover(struct master *master, const struct settings *settings)
         .segments = master->volume.segments_fd,
         .lock = master->volume.lock_fd,
         .root_lock = master->volume.root_lock_fd,
-        .life_read = master->heritage.life_fd,
+        .life_read = master->heritage.fds[HERITAGE_FD_LIFE],
         .life_write = master->life_write_fd,
-        .collector_wakeup = master->heritage.collector_fd,
-        .admin = master->heritage.admin_fd,
+        .collector_wakeup = master->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP],
+        .admin = master->heritage.fds[HERITAGE_FD_ADMIN],
         .settings = -1,
     };
     free(handover->admin_address);
-    handover->admin_address = strdup(master->heritage.admin_fd >= 0 ? settings->admin_address : "");
+    handover->admin_address =
+        strdup(master->heritage.fds[HERITAGE_FD_ADMIN] >= 0 ? settings->admin_address : "");
     if (handover->admin_address == NULL || master->taking_over)
         return handover->admin_address == NULL ? -ENOMEM : 0; /* the rest is as it came */
     handover->listen_port = settings->listen_port;
@@ -254,7 +255,7 @@ prepare_handover(struct master *master, const struct settings *settings)
 static void
 close_all(struct master *master)
 {
-    admin_socket_close(&master->heritage.admin_fd, master->heritage.settings);
+    admin_socket_close(&master->heritage.fds[HERITAGE_FD_ADMIN], master->heritage.settings);
     scoreboard_close(&master->heritage.scoreboard);
     admission_close(&master->heritage.admission);
     listener_close(&master->listener);

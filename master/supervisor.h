@@ -21,7 +21,7 @@ void supervisor_block_signals(void);
 
 /* Forks all children and supervises them until they are to end and have ended, or until HUP or USR2 has
  * another program take their place (reload.h). `common` (borrowed) is what every child inherits;
- * common->listener_fd belongs to *listener, which is closed (and NULLed) when draining begins.
+ * common->fds[HERITAGE_FD_LISTENER] belongs to *listener, which is closed (and NULLed) when draining begins.
  * *handover (borrowed) is what came from the program before, or what a first one begins with, and
  * becomes what the next one gets; `taking_over` says which; `argv` (borrowed) is the command line.
  * When every worker serves, prints `listening on "NAME"` on standard output, or, taking over, tells the

@@ -46,7 +46,7 @@ static void
 wake_collector(const struct heritage *heritage)
 {
     static const uint64_t one = 1;
-    ssize_t written = write(heritage->collector_fd, &one, sizeof(one));
+    ssize_t written = write(heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP], &one, sizeof(one));
     (void)written; /* full means that a wake-up is pending already */
 }
 
@@ -99,7 +99,8 @@ check_limit(const struct journal *journal, uint64_t file_bytes)
 {
     const struct heritage *heritage = journal->heritage;
     uint64_t used;
-    int result = segment_store_slot_bytes(heritage->segments_fd, heritage->slot, &used);
+    int result =
+        segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
     if (result != 0)
         return result;
     return used + file_bytes > (uint64_t)heritage->settings->segments_limit_bytes ? -EDQUOT : 0;
@@ -124,7 +125,7 @@ begin_segment(struct journal *journal, uint64_t file_bytes)
         struct segment_identity identity = {heritage->slot, heritage->incarnation,
                                             journal->next_number};
         struct segment_writer *writer = NULL;
-        result = segment_writer_create(&writer, heritage->segments_fd, &identity,
+        result = segment_writer_create(&writer, heritage->fds[HERITAGE_FD_SEGMENTS], &identity,
                                        journal->next_sequence, file_bytes, journal->durable);
         (void)pthread_mutex_lock(&journal->sync_lock);
         journal->writer = writer;

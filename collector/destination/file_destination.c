@@ -83,7 +83,8 @@ aside_open(struct destination **out, const struct heritage *heritage, const char
     char path[LEDGER_NAME_BYTES_MAX + sizeof(SEGMENT_QUARANTINE "/undeliverable-")];
     ledger_name_format(ledger_name, SEGMENT_FILE, (struct bytes){name, strlen(name)});
     (void)snprintf(path, sizeof(path), SEGMENT_QUARANTINE "/undeliverable-%s", ledger_name);
-    if (mkdirat(heritage->segments_fd, SEGMENT_QUARANTINE, 0700) != 0 && errno != EEXIST)
+    if (mkdirat(heritage->fds[HERITAGE_FD_SEGMENTS], SEGMENT_QUARANTINE, 0700) != 0 &&
+        errno != EEXIST)
         return -errno;
     int result = file_open(out, heritage, path);
     if (result == 0)
@@ -107,9 +108,10 @@ open_or_create(const struct destination *destination)
 {
     const struct heritage *heritage = destination->heritage;
     if (!destination->aside)
-        return output_path_open(heritage->root_fd, heritage->segments_fd, destination->name,
+        return output_path_open(heritage->fds[HERITAGE_FD_ROOT],
+                                heritage->fds[HERITAGE_FD_SEGMENTS], destination->name,
                                 (mode_t)heritage->settings->output_mode);
-    int fd = openat(heritage->segments_fd, destination->name,
+    int fd = openat(heritage->fds[HERITAGE_FD_SEGMENTS], destination->name,
                     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd < 0 ? -errno : fd;
 }
@@ -119,9 +121,9 @@ open_existing(const struct destination *destination)
 {
     const struct heritage *heritage = destination->heritage;
     if (!destination->aside)
-        return output_path_open_existing(heritage->root_fd, heritage->segments_fd,
-                                         destination->name);
-    int fd = openat(heritage->segments_fd, destination->name,
+        return output_path_open_existing(heritage->fds[HERITAGE_FD_ROOT],
+                                         heritage->fds[HERITAGE_FD_SEGMENTS], destination->name);
+    int fd = openat(heritage->fds[HERITAGE_FD_SEGMENTS], destination->name,
                     O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
@@ -130,7 +132,8 @@ static int
 file_identify(struct destination *destination, uint64_t *device_r, uint64_t *inode_r)
 {
     const struct heritage *heritage = destination->heritage;
-    return output_path_identify(destination->aside ? heritage->segments_fd : heritage->root_fd,
+    return output_path_identify(destination->aside ? heritage->fds[HERITAGE_FD_SEGMENTS]
+                                                   : heritage->fds[HERITAGE_FD_ROOT],
                                 destination->name, device_r, inode_r);
 }
 
@@ -266,7 +269,8 @@ static bool
 find_renamed(const struct destination *destination, uint64_t inode,
              char name_r[static OUTPUT_NAME_BYTES_MAX])
 {
-    int fd = output_path_open_directory(destination->heritage->root_fd, destination->name);
+    int fd =
+        output_path_open_directory(destination->heritage->fds[HERITAGE_FD_ROOT], destination->name);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (directory == NULL) {
         if (fd >= 0)
@@ -308,9 +312,10 @@ adopt_marked(struct destination *destination, const struct ledger_mark *mark)
     int result = adopt_if_marked(destination, open_existing(destination), mark);
     if (result != -ENOENT || destination->aside || !find_renamed(destination, mark->inode, name))
         return result;
-    return adopt_if_marked(
-        destination, output_path_open_existing(heritage->root_fd, heritage->segments_fd, name),
-        mark);
+    return adopt_if_marked(destination,
+                           output_path_open_existing(heritage->fds[HERITAGE_FD_ROOT],
+                                                     heritage->fds[HERITAGE_FD_SEGMENTS], name),
+                           mark);
 }
 
 /* Writes records, as many as fit one call; those that lie one behind the other in memory are one piece for the
@@ -381,7 +386,8 @@ file_sync(struct destination *destination)
     if (destination->named)
         return 0;
     int result = output_path_sync_directories(
-        destination->aside ? heritage->segments_fd : heritage->root_fd, destination->name);
+        destination->aside ? heritage->fds[HERITAGE_FD_SEGMENTS] : heritage->fds[HERITAGE_FD_ROOT],
+        destination->name);
     destination->named = result == 0;
     return result;
 }

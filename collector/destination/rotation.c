@@ -104,7 +104,7 @@ rotation_perform(const struct heritage *heritage, const char *name, uint64_t dev
     const struct settings *settings = heritage->settings;
     const char *slash = strrchr(name, '/');
     const struct rotation rotation = {
-        .directory_fd = output_path_open_directory(heritage->root_fd, name),
+        .directory_fd = output_path_open_directory(heritage->fds[HERITAGE_FD_ROOT], name),
         .base = slash == NULL ? name : slash + 1,
         .durable = settings->segments_durability == DURABILITY_MACHINE,
     };

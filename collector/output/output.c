@@ -79,7 +79,8 @@ output_recover(struct output **out, const struct heritage *heritage, const char 
 {
     struct ledger *ledger = NULL;
     struct ledger_state state;
-    int result = ledger_open_existing(&ledger, heritage->segments_fd, ledger_name, &state);
+    int result =
+        ledger_open_existing(&ledger, heritage->fds[HERITAGE_FD_SEGMENTS], ledger_name, &state);
     if (result != 0)
         return result;
     struct output *output = NULL;
@@ -182,7 +183,7 @@ make_ledger(struct output *output)
 {
     bool created;
     int result =
-        ledger_open(&output->ledger, output->heritage->segments_fd, output->kind,
+        ledger_open(&output->ledger, output->heritage->fds[HERITAGE_FD_SEGMENTS], output->kind,
                     (struct bytes){output->name, output->name_bytes}, is_durable(output), &created);
     if (result == 0 && !created)
         start_afresh(output, "a ledger can be read again; starting afresh", 0);

@@ -76,7 +76,7 @@ crew_open(struct crew **out, const struct heritage *common, const struct handove
           struct sd_event *loop, uint64_t now_ms)
 {
     const struct settings *settings = common->settings;
-    uint32_t count = common->worker_count + (common->admin_fd >= 0 ? 2 : 1);
+    uint32_t count = common->worker_count + (common->fds[HERITAGE_FD_ADMIN] >= 0 ? 2 : 1);
     struct crew *crew = calloc(1, sizeof(*crew) + count * sizeof(struct member));
     if (crew == NULL)
         return -ENOMEM;
@@ -226,7 +226,7 @@ static void
 announce_death(const struct crew *crew)
 {
     atomic_fetch_add(&crew->common->scoreboard->segments_changed, 1);
-    wake(crew->common->collector_fd);
+    wake(crew->common->fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
     for (uint32_t i = 0; i < crew->common->worker_count; i++)
         wake(crew->common->turn_fds[i]);
 }

@@ -59,11 +59,11 @@ spawn_child(const struct heritage *common, uint32_t slot, uint64_t incarnation, 
     heritage.master_pid = getpid();
     heritage.slot = slot;
     heritage.incarnation = incarnation;
-    heritage.ready_fd = ready[1];
+    heritage.fds[HERITAGE_FD_READY] = ready[1];
     if (slot >= common->worker_count)
-        heritage.listener_fd = -1;
+        heritage.fds[HERITAGE_FD_LISTENER] = -1;
     if (slot <= common->worker_count)
-        heritage.admin_fd = -1;
+        heritage.fds[HERITAGE_FD_ADMIN] = -1;
 
     pid_t pid = fork();
     if (pid == 0)

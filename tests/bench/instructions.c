@@ -148,8 +148,8 @@ begin_segment(void)
 {
     struct segment_writer *writer = NULL;
     struct segment_identity identity = {0, 1, 0};
-    if (segment_writer_create(&writer, heritage.segments_fd, &identity, 0, (uint64_t)SEGMENT_BYTES,
-                              false) != 0)
+    if (segment_writer_create(&writer, heritage.fds[HERITAGE_FD_SEGMENTS], &identity, 0,
+                              (uint64_t)SEGMENT_BYTES, false) != 0)
         errx(1, "cannot make a segment");
     return writer;
 }
@@ -250,9 +250,9 @@ main(int argc, char **argv)
     }
     if (argc != 3)
         errx(64, "usage: %s CASE DIRECTORY", argv[0]);
-    heritage.segments_fd = make_directory(argv[2], "segments");
-    heritage.root_fd = make_directory(argv[2], "root");
-    heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    heritage.fds[HERITAGE_FD_SEGMENTS] = make_directory(argv[2], "segments");
+    heritage.fds[HERITAGE_FD_ROOT] = make_directory(argv[2], "root");
+    heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (scoreboard_open(&heritage.scoreboard, 2) != 0 ||
         admission_open(&heritage.admission, (uint32_t)settings.output_max_files) != 0)
         errx(1, "no memory");

@@ -207,7 +207,7 @@ start_workers(struct heritage *heritage)
     int ready[2];
     if (pipe2(ready, O_CLOEXEC) != 0)
         err(1, "pipe");
-    heritage->ready_fd = ready[1];
+    heritage->fds[HERITAGE_FD_READY] = ready[1];
     for (; heritage->slot < heritage->worker_count; heritage->slot++) {
         pid_t pid = fork();
         if (pid == 0)
@@ -250,11 +250,12 @@ main(int argc, char **argv)
     if (workers < 1 || workers > WORKERS_MAX)
         errx(64, "usage: %s WORKERS", argv[0]);
     heritage.worker_count = (uint32_t)workers;
-    heritage.listener_fd = listen_on_loopback(&port);
-    heritage.segments_fd = heritage.root_fd = heritage.collector_fd = -1;
+    heritage.fds[HERITAGE_FD_LISTENER] = listen_on_loopback(&port);
+    heritage.fds[HERITAGE_FD_SEGMENTS] = heritage.fds[HERITAGE_FD_ROOT] =
+        heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] = -1;
     if (scoreboard_open(&heritage.scoreboard, heritage.worker_count) != 0 || pipe(life) != 0)
         errx(1, "no memory or descriptors");
-    heritage.life_fd = life[0];
+    heritage.fds[HERITAGE_FD_LIFE] = life[0];
     for (int i = 0; i < workers; i++)
         turn_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 

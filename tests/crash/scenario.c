@@ -57,13 +57,14 @@ prepare(struct stage *stage)
     stage->settings.output_mode = 0640;
     stage->settings.output_rotate_bytes = 1000;
     stage->settings.output_rotate_keep = ACCOUNT_ROTATED_MAX;
-    heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (volume_open(&volume, &stage->settings, &complaint) != 0)
         return false;
-    heritage.root_fd = volume.root_fd;
-    heritage.segments_fd = volume.segments_fd;
-    if (heritage.collector_fd < 0 || scoreboard_open(&heritage.scoreboard, SLOTS + 1) != 0 ||
-        segment_directory_prepare(heritage.segments_fd, &incarnation) != 0)
+    heritage.fds[HERITAGE_FD_ROOT] = volume.root_fd;
+    heritage.fds[HERITAGE_FD_SEGMENTS] = volume.segments_fd;
+    if (heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] < 0 ||
+        scoreboard_open(&heritage.scoreboard, SLOTS + 1) != 0 ||
+        segment_directory_prepare(heritage.fds[HERITAGE_FD_SEGMENTS], &incarnation) != 0)
         return false;
     for (uint32_t slot = 0; slot <= SLOTS; slot++) {
         heritage.slot = slot;

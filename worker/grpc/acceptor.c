@@ -397,9 +397,9 @@ acceptor_start(struct acceptor **out, const struct heritage *heritage, struct se
     acceptor->epoll_fd = -1;
     acceptor->sources[SOURCE_STOP] = -1;
     acceptor->sources[SOURCE_ORDERS] = signal_fd;
-    acceptor->sources[SOURCE_LIFE] = heritage->life_fd;
+    acceptor->sources[SOURCE_LIFE] = heritage->fds[HERITAGE_FD_LIFE];
     acceptor->sources[SOURCE_TURN] = heritage->turn_fds[heritage->slot];
-    acceptor->sources[SOURCE_LISTENER] = heritage->listener_fd;
+    acceptor->sources[SOURCE_LISTENER] = heritage->fds[HERITAGE_FD_LISTENER];
     list_init(&acceptor->connections);
     turn_begin(&acceptor->turn, heritage, clock_monotonic_ms());
     int result = start_thread(acceptor);

@@ -103,7 +103,8 @@ check_path(const struct heritage *heritage, struct bytes path, char *name, const
 {
     int result = output_path_normalise(name, path, heritage->settings->output_root, fault_r);
     if (result == 0)
-        result = output_path_check(heritage->root_fd, heritage->segments_fd, name, fault_r);
+        result = output_path_check(heritage->fds[HERITAGE_FD_ROOT],
+                                   heritage->fds[HERITAGE_FD_SEGMENTS], name, fault_r);
     if (result == 0)
         result = admission_admit(heritage->admission, name);
     if (result > 0) {

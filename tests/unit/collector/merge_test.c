@@ -32,8 +32,8 @@ setup(void **state)
     f->settings.output_mode = 0640;
     f->settings.output_root = f->root.path;
     f->heritage.settings = &f->settings;
-    f->heritage.root_fd = f->root.fd;
-    f->heritage.segments_fd = f->segments.fd;
+    f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = f->segments.fd;
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);
     f->now_ms = 1000;
     *state = f;

@@ -39,9 +39,9 @@ setup(void **state)
     f->heritage.settings = &f->settings;
     f->heritage.slot = SLOT;
     f->heritage.incarnation = INCARNATION;
-    f->heritage.segments_fd = f->segments.fd;
-    f->heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    assert_true(f->heritage.collector_fd >= 0);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = f->segments.fd;
+    f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert_true(f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] >= 0);
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, SLOT + 2), 0);
     *state = f;
     return 0;
@@ -54,7 +54,7 @@ teardown(void **state)
     journal_close(&f->journal);
     assert_null(f->journal);
     scoreboard_close(&f->heritage.scoreboard);
-    (void)close(f->heritage.collector_fd);
+    (void)close(f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
     scratch_close(&f->segments);
     free(f);
     return 0;
@@ -196,7 +196,7 @@ static uint64_t
 wake_ups(const struct fixture *f)
 {
     uint64_t count = 0;
-    ssize_t size = read(f->heritage.collector_fd, &count, sizeof(count));
+    ssize_t size = read(f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP], &count, sizeof(count));
     if (size < 0)
         assert_int_equal(errno, EAGAIN);
     return size < 0 ? 0 : count;
@@ -461,8 +461,9 @@ test_without_a_directory_it_refuses_and_lives(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdirat(f->segments.fd, "gone", 0700), 0);
-    f->heritage.segments_fd = openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(f->heritage.segments_fd >= 0);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     assert_int_equal(unlinkat(f->segments.fd, "gone", AT_REMOVEDIR), 0);
     begin(f);
     assert_int_equal(append_numbered(f, NOW_MS), -ENOENT);
@@ -472,7 +473,7 @@ test_without_a_directory_it_refuses_and_lives(void **state)
     assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), -ENOENT);
     journal_close(&f->journal);
     assert_null(f->journal);
-    (void)close(f->heritage.segments_fd);
+    (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
 }
 
 static void
@@ -484,12 +485,12 @@ test_a_directory_that_goes_and_comes_back(void **state)
     begin(f);
     append_many(f, 3);
     journal_close(&f->journal);
-    f->heritage.segments_fd = file_fd;
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = file_fd;
     f->heritage.incarnation++;
     begin(f);
     assert_int_equal(append_numbered(f, NOW_MS), -ENOTDIR);
     assert_non_null(strstr(journal_refusal(f->journal), "Not a directory"));
-    f->heritage.segments_fd = f->segments.fd;
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = f->segments.fd;
     assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS - 1), -ENOTDIR);
     struct numbered first;
     make_numbered(&first, 0);
@@ -510,18 +511,20 @@ test_an_open_segment_whose_file_is_gone_is_followed_by_a_refusal(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdirat(f->segments.fd, "gone", 0700), 0);
-    f->heritage.segments_fd = openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(f->heritage.segments_fd >= 0);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     begin(f);
     append_many(f, 1);
-    assert_int_equal(unlinkat(f->heritage.segments_fd, "00003-0000000017-0000000000.open", 0), 0);
+    assert_int_equal(
+        unlinkat(f->heritage.fds[HERITAGE_FD_SEGMENTS], "00003-0000000017-0000000000.open", 0), 0);
     assert_int_equal(unlinkat(f->segments.fd, "gone", AT_REMOVEDIR), 0);
     int result = 0;
     for (int i = 0; i < 1000 && result == 0; i++)
         result = append_numbered(f, NOW_MS);
     assert_int_equal(result, -ENOENT);
     journal_close(&f->journal);
-    (void)close(f->heritage.segments_fd);
+    (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
 }
 
 /* ---- the collector */
@@ -589,7 +592,7 @@ test_a_wake_up_nobody_takes_holds_nobody_up(void **state)
     struct fixture *f = *state;
     const uint64_t full = UINT64_MAX - 1;
     size_t open = 0;
-    assert_int_equal(write(f->heritage.collector_fd, &full, sizeof(full)), 8);
+    assert_int_equal(write(f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP], &full, sizeof(full)), 8);
     begin(f);
     for (int i = 0; i < 50; i++) {
         atomic_store(&f->heritage.scoreboard->collector_sleeps, 1);

@@ -51,7 +51,7 @@ set_up(void **state)
     scratch_open(&f.scratch);
     f.settings.output_rotate_keep = 3;
     f.heritage.settings = &f.settings;
-    f.heritage.root_fd = f.scratch.fd;
+    f.heritage.fds[HERITAGE_FD_ROOT] = f.scratch.fd;
     *state = &f;
     return 0;
 }
@@ -84,7 +84,7 @@ static int
 rotate(const struct fixture *f, const char *name)
 {
     struct stat status;
-    assert_int_equal(fstatat(f->heritage.root_fd, name, &status, 0), 0);
+    assert_int_equal(fstatat(f->heritage.fds[HERITAGE_FD_ROOT], name, &status, 0), 0);
     return rotation_perform(&f->heritage, name, status.st_dev, status.st_ino);
 }
 
@@ -135,7 +135,7 @@ static void
 test_in_a_directory(void **state)
 {
     const struct fixture *f = *state;
-    assert_int_equal(mkdirat(f->heritage.root_fd, "deep", 0700), 0);
+    assert_int_equal(mkdirat(f->heritage.fds[HERITAGE_FD_ROOT], "deep", 0700), 0);
     put(f, "deep/a", "one");
     assert_int_equal(rotate(f, "deep/a"), 0);
     expect(f, "deep/a.1", "one");
@@ -149,12 +149,12 @@ test_refusals(void **state)
     struct stat status;
     put(f, "a", "one");
     put(f, "b", "two");
-    assert_int_equal(fstatat(f->heritage.root_fd, "b", &status, 0), 0);
+    assert_int_equal(fstatat(f->heritage.fds[HERITAGE_FD_ROOT], "b", &status, 0), 0);
     assert_int_equal(rotation_perform(&f->heritage, "a", status.st_dev, status.st_ino), -ELOOP);
-    assert_int_equal(symlinkat("a", f->heritage.root_fd, "link"), 0);
+    assert_int_equal(symlinkat("a", f->heritage.fds[HERITAGE_FD_ROOT], "link"), 0);
     assert_int_equal(rotate(f, "link"), -ELOOP);
     f->settings.output_rotate_keep = 1;
-    assert_int_equal(mkdirat(f->heritage.root_fd, "a.1", 0700), 0);
+    assert_int_equal(mkdirat(f->heritage.fds[HERITAGE_FD_ROOT], "a.1", 0700), 0);
     assert_int_equal(rotate(f, "a"), -EISDIR);
     expect(f, "a", "one");
 }

@@ -129,8 +129,8 @@ setup(void **state)
         .scoreboard = f->scoreboard,
         .master_pid = getppid(),
         .worker_count = WORKERS,
-        .listener_fd = listen_on_loopback(&f->address),
-        .life_fd = f->life_fds[0],
+        .fds = {[HERITAGE_FD_LISTENER] = listen_on_loopback(&f->address),
+                [HERITAGE_FD_LIFE] = f->life_fds[0]},
         .turn_fds = f->turn_fds,
     };
     int signal_fd = open_signal_fd();
@@ -150,7 +150,7 @@ teardown(void **state)
     assert_int_equal(f->server.forgotten, f->server.added);
     assert_int_equal(f->scoreboard->slots[0].connections, 0);
     if (!drained)
-        (void)close(f->heritage.listener_fd);
+        (void)close(f->heritage.fds[HERITAGE_FD_LISTENER]);
     for (size_t i = 0; i < WORKERS; i++)
         (void)close(f->turn_fds[i]);
     (void)close(f->life_fds[0]);

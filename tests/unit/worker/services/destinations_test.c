@@ -39,9 +39,10 @@ setup(void **state)
     scratch_open(&f->root);
     assert_int_equal(mkdirat(f->root.fd, ".seg", 0700), 0);
     f->heritage.settings = &f->settings;
-    f->heritage.root_fd = f->root.fd;
-    f->heritage.segments_fd = openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(f->heritage.segments_fd >= 0);
+    f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     f->settings.output_root = f->root.path;
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);
     begin(f, 1000);
@@ -57,7 +58,7 @@ teardown(void **state)
     assert_null(f->destinations);
     admission_close(&f->heritage.admission);
     scoreboard_close(&f->heritage.scoreboard);
-    (void)close(f->heritage.segments_fd);
+    (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
     scratch_close(&f->root);
     free(f);
     return 0;
@@ -296,9 +297,9 @@ static void
 test_what_cannot_be_told_is_no_fault_of_the_path(void **state)
 {
     struct fixture *f = *state;
-    f->heritage.root_fd = -1;
+    f->heritage.fds[HERITAGE_FD_ROOT] = -1;
     expect_refused(f, "a", 5000, -EBADF, "cannot be checked: Bad file descriptor");
-    f->heritage.root_fd = f->root.fd;
+    f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
     expect_file(f, "a", 5000 + FRESH_MS, "a");
 }
 
