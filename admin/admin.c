@@ -146,7 +146,7 @@ static int
 prepare(struct admin *admin)
 {
     const struct heritage *heritage = admin->heritage;
-    int result = child_begin(heritage, "mga-admin", "admin", &admin->signal_fd);
+    int result = child_begin(heritage, &admin->signal_fd);
     if (result != 0)
         return result;
     admin->daemon =

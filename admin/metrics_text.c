@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "common/role.h"
 #include "common/scoreboard.h"
 
 #define PREFIX "mygrpcadapter_"
@@ -162,19 +163,19 @@ write_processes(FILE *out, const struct scoreboard *scoreboard)
 {
     begin(out, "process_healthy", "gauge",
           "1 for a process that serves and that nothing speaks against.");
-    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++)
+    for (uint32_t i = 0; i < scoreboard->slot_count; i++)
         (void)fprintf(
             out, PREFIX "process_healthy{role=\"%s\",slot=\"%" PRIu32 "\"} %" PRIu32 "\n",
-            scoreboard_role_name(scoreboard, i), i,
+            role_name(scoreboard_role(scoreboard, i)), i,
             atomic_load_explicit(&scoreboard->slots[i].process.healthy, memory_order_relaxed));
     begin(out, "process_restarts_total", "counter",
           "Processes that ended without being told to, by cause.");
-    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++) {
+    for (uint32_t i = 0; i < scoreboard->slot_count; i++) {
         for (uint32_t death = 0; death < TALLY_DEATHS; death++)
             (void)fprintf(out,
                           PREFIX "process_restarts_total{role=\"%s\",slot=\"%" PRIu32
                                  "\",cause=\"%s\"} %" PRIu64 "\n",
-                          scoreboard_role_name(scoreboard, i), i, tally_death_name(death),
+                          role_name(scoreboard_role(scoreboard, i)), i, tally_death_name(death),
                           tally_get(&scoreboard->slots[i].process.deaths[death]));
     }
 }

@@ -195,7 +195,7 @@ collector_main(const struct heritage *heritage)
 {
     struct collector collector = {.heritage = heritage, .signal_fd = -1};
     (void)umask(0); /* output.mode says all there is to say */
-    int result = child_begin(heritage, "mga-collector", "collector", &collector.signal_fd);
+    int result = child_begin(heritage, &collector.signal_fd);
     if (result != 0)
         return EXIT_FAILURE;
     if (!get_lock(&collector))

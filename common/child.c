@@ -1,17 +1,48 @@
-/* child.c -- the first steps of a forked child, the same for workers and the collector. */
+/* child.c -- the first steps of a forked child, the same for all roles. Runs in the children; the
+ * numbers of the signals are looked up in the master, too. */
 #include "common/child.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "common/heritage.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "common/heritage.h"
+#include "common/role.h"
+#include "common/scoreboard.h"
+
+/* What a signal means to a child. One that is an order is blocked and waits for child_order(); one that
+ * is none is ignored, or left to do what the system has it do. */
+struct signal_rule {
+    int number;
+    bool is_ignored;
+    enum child_order order;
+};
+
+static const struct signal_rule signal_rules[] = {
+    {.number = SIGUSR1, .order = CHILD_ORDER_REOPEN},
+    {.number = SIGINT, .order = CHILD_ORDER_RETIRE},
+    {.number = SIGTERM, .order = CHILD_ORDER_DRAIN},
+    {.number = SIGQUIT, .order = CHILD_ORDER_STOP},
+    /* These two are for the master, whoever else they are sent to. */
+    {.number = SIGHUP, .is_ignored = true},
+    {.number = SIGUSR2, .is_ignored = true},
+    /* A closed peer is a return code. */
+    {.number = SIGPIPE, .is_ignored = true},
+    /* The master, or who started it, may have made something else of these. */
+    {.number = SIGCHLD},
+    {.number = SIGABRT},
+};
+
+#define SIGNAL_RULES (sizeof(signal_rules) / sizeof(signal_rules[0]))
+
+/* ---- the first steps */
 
 static int
 compare_fds(const void *a, const void *b)
@@ -24,14 +55,14 @@ compare_fds(const void *a, const void *b)
 static void
 close_strangers(const struct heritage *heritage)
 {
-    int kept[HERITAGE_FDS + 256];
+    int kept[HERITAGE_FDS + SCOREBOARD_WORKERS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < HERITAGE_FDS; i++) {
         if (heritage->fds[i] >= 0)
             kept[count++] = heritage->fds[i];
     }
-    INVARIANT(heritage->worker_count <= 256);
-    for (uint32_t i = 0; i < heritage->worker_count; i++)
+    INVARIANT(heritage->worker_count <= SCOREBOARD_WORKERS_MAX);
+    for (uint32_t i = 0; heritage->turn_fds != NULL && i < heritage->worker_count; i++)
         kept[count++] = heritage->turn_fds[i];
     qsort(kept, count, sizeof(kept[0]), compare_fds);
 
@@ -45,33 +76,42 @@ close_strangers(const struct heritage *heritage)
     (void)close_range(next, ~0U, 0);
 }
 
-int
-child_begin(const struct heritage *heritage, const char *name, const char *role, int *signal_fd_r)
+/* Has each signal do what the table says, and blocks the orders. Returns a signalfd for them, or a
+ * negative errno. */
+static int
+take_signals(void)
 {
-    log_identify(role, heritage->fds[HERITAGE_FD_LISTENER] >= 0 ? heritage->slot : LOG_NO_SLOT);
-    (void)prctl(PR_SET_NAME, name);
+    sigset_t orders;
+    (void)sigemptyset(&orders);
+    for (size_t i = 0; i < SIGNAL_RULES; i++) {
+        const struct signal_rule *rule = &signal_rules[i];
+        /* Before the mask, which lets through what is no order. */
+        (void)signal(rule->number, rule->is_ignored ? SIG_IGN : SIG_DFL);
+        if (rule->order != CHILD_ORDER_NONE)
+            (void)sigaddset(&orders, rule->number);
+    }
+    if (sigprocmask(SIG_SETMASK, &orders, NULL) != 0)
+        return -errno;
+    int fd = signalfd(-1, &orders, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+int
+child_begin(const struct heritage *heritage, int *signal_fd_r)
+{
+    enum role role = heritage->role;
+    log_identify(role_name(role), role_is_numbered(role) ? heritage->slot : LOG_NO_SLOT);
+    (void)prctl(PR_SET_NAME, role_process_name(role));
     /* First ask for the signal, then look: in the other order a master that dies in between goes
      * unnoticed. */
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+    if (prctl(PR_SET_PDEATHSIG, child_order_signal(CHILD_ORDER_DRAIN)) != 0)
         return -errno;
     if (child_is_orphan(heritage))
         _exit(0);
     close_strangers(heritage);
-
-    sigset_t handled;
-    (void)sigemptyset(&handled);
-    (void)sigaddset(&handled, SIGTERM);
-    (void)sigaddset(&handled, SIGINT);
-    (void)sigaddset(&handled, SIGQUIT);
-    (void)sigaddset(&handled, SIGUSR1);
-    if (sigprocmask(SIG_SETMASK, &handled, NULL) != 0)
-        return -errno;
-    (void)signal(SIGPIPE, SIG_IGN); /* a closed peer is a return code */
-    (void)signal(SIGHUP, SIG_IGN);  /* these are for the master, whoever else they are sent to */
-    (void)signal(SIGUSR2, SIG_IGN);
-    int fd = signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
+    int fd = take_signals();
     if (fd < 0)
-        return -errno;
+        return fd;
     *signal_fd_r = fd;
     return 0;
 }
@@ -92,31 +132,42 @@ child_is_orphan(const struct heritage *heritage)
     return getppid() != heritage->master_pid;
 }
 
+/* ---- orders */
+
+int
+child_order_signal(enum child_order order)
+{
+    INVARIANT(order != CHILD_ORDER_NONE);
+    size_t i = 0;
+    while (i < SIGNAL_RULES && signal_rules[i].order != order)
+        i++;
+    INVARIANT(i < SIGNAL_RULES);
+    return signal_rules[i].number;
+}
+
 static enum child_order
 order_of(uint32_t signal_number)
 {
-    switch (signal_number) {
-    case SIGUSR1:
-        return CHILD_ORDER_REOPEN;
-    case SIGINT:
-        return CHILD_ORDER_RETIRE;
-    default:
-        return CHILD_ORDER_DRAIN;
-    }
+    size_t i = 0;
+    while (i < SIGNAL_RULES && (uint32_t)signal_rules[i].number != signal_number)
+        i++;
+    INVARIANT(i < SIGNAL_RULES); /* the signalfd holds no others */
+    return signal_rules[i].order;
 }
 
 enum child_order
 child_order(int signal_fd)
 {
-    enum child_order order = CHILD_ORDER_NONE;
+    enum child_order most_urgent = CHILD_ORDER_NONE;
     struct signalfd_siginfo info;
     while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGQUIT) {
-            log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
-            _exit(0);
-        }
-        if (order_of(info.ssi_signo) > order)
-            order = order_of(info.ssi_signo);
+        enum child_order order = order_of(info.ssi_signo);
+        if (order > most_urgent)
+            most_urgent = order;
     }
-    return order;
+    if (most_urgent == CHILD_ORDER_STOP) {
+        log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
+        _exit(0);
+    }
+    return most_urgent;
 }

@@ -10,15 +10,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/role.h"
+
 struct admission;
 struct scoreboard;
 struct settings;
 
-/* The descriptors, by name; -1 where there is none. */
+/* The descriptors, by name. Which role has which is said in master/crew/spawn.c; the others have -1
+ * in its place. */
 enum heritage_fd {
-    /* A socket: bound, listening, non-blocking. -1 in others than workers. */
+    /* A socket: bound, listening, non-blocking. */
     HERITAGE_FD_LISTENER,
-    /* The same for admin.address. -1 in others than the admin process, and if there is none. */
+    /* The same for admin.address; -1 if there is none. */
     HERITAGE_FD_ADMIN,
     /* The segment directory. */
     HERITAGE_FD_SEGMENTS,
@@ -40,15 +43,16 @@ struct heritage {
     struct admission *admission;
 
     pid_t master_pid;
-    /* Workers have 0 to worker_count-1; the collector, worker_count; the admin process,
-     * worker_count + 1. */
+    enum role role;
+    /* The process's place in the scoreboard. The workers have the first ones, 0 to worker_count-1. */
     uint32_t slot;
     uint32_t worker_count;
     /* Of this child; unique among all segments on the volume. */
     uint64_t incarnation;
 
     int fds[HERITAGE_FDS];
-    /* worker_count eventfds: [i] tells worker i that its turn to accept may have come. */
+    /* worker_count eventfds: [i] tells worker i that its turn to accept may have come. NULL in
+     * others than workers. */
     const int *turn_fds;
 };
 

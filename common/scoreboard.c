@@ -146,18 +146,18 @@ scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count, uint
     return turn;
 }
 
-uint32_t
-scoreboard_process_count(const struct scoreboard *scoreboard)
+void
+scoreboard_set_role(struct scoreboard *scoreboard, uint32_t slot, enum role role)
 {
-    return scoreboard->facts.worker_count + 1 + (scoreboard->facts.has_admin != 0 ? 1 : 0);
+    INVARIANT(slot < scoreboard->slot_count && (unsigned)role < ROLES);
+    atomic_store_explicit(&scoreboard->slots[slot].process.role, role, memory_order_relaxed);
 }
 
-const char *
-scoreboard_role_name(const struct scoreboard *scoreboard, uint32_t slot)
+enum role
+scoreboard_role(const struct scoreboard *scoreboard, uint32_t slot)
 {
-    if (slot < scoreboard->facts.worker_count)
-        return "worker";
-    return slot == scoreboard->facts.worker_count ? "collector" : "admin";
+    INVARIANT(slot < scoreboard->slot_count);
+    return atomic_load_explicit(&scoreboard->slots[slot].process.role, memory_order_relaxed);
 }
 
 uint64_t
@@ -167,13 +167,4 @@ scoreboard_in_flight(const struct scoreboard *scoreboard, uint32_t slot)
     uint64_t ended = tally_get(&scoreboard->slots[slot].worker.ended);
     uint64_t begun = tally_get(&scoreboard->slots[slot].worker.begun);
     return begun > ended ? begun - ended : 0;
-}
-
-const char *
-scoreboard_state_name(uint32_t state)
-{
-    /* In the order of enum slot_state (master/crew/slot.h). */
-    static const char *const names[] = {"none",     "starting", "ready",
-                                        "draining", "back-off", "given up"};
-    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/role.h"
 #include "common/tally.h"
 
 #define SCOREBOARD_LINE_BYTES 64
@@ -44,7 +45,6 @@ struct scoreboard_facts {
     char version[32];
     uint64_t started_ns; /* since the epoch */
     uint32_t worker_count;
-    uint32_t has_admin; /* its slot is worker_count + 1 */
     uint64_t max_connections;
     uint64_t segments_limit_bytes;
 };
@@ -101,14 +101,14 @@ bool scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_coun
 uint32_t scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count,
                          uint64_t now_ms);
 
-/* Slots in which there is, or should be, a process; what it is: "worker", "collector" or "admin". */
-uint32_t scoreboard_process_count(const struct scoreboard *scoreboard);
-const char *scoreboard_role_name(const struct scoreboard *scoreboard, uint32_t slot);
+/* Says what the process in a slot is; for the master, before it forks one. Slots that nobody spoke of
+ * are workers'. */
+void scoreboard_set_role(struct scoreboard *scoreboard, uint32_t slot, enum role role);
+
+/* What the process in a slot is. */
+enum role scoreboard_role(const struct scoreboard *scoreboard, uint32_t slot);
 
 /* Calls that a worker has taken and whose answer is not out. */
 uint64_t scoreboard_in_flight(const struct scoreboard *scoreboard, uint32_t slot);
-
-/* The name of a process's state. */
-const char *scoreboard_state_name(uint32_t state);
 
 #endif

@@ -76,9 +76,10 @@ struct collector_tally {
 
 /* By the master, for the process in a slot. */
 struct process_tally {
-    alignas(TALLY_LINE_BYTES) _Atomic uint32_t state; /* enum slot_state: scoreboard_state_name() */
+    alignas(TALLY_LINE_BYTES) _Atomic uint32_t state; /* enum slot_state (common/slot_state.h) */
     _Atomic uint32_t healthy;                         /* it serves and nothing speaks against it */
     _Atomic int32_t pid;                              /* 0 = there is none */
+    _Atomic uint32_t role;                            /* enum role: scoreboard_role() */
     _Atomic uint64_t incarnation;
     _Atomic uint64_t deaths[TALLY_DEATHS];
 };

@@ -22,32 +22,36 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/admission.h"
 #include "base/clock.h"
-#include "common/heritage.h"
+#include "base/complaint.h"
 #include "base/log.h"
+#include "common/admission.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/admin_socket.h"
 #include "master/cpus.h"
-#include "base/complaint.h"
+#include "master/crew/crew.h"
 #include "master/die.h"
-#include "master/takeover/handover.h"
 #include "master/listener.h"
 #include "master/service_manager.h"
 #include "master/supervisor.h"
+#include "master/takeover/handover.h"
 #include "master/volume.h"
 #include "segment/segment_store.h"
 
 struct master {
-    struct heritage heritage; /* what all children have in common; the descriptors are owned here */
+    /* What all children have in common; the descriptors are owned here. */
+    struct heritage heritage;
     struct listener *listener;
     struct volume volume;
     int turn_fds[SCOREBOARD_WORKERS_MAX];
-    int life_write_fd; /* the only write end: its end of file tells children that the master is gone
-                        */
-    struct handover *handover; /* what came, then what goes */
-    bool taking_over;          /* something came */
+    /* The only write end: its end of file tells children that the master is gone. */
+    int life_write_fd;
+    /* What the program before left, then what this one leaves. */
+    struct handover *handover;
+    /* There was a program before. */
+    bool taking_over;
 };
 
 _Static_assert(CPUS_MAX <= SCOREBOARD_WORKERS_MAX, "a worker for every CPU has a slot");
@@ -72,10 +76,10 @@ open_wakeups(struct master *master)
     int life[2];
     if (master->taking_over) {
         /* Those that earlier children hold: their life is bound to them, and they wake the collector. */
-        const struct handover_descriptors *fds = &master->handover->descriptors;
-        heritage->fds[HERITAGE_FD_LIFE] = fds->life_read;
-        master->life_write_fd = fds->life_write;
-        heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP] = fds->collector_wakeup;
+        const int32_t *fds = master->handover->fds;
+        heritage->fds[HERITAGE_FD_LIFE] = fds[HANDOVER_FD_LIFE_READ];
+        master->life_write_fd = fds[HANDOVER_FD_LIFE_WRITE];
+        heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP] = fds[HANDOVER_FD_COLLECTOR_WAKEUP];
     } else {
         if (pipe2(life, O_CLOEXEC) != 0)
             return -errno;
@@ -100,8 +104,8 @@ open_listener(struct master *master, const struct settings *settings, struct com
 {
     int fd = -1;
     if (master->taking_over)
-        return listener_adopt(&master->listener, master->handover->descriptors.listener, settings,
-                              complaint);
+        return listener_adopt(&master->listener, master->handover->fds[HANDOVER_FD_LISTENER],
+                              settings, complaint);
     if (service_manager_socket(&fd, complaint) != 0)
         return complaint->exit_code;
     if (fd < 0)
@@ -117,11 +121,11 @@ open_volume(struct master *master, const struct settings *settings, struct compl
 {
     if (!master->taking_over)
         return volume_open(&master->volume, settings, complaint);
-    const struct handover_descriptors *fds = &master->handover->descriptors;
-    const struct volume opened = {.root_fd = fds->root,
-                                  .segments_fd = fds->segments,
-                                  .lock_fd = fds->lock,
-                                  .root_lock_fd = fds->root_lock};
+    const int32_t *fds = master->handover->fds;
+    const struct volume opened = {.root_fd = fds[HANDOVER_FD_ROOT],
+                                  .segments_fd = fds[HANDOVER_FD_SEGMENTS],
+                                  .lock_fd = fds[HANDOVER_FD_LOCK],
+                                  .root_lock_fd = fds[HANDOVER_FD_ROOT_LOCK]};
     return volume_adopt(&master->volume, settings, &opened, complaint);
 }
 
@@ -135,8 +139,8 @@ find_incarnation(struct master *master, const struct settings *settings,
     if (result != 0)
         return complain(complaint, EX_IOERR, "segments.directory: cannot read \"%s\": %s",
                         settings->segments_directory, strerrordesc_np(-result));
-    if (next > master->handover->next_incarnation)
-        master->handover->next_incarnation = next;
+    if (next > master->handover->succession.next_incarnation)
+        master->handover->succession.next_incarnation = next;
     return 0;
 }
 
@@ -148,12 +152,13 @@ open_admin(struct master *master, const struct settings *settings, struct compla
     if (!master->taking_over)
         return admin_socket_open(fd, settings, complaint);
     struct handover *handover = master->handover;
-    if (strcmp(handover->admin_address, settings->admin_address) == 0) {
-        *fd = handover->descriptors.admin;
+    char *address = handover->texts[HANDOVER_TEXT_ADMIN_ADDRESS];
+    if (strcmp(address, settings->admin_address) == 0) {
+        *fd = handover->fds[HANDOVER_FD_ADMIN];
         return 0;
     }
-    const struct settings before = {.admin_address = handover->admin_address};
-    admin_socket_close(&handover->descriptors.admin, &before);
+    const struct settings before = {.admin_address = address};
+    admin_socket_close(&handover->fds[HANDOVER_FD_ADMIN], &before);
     int result = admin_socket_open(fd, settings, complaint);
     if (result == 0) /* metrics are not worth the calls that ending would cost */
         return 0;
@@ -169,7 +174,6 @@ note_facts(const struct heritage *heritage)
     struct scoreboard_facts *facts = &heritage->scoreboard->facts;
     facts->started_ns = clock_realtime_ns();
     facts->worker_count = heritage->worker_count;
-    facts->has_admin = heritage->fds[HERITAGE_FD_ADMIN] >= 0;
     facts->max_connections = (uint64_t)heritage->settings->workers_max_connections;
     facts->segments_limit_bytes = (uint64_t)heritage->settings->segments_limit_bytes;
 }
@@ -194,7 +198,7 @@ open_all(struct master *master, const struct settings *settings, struct complain
     heritage->fds[HERITAGE_FD_ROOT] = master->volume.root_fd;
     int result = open_wakeups(master);
     if (result == 0)
-        result = scoreboard_open(&heritage->scoreboard, heritage->worker_count + 2);
+        result = scoreboard_open(&heritage->scoreboard, crew_slot_count(heritage));
     if (result == 0)
         result = admission_open(&heritage->admission, (uint32_t)settings->output_max_files);
     if (result != 0)
@@ -218,37 +222,57 @@ find_program(void)
     return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
+/* Gives the handover a text (copied) in place of the one there. Returns 0 or -ENOMEM. */
+static int
+set_text(struct handover *handover, enum handover_text text, const char *value)
+{
+    free(handover->texts[text]);
+    handover->texts[text] = strdup(value);
+    return handover->texts[text] != NULL ? 0 : -ENOMEM;
+}
+
+/* What cannot change while the adapter runs. */
+static int
+note_what_is_fixed(struct handover *handover, const struct settings *settings)
+{
+    handover->listen_port = settings->listen_port;
+    handover->texts[HANDOVER_TEXT_PROGRAM_PATH] = find_program();
+    int result = handover->texts[HANDOVER_TEXT_PROGRAM_PATH] != NULL ? 0 : -ENOMEM;
+    if (result == 0)
+        result = set_text(handover, HANDOVER_TEXT_LISTEN_ADDRESS, settings->listen_address);
+    if (result == 0)
+        result = set_text(handover, HANDOVER_TEXT_SEGMENTS_DIRECTORY, settings->segments_directory);
+    if (result == 0)
+        result = set_text(handover, HANDOVER_TEXT_OUTPUT_ROOT, settings->output_root);
+    return result;
+}
+
 /* What the next program is to know, the processes apart: those are the crew's to tell. */
 static int
 prepare_handover(struct master *master, const struct settings *settings)
 {
     struct handover *handover = master->handover;
-    handover->descriptors = (struct handover_descriptors){
-        .listener = listener_fd(master->listener),
-        .root = master->volume.root_fd,
-        .segments = master->volume.segments_fd,
-        .lock = master->volume.lock_fd,
-        .root_lock = master->volume.root_lock_fd,
-        .life_read = master->heritage.fds[HERITAGE_FD_LIFE],
-        .life_write = master->life_write_fd,
-        .collector_wakeup = master->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP],
-        .admin = master->heritage.fds[HERITAGE_FD_ADMIN],
-        .settings = -1,
+    const int *inherited = master->heritage.fds;
+    const int32_t fds[] = {
+        [HANDOVER_FD_LISTENER] = listener_fd(master->listener),
+        [HANDOVER_FD_ROOT] = master->volume.root_fd,
+        [HANDOVER_FD_SEGMENTS] = master->volume.segments_fd,
+        [HANDOVER_FD_LOCK] = master->volume.lock_fd,
+        [HANDOVER_FD_ROOT_LOCK] = master->volume.root_lock_fd,
+        [HANDOVER_FD_LIFE_READ] = inherited[HERITAGE_FD_LIFE],
+        [HANDOVER_FD_LIFE_WRITE] = master->life_write_fd,
+        [HANDOVER_FD_COLLECTOR_WAKEUP] = inherited[HERITAGE_FD_COLLECTOR_WAKEUP],
+        [HANDOVER_FD_ADMIN] = inherited[HERITAGE_FD_ADMIN],
+        [HANDOVER_FD_SETTINGS] = -1,
     };
-    free(handover->admin_address);
-    handover->admin_address =
-        strdup(master->heritage.fds[HERITAGE_FD_ADMIN] >= 0 ? settings->admin_address : "");
-    if (handover->admin_address == NULL || master->taking_over)
-        return handover->admin_address == NULL ? -ENOMEM : 0; /* the rest is as it came */
-    handover->listen_port = settings->listen_port;
-    handover->listen_address = strdup(settings->listen_address);
-    handover->segments_directory = strdup(settings->segments_directory);
-    handover->output_root = strdup(settings->output_root);
-    handover->program_path = find_program();
-    return handover->listen_address != NULL && handover->segments_directory != NULL &&
-                   handover->output_root != NULL && handover->program_path != NULL
-               ? 0
-               : -ENOMEM;
+    _Static_assert(sizeof(fds) == sizeof(handover->fds), "each descriptor is handed over");
+    memcpy(handover->fds, fds, sizeof(fds));
+    bool has_admin = inherited[HERITAGE_FD_ADMIN] >= 0;
+    int result =
+        set_text(handover, HANDOVER_TEXT_ADMIN_ADDRESS, has_admin ? settings->admin_address : "");
+    if (result != 0 || master->taking_over)
+        return result; /* the rest is as it came */
+    return note_what_is_fixed(handover, settings);
 }
 
 /* The remaining descriptors end with the process, which ends next. */
@@ -277,7 +301,7 @@ receive(struct master *master, struct handover *handover)
     if (result != 0)
         die(EX_SOFTWARE, "the descriptors that were handed over are not there: %s",
             strerrordesc_np(-result));
-    (void)close(handover->descriptors.settings); /* they have been read */
+    (void)close(handover->fds[HANDOVER_FD_SETTINGS]); /* they have been read */
 }
 
 int

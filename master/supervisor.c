@@ -370,7 +370,7 @@ static int
 complete_handover(void *context, struct handover *handover)
 {
     struct supervisor *supervisor = context;
-    return crew_export(supervisor->crew, handover, worker_patience_ms(supervisor),
+    return crew_export(supervisor->crew, &handover->succession, worker_patience_ms(supervisor),
                        now_of(supervisor));
 }
 
@@ -381,8 +381,8 @@ run_loop(struct supervisor *supervisor, struct handover *handover, char *const a
     supervisor->began_ms = now_of(supervisor);
     int result = sd_event_new(&supervisor->loop);
     if (result >= 0)
-        result = crew_open(&supervisor->crew, supervisor->common, handover, supervisor->loop,
-                           supervisor->began_ms);
+        result = crew_open(&supervisor->crew, supervisor->common, &handover->succession,
+                           supervisor->loop, supervisor->began_ms);
     if (result >= 0)
         result = reload_open(&supervisor->reload, supervisor->loop, handover, argv,
                              (uint64_t)settings->workers_start_timeout_ms, complete_handover,

@@ -61,7 +61,7 @@ static int
 prepare(struct worker *worker)
 {
     const struct heritage *heritage = worker->heritage;
-    int result = child_begin(heritage, "mga-worker", "worker", &worker->signal_fd);
+    int result = child_begin(heritage, &worker->signal_fd);
     if (result == 0)
         result = journal_open(&worker->journal, heritage);
     if (result == 0)

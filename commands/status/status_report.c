@@ -7,7 +7,9 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "common/role.h"
 #include "common/scoreboard.h"
+#include "common/slot_state.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define TEXT_BYTES 32
@@ -133,15 +135,15 @@ static void
 write_process(FILE *out, const struct scoreboard *scoreboard, uint32_t i)
 {
     const struct scoreboard_slot *slot = &scoreboard->slots[i];
-    const char *role = scoreboard_role_name(scoreboard, i);
-    bool worker = i < scoreboard->facts.worker_count;
+    const char *role = role_name(scoreboard_role(scoreboard, i));
+    bool worker = scoreboard_role(scoreboard, i) == ROLE_WORKER;
     char name[TEXT_BYTES];
     if (worker)
         (void)snprintf(name, sizeof(name), "%s %" PRIu32, role, i);
     else
         (void)snprintf(name, sizeof(name), "%s", role);
     const char *state =
-        scoreboard_state_name(atomic_load_explicit(&slot->process.state, memory_order_relaxed));
+        slot_state_name(atomic_load_explicit(&slot->process.state, memory_order_relaxed));
     if (worker && atomic_load_explicit(&slot->refuses, memory_order_relaxed) != 0)
         state = "refusing";
     (void)fprintf(out, "%-12s %8" PRId32 "  %-10s %9" PRIu64, name,
@@ -247,7 +249,7 @@ status_report_write(FILE *out, const struct scoreboard *scoreboard, pid_t pid,
     write_head(out, scoreboard, pid, now->at_ns);
     (void)fprintf(out, "%-12s %8s  %-10s %9s %12s %10s %12s %12s\n", "PROCESS", "PID", "STATE",
                   "RESTARTS", "CONNECTIONS", "IN FLIGHT", "CALLS", "INSTANCES");
-    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++)
+    for (uint32_t i = 0; i < scoreboard->slot_count; i++)
         write_process(out, scoreboard, i);
     (void)fputc('\n', out);
     if (before != NULL)

@@ -8,60 +8,56 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "common/heritage.h"
+#include "base/event.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "common/heritage.h"
+#include "common/role.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/crew/crew_private.h"
-#include "master/takeover/handover.h"
 #include "master/crew/obituary.h"
+#include "master/crew/rules.h"
 #include "master/crew/slot.h"
 #include "master/crew/spawn.h"
+#include "master/crew/succession.h"
 
-/* A stalled collector holds up nobody's call, and a slow disk is no reason to kill it. */
-#define COLLECTOR_STALL_FACTOR 6
+/* Room for "collector started" and the like. */
+#define EVENT_BYTES 32
 
-/* Nobody can stand in for the collector, and each of its lives merges something: it is never kept
- * waiting for long. */
-#define COLLECTOR_READY_BACKOFF_MS_MAX 1000
+_Static_assert(ROLE_WORKER == 0, "the workers have the first slots, as the heritage promises");
 
-/* What is said of a child. */
-struct role {
-    const char *name;
-    const char *started;
-    const char *ready;
-    const char *ended;
-};
-
-static const struct role *
-role_of(const struct crew *crew, uint32_t index)
+/* How many processes of a role the crew has. */
+static uint32_t
+count_of(const struct heritage *common, enum role role)
 {
-    static const struct role worker = {"worker", "worker started", "worker ready", "worker ended"};
-    static const struct role collector = {"collector", "collector started", "collector ready",
-                                          "collector ended"};
-    static const struct role admin = {"admin", "admin started", "admin ready", "admin ended"};
-    if (index < crew->common->worker_count)
-        return &worker;
-    return index == crew->common->worker_count ? &collector : &admin;
+    switch (role) {
+    case ROLE_WORKER:
+        return common->worker_count;
+    case ROLE_COLLECTOR:
+        return 1;
+    case ROLE_ADMIN:
+        return common->fds[HERITAGE_FD_ADMIN] >= 0 ? 1 : 0;
+    case ROLES:
+        break;
+    }
+    return 0;
 }
 
-static bool
-is_worker(const struct crew *crew, uint32_t index)
+uint32_t
+crew_slot_count(const struct heritage *common)
 {
-    return index < crew->common->worker_count;
-}
-
-bool
-crew_is_collector(const struct crew *crew, uint32_t index)
-{
-    return index == crew->common->worker_count;
+    uint32_t count = 0;
+    for (enum role role = 0; role < ROLES; role++)
+        count += count_of(common, role);
+    return count;
 }
 
 static uint64_t
@@ -71,41 +67,41 @@ heartbeat_of(const struct crew *crew, uint32_t index)
                                 memory_order_relaxed);
 }
 
+/* Puts the processes of each role into the next slots that are free. */
+static void
+fill_slots(struct crew *crew)
+{
+    uint32_t index = 0;
+    for (enum role role = 0; role < ROLES; role++) {
+        rules_make(&crew->rules[role], role, crew->common->settings);
+        for (uint32_t i = 0; i < count_of(crew->common, role); i++) {
+            struct member *member = &crew->members[index];
+            member->role = role;
+            member->ready_fd = -1;
+            slot_init(&member->slot, &crew->rules[role]);
+            slot_start(&member->slot, 0);
+            scoreboard_set_role(crew->common->scoreboard, index, role);
+            index++;
+        }
+    }
+    INVARIANT(index == crew->count && index == crew->common->scoreboard->slot_count);
+}
+
 int
-crew_open(struct crew **out, const struct heritage *common, const struct handover *handover,
+crew_open(struct crew **out, const struct heritage *common, const struct succession *before,
           struct sd_event *loop, uint64_t now_ms)
 {
-    const struct settings *settings = common->settings;
-    uint32_t count = common->worker_count + (common->fds[HERITAGE_FD_ADMIN] >= 0 ? 2 : 1);
+    uint32_t count = crew_slot_count(common);
     struct crew *crew = calloc(1, sizeof(*crew) + count * sizeof(struct member));
     if (crew == NULL)
         return -ENOMEM;
     crew->common = common;
     crew->loop = loop;
-    crew->next_incarnation = handover->next_incarnation;
+    crew->next_incarnation = before->next_incarnation;
     crew->count = count;
-    crew->worker_rules = (struct slot_rules){
-        .start_limit_ms = (uint64_t)settings->workers_start_timeout_ms,
-        .stall_limit_ms = (uint64_t)settings->workers_stall_timeout_ms,
-        .ready_backoff_ms_max = SLOT_BACKOFF_MS_MAX,
-        .may_fail = true,
-    };
-    crew->collector_rules = crew->worker_rules;
-    crew->collector_rules.stall_limit_ms *= COLLECTOR_STALL_FACTOR;
-    crew->collector_rules.ready_backoff_ms_max = COLLECTOR_READY_BACKOFF_MS_MAX;
-    crew->collector_rules.may_fail = false;
-    crew->admin_rules = crew->worker_rules;
-    crew->admin_rules.may_fail = false; /* nobody waits for it, and it may mend */
-    for (uint32_t i = 0; i < count; i++) {
-        struct member *member = &crew->members[i];
-        slot_init(&member->slot, is_worker(crew, i)           ? &crew->worker_rules
-                                 : crew_is_collector(crew, i) ? &crew->collector_rules
-                                                              : &crew->admin_rules);
-        slot_start(&member->slot, 0);
-        member->ready_fd = -1;
-    }
+    fill_slots(crew);
     *out = crew;
-    return elders_open(&crew->elders, handover->elders, handover->elder_count, now_ms);
+    return elders_open(&crew->elders, before->elders, before->elder_count, now_ms);
 }
 
 static void
@@ -129,12 +125,12 @@ crew_close(struct crew **cp)
     *cp = NULL;
 }
 
-static void
-wake(int event_fd)
+/* "worker started", say. */
+static const char *
+event_of(const struct crew *crew, uint32_t index, const char *what, char event[EVENT_BYTES])
 {
-    uint64_t one = 1;
-    ssize_t written = write(event_fd, &one, sizeof(one));
-    (void)written; /* it can only fail because it is set already */
+    (void)snprintf(event, EVENT_BYTES, "%s %s", role_name(crew->members[index].role), what);
+    return event;
 }
 
 /* ---- forking */
@@ -156,12 +152,15 @@ crew_spawn(struct crew *crew, uint32_t index, uint64_t now_ms)
     struct member *member = &crew->members[index];
     uint64_t incarnation = crew->next_incarnation++;
     pid_t pid = 0;
-    INVARIANT(member->ready_fd < 0);
-    int result = spawn_child(crew->common, index, incarnation, &pid, &member->ready_fd);
+    char event[EVENT_BYTES];
+    INVARIANT(member->ready_fd < 0 && member->slot.pid == 0);
+    int result =
+        spawn_child(crew->common, member->role, index, incarnation, &pid, &member->ready_fd);
     if (result != 0) {
         slot_spawn_failed(&member->slot, now_ms);
-        log_write(LOG_LEVEL_ERROR, "cannot fork",
-                  LOG_FIELDS(log_u64("slot", index), log_error(result)));
+        log_write(LOG_LEVEL_ERROR, "cannot start a process",
+                  LOG_FIELDS(log_string("role", role_name(member->role)), log_u64("slot", index),
+                             log_error(result)));
         return;
     }
     slot_spawned(&member->slot, pid, incarnation, heartbeat_of(crew, index), now_ms);
@@ -169,7 +168,7 @@ crew_spawn(struct crew *crew, uint32_t index, uint64_t now_ms)
                              crew);
     if (result < 0) /* it is heard all the same, when the loop next wakes */
         log_write(LOG_LEVEL_ERROR, "cannot watch a readiness pipe", LOG_FIELDS(log_error(result)));
-    log_write(LOG_LEVEL_INFO, role_of(crew, index)->started,
+    log_write(LOG_LEVEL_INFO, event_of(crew, index, "started", event),
               LOG_FIELDS(log_u64("slot", index), log_i64("child_pid", pid),
                          log_u64("incarnation", incarnation)));
 }
@@ -178,6 +177,7 @@ static void
 hear_member(struct crew *crew, uint32_t index, uint64_t now_ms)
 {
     struct member *member = &crew->members[index];
+    char event[EVENT_BYTES];
     char byte = 0;
     if (member->ready_fd < 0)
         return;
@@ -187,7 +187,7 @@ hear_member(struct crew *crew, uint32_t index, uint64_t now_ms)
     close_ready(member);
     if (size != 1 || !slot_ready(&member->slot, now_ms))
         return; /* it closed the pipe, as the dead do, or it is too late */
-    log_write(LOG_LEVEL_INFO, role_of(crew, index)->ready,
+    log_write(LOG_LEVEL_INFO, event_of(crew, index, "ready", event),
               LOG_FIELDS(log_u64("slot", index), log_i64("child_pid", member->slot.pid),
                          log_u64("incarnation", member->slot.incarnation),
                          log_u64("start_ms", now_ms - member->slot.spawned_ms)));
@@ -202,11 +202,13 @@ crew_hear(struct crew *crew, uint64_t now_ms)
 
 /* ---- burying */
 
+/* Whether another process of that role is healthy, which can stand in for the dead one. */
 static bool
 has_veteran(const struct crew *crew, uint32_t dead)
 {
-    for (uint32_t i = 0; i < crew->common->worker_count; i++) {
-        if (i != dead && slot_is_healthy(&crew->members[i].slot))
+    for (uint32_t i = 0; i < crew->count; i++) {
+        const struct member *member = &crew->members[i];
+        if (i != dead && member->role == crew->members[dead].role && slot_is_healthy(&member->slot))
             return true;
     }
     return false;
@@ -226,9 +228,9 @@ static void
 announce_death(const struct crew *crew)
 {
     atomic_fetch_add(&crew->common->scoreboard->segments_changed, 1);
-    wake(crew->common->fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
+    event_post(crew->common->fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
     for (uint32_t i = 0; i < crew->common->worker_count; i++)
-        wake(crew->common->turn_fds[i]);
+        event_post(crew->common->turn_fds[i]);
 }
 
 static enum tally_death
@@ -241,24 +243,46 @@ cause_of_death(const struct slot *slot, int status)
         return TALLY_DEATH_STALLED;
     case SLOT_DOOM_SLOW_DRAIN: /* it was told to end */
     case SLOT_DOOM_NONE:
+    case SLOT_DOOMS:
         break;
     }
     return WIFSIGNALED(status) ? TALLY_DEATH_SIGNAL : TALLY_DEATH_EXIT;
 }
 
+/* What the death of a process means to the others of the crew. */
+static void
+tell_of_death(struct crew *crew, uint32_t index, int status)
+{
+    const struct member *member = &crew->members[index];
+    switch (member->role) {
+    case ROLE_WORKER:
+        announce_death(crew);
+        break;
+    case ROLE_COLLECTOR:
+        if (member->slot.state == SLOT_DRAINING)
+            crew->collector_end = judge_end(&member->slot, status);
+        break;
+    case ROLE_ADMIN:
+    case ROLES:
+        break;
+    }
+}
+
 static void
 bury(struct crew *crew, uint32_t index, int status, uint64_t now_ms)
 {
-    struct slot *slot = &crew->members[index].slot;
+    struct member *member = &crew->members[index];
+    struct slot *slot = &member->slot;
     struct scoreboard *scoreboard = crew->common->scoreboard;
     hear_member(crew, index, now_ms); /* it may have been ready for an instant */
-    close_ready(&crew->members[index]);
+    close_ready(member);
     struct obituary obituary = {
-        .event = role_of(crew, index)->ended,
+        .role = member->role,
         .slot = index,
         .pid = slot->pid,
         .incarnation = slot->incarnation,
         .status = status,
+        .doom = slot->doom,
         .age_ms = now_ms - slot->spawned_ms,
         .connections = atomic_load(&scoreboard->slots[index].connections),
         .draining = slot->state == SLOT_DRAINING,
@@ -266,12 +290,12 @@ bury(struct crew *crew, uint32_t index, int status, uint64_t now_ms)
     scoreboard_clear_slot(scoreboard, index);
     if (!obituary.draining)
         tally_add(&scoreboard->slots[index].process.deaths[cause_of_death(slot, status)], 1);
-    if (is_worker(crew, index))
-        announce_death(crew);
-    else if (crew_is_collector(crew, index) && obituary.draining)
-        crew->collector_end = judge_end(slot, status);
-    slot_exited(slot, status, is_worker(crew, index) && has_veteran(crew, index), now_ms);
-    obituary_write(&obituary, slot, now_ms);
+    tell_of_death(crew, index, status);
+    slot_exited(slot, status, has_veteran(crew, index), now_ms);
+    obituary.next_state = slot->state;
+    if (slot->state == SLOT_BACKOFF && slot->start_at_ms > now_ms)
+        obituary.next_in_ms = slot->start_at_ms - now_ms;
+    obituary_write(&obituary);
 }
 
 static uint32_t
@@ -297,8 +321,8 @@ crew_reap(struct crew *crew, uint64_t now_ms)
         else if (elders_bury(crew->elders, pid, status, now_ms))
             announce_death(crew);
         else
-            log_write(LOG_LEVEL_DEBUG, "reaped an orphan of somebody else",
-                      LOG_FIELDS(log_i64("orphan_pid", pid)));
+            log_write(LOG_LEVEL_DEBUG, "a process that is not ours ended",
+                      LOG_FIELDS(log_i64("ended_pid", pid)));
     }
 }
 
@@ -307,12 +331,13 @@ crew_reap(struct crew *crew, uint64_t now_ms)
 static void
 end_member(const struct crew *crew, uint32_t index, int signal_number, const char *event)
 {
-    const struct slot *slot = &crew->members[index].slot;
-    INVARIANT(slot->pid > 0);
+    const struct member *member = &crew->members[index];
+    const struct slot *slot = &member->slot;
+    INVARIANT(slot->pid > 0 && slot->doom != SLOT_DOOM_NONE);
     log_write(LOG_LEVEL_ERROR, event,
-              LOG_FIELDS(log_string("role", role_of(crew, index)->name), log_u64("slot", index),
+              LOG_FIELDS(log_string("role", role_name(member->role)), log_u64("slot", index),
                          log_i64("child_pid", slot->pid), log_u64("incarnation", slot->incarnation),
-                         log_string("doomed", slot_doom_name(slot->doom))));
+                         log_string("reason", slot_doom_text(slot->doom))));
     (void)kill(slot->pid, signal_number);
 }
 

@@ -1,5 +1,5 @@
-/* crew.h -- all children of the master: the workers in slots 0 to worker_count-1, the collector in
- * slot worker_count and, with admin.address, the admin process in the next.
+/* crew.h -- all children of the master: the workers, the collector and, with admin.address, the admin
+ * process.
  *
  * Joins each slot's state machine (slot.h) with the process in it: forks, hears that it is ready,
  * reaps, sends signals, tells the others of a death. When to serve and when to stop is the
@@ -12,24 +12,31 @@
 #include <stdint.h>
 
 struct crew;
-struct elder;
-struct handover;
 struct heritage;
 struct sd_event;
+struct succession;
 
 /* How the collector ended after it had been told to. */
 enum crew_end {
+    /* It has not. */
     CREW_END_RUNNING,
-    CREW_END_DONE,       /* exit 0: all is merged */
-    CREW_END_UNFINISHED, /* it could not, or not in time: what is left waits in the segments */
-    CREW_END_DIED,       /* another one may finish its work */
+    /* Exit 0: all is merged. */
+    CREW_END_DONE,
+    /* It could not merge all, or not in time: what is left waits in the segments. */
+    CREW_END_UNFINISHED,
+    /* It died: another one may finish its work. */
+    CREW_END_DIED,
 };
 
-/* The crew, nobody forked yet, with the elders that *handover (read only here) tells of. `common`
- * (borrowed) holds what all children inherit; handover->next_incarnation is the first number to give
- * out. When a child becomes ready, `loop` (borrowed) wakes. Returns 0 or a negative errno; the caller
- * owns *out until crew_close(). */
-int crew_open(struct crew **out, const struct heritage *common, const struct handover *handover,
+/* How many slots the crew of *common has, which the scoreboard must have too: one for each worker, one
+ * for the collector, and one for the admin process if there is a socket for it. */
+uint32_t crew_slot_count(const struct heritage *common);
+
+/* The crew, nobody forked yet, with the elders that *before (read only here) tells of. `common`
+ * (borrowed) holds what all children inherit. The scoreboard is told which slot has which role. When a
+ * child becomes ready, `loop` (borrowed) wakes. Returns 0 or a negative errno; the caller owns *out
+ * until crew_close(). */
+int crew_open(struct crew **out, const struct heritage *common, const struct succession *before,
               struct sd_event *loop, uint64_t now_ms);
 
 /* Frees; NULL-safe; sets *cp to NULL. Leaves processes alone. */
@@ -57,8 +64,10 @@ bool crew_has_failed(const struct crew *crew);
 /* Some worker slot is READY. */
 bool crew_is_ready(const struct crew *crew);
 
-/* Some worker process, any process, is there, elders included. */
+/* Some worker process is there, elders included. */
 bool crew_has_workers(const struct crew *crew);
+
+/* Some process is there, elders included. */
 bool crew_has_anyone(const struct crew *crew);
 
 /* Some elder serves that has not been told to drain. */
@@ -67,25 +76,26 @@ bool crew_has_serving_elders(const struct crew *crew);
 /* Tells those elders to drain: the crew serves. */
 void crew_drain_elders(struct crew *crew, uint64_t now_ms);
 
-/* Puts all processes there are into *handover, as elders of the next program (an allocated list, which
+/* Puts all processes there are into *after, as elders of the next program (an allocated list, which
  * takes the place of the one there), and the next incarnation. `patience_ms` is what a worker of this
  * crew has between the order to drain and SIGKILL. Returns 0 or -ENOMEM. */
-int crew_export(const struct crew *crew, struct handover *handover, uint64_t patience_ms,
+int crew_export(const struct crew *crew, struct succession *after, uint64_t patience_ms,
                 uint64_t now_ms);
 
-/* Tells every worker, elders too, to drain (SIGTERM); who is still there at `kill_at_ms` is killed. Nobody is
+/* Tells every worker, elders too, to drain; who is still there at `kill_at_ms` is killed. Nobody is
  * respawned. */
 void crew_drain_workers(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms);
 
-/* Tells the collector to drain, forking one first if there is none. Ask crew_collector_end() what
- * came of it. */
+/* Tells the collector to drain, forking one first if there is none; it is killed at `kill_at_ms`. */
 void crew_drain_collector(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms);
+
+/* What came of it. */
 enum crew_end crew_collector_end(const struct crew *crew);
 
-/* Tells the collector to let go of its outputs (SIGUSR1). */
+/* Tells the collector to let go of its outputs; there may be none. */
 void crew_reopen_outputs(const struct crew *crew);
 
-/* Tells everybody to end at once (SIGQUIT); who is still there at `kill_at_ms` is killed. Nobody is
+/* Tells everybody, elders too, to end at once; who is still there at `kill_at_ms` is killed. Nobody is
  * respawned. */
 void crew_stop(struct crew *crew, uint64_t kill_at_ms);
 

@@ -5,19 +5,31 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
-#include "master/takeover/handover.h"
+#include "common/child.h"
+#include "common/role.h"
 #include "master/crew/obituary.h"
 #include "master/crew/slot.h"
+#include "master/crew/succession.h"
 
-/* The others end at their next step, unless the disk holds them up. */
+/* Who is no worker ends at its next step, unless the disk holds it up. */
 #define HELPER_PATIENCE_MS 5000
 
+enum elder_phase {
+    ELDER_SERVING,
+    ELDER_ENDING,
+    ELDER_KILLED,
+};
+
+/* Where one elder stands. */
 struct place {
     struct elder elder;
-    uint64_t since_ms;   /* when it was taken up */
-    uint64_t kill_at_ms; /* SLOT_NEVER until it is told to end, and once it was killed */
-    bool killed;
+    enum elder_phase phase;
+    /* When it was taken up. */
+    uint64_t since_ms;
+    /* While it is ENDING; else SLOT_NEVER. */
+    uint64_t kill_at_ms;
 };
 
 struct elders {
@@ -25,14 +37,57 @@ struct elders {
     struct place places[];
 };
 
+/* ---- the phases of one */
+
+/* SERVING or ENDING becomes ENDING, with no more time than it had. */
 static void
-tell(struct place *place, int signal_number, uint64_t kill_at_ms)
+begin_ending(struct place *place, uint64_t kill_at_ms)
 {
-    place->elder.told = 1;
+    INVARIANT(place->phase == ELDER_SERVING || place->phase == ELDER_ENDING);
     if (kill_at_ms < place->kill_at_ms)
         place->kill_at_ms = kill_at_ms;
-    (void)kill((pid_t)place->elder.pid, signal_number);
+    place->phase = ELDER_ENDING;
+    INVARIANT(place->kill_at_ms != SLOT_NEVER);
 }
+
+static void
+tell(struct place *place, enum child_order order, uint64_t kill_at_ms)
+{
+    if (place->phase == ELDER_KILLED)
+        return;
+    begin_ending(place, kill_at_ms);
+    (void)kill((pid_t)place->elder.pid, child_order_signal(order));
+}
+
+/* ENDING becomes KILLED. */
+static void
+kill_elder(struct place *place)
+{
+    INVARIANT(place->phase == ELDER_ENDING);
+    log_write(LOG_LEVEL_ERROR, "killing an old process",
+              LOG_FIELDS(log_string("role", role_name(place->elder.role)),
+                         log_u64("slot", place->elder.slot),
+                         log_i64("child_pid", place->elder.pid)));
+    place->phase = ELDER_KILLED;
+    place->kill_at_ms = SLOT_NEVER;
+    (void)kill((pid_t)place->elder.pid, SIGKILL);
+}
+
+static void
+take_up(struct place *place, const struct elder *elder, uint64_t now_ms)
+{
+    INVARIANT(elder->pid > 1 && elder->role < ROLES);
+    place->elder = *elder;
+    place->phase = ELDER_SERVING;
+    place->since_ms = now_ms;
+    place->kill_at_ms = SLOT_NEVER;
+    if (elder->told)
+        begin_ending(place, now_ms + elder->patience_ms);
+    if (elder->role != ROLE_WORKER)
+        tell(place, CHILD_ORDER_STOP, now_ms + HELPER_PATIENCE_MS);
+}
+
+/* ---- the list */
 
 int
 elders_open(struct elders **out, const struct elder *list, size_t count, uint64_t now_ms)
@@ -41,14 +96,8 @@ elders_open(struct elders **out, const struct elder *list, size_t count, uint64_
     if (elders == NULL)
         return -ENOMEM;
     elders->count = count;
-    for (size_t i = 0; i < count; i++) {
-        struct place *place = &elders->places[i];
-        place->elder = list[i];
-        place->since_ms = now_ms;
-        place->kill_at_ms = list[i].told ? now_ms + list[i].patience_ms : SLOT_NEVER;
-        if (list[i].role != ELDER_WORKER)
-            tell(place, SIGQUIT, now_ms + HELPER_PATIENCE_MS);
-    }
+    for (size_t i = 0; i < count; i++)
+        take_up(&elders->places[i], &list[i], now_ms);
     *out = elders;
     return 0;
 }
@@ -60,6 +109,24 @@ elders_close(struct elders **ep)
     *ep = NULL;
 }
 
+static struct obituary
+word(const struct place *place, int status, uint64_t now_ms)
+{
+    const struct elder *elder = &place->elder;
+    return (struct obituary){
+        .role = elder->role,
+        .is_old = true,
+        .slot = elder->slot,
+        .pid = (pid_t)elder->pid,
+        .incarnation = elder->incarnation,
+        .status = status,
+        .doom = place->phase == ELDER_KILLED ? SLOT_DOOM_SLOW_DRAIN : SLOT_DOOM_NONE,
+        .age_ms = elder->age_ms + (now_ms - place->since_ms),
+        .draining = place->phase != ELDER_SERVING,
+        .next_state = SLOT_EMPTY,
+    };
+}
+
 bool
 elders_bury(struct elders *elders, pid_t pid, int status, uint64_t now_ms)
 {
@@ -68,21 +135,8 @@ elders_bury(struct elders *elders, pid_t pid, int status, uint64_t now_ms)
         i++;
     if (i == elders->count)
         return false;
-    static const char *const ended[] = {"earlier worker ended", "earlier collector ended",
-                                        "earlier admin ended"};
-    const struct place *place = &elders->places[i];
-    const struct slot none = {.state = SLOT_EMPTY,
-                              .doom = place->killed ? SLOT_DOOM_SLOW_DRAIN : SLOT_DOOM_NONE};
-    struct obituary obituary = {
-        .event = ended[place->elder.role],
-        .slot = place->elder.slot,
-        .pid = pid,
-        .incarnation = place->elder.incarnation,
-        .status = status,
-        .age_ms = place->elder.age_ms + (now_ms - place->since_ms),
-        .draining = place->elder.told != 0,
-    };
-    obituary_write(&obituary, &none, now_ms);
+    struct obituary obituary = word(&elders->places[i], status, now_ms);
+    obituary_write(&obituary);
     elders->places[i] = elders->places[--elders->count];
     return true;
 }
@@ -91,7 +145,7 @@ bool
 elders_have_workers(const struct elders *elders)
 {
     for (size_t i = 0; i < elders->count; i++) {
-        if (elders->places[i].elder.role == ELDER_WORKER)
+        if (elders->places[i].elder.role == ROLE_WORKER)
             return true;
     }
     return false;
@@ -101,8 +155,10 @@ bool
 elders_serve(const struct elders *elders)
 {
     for (size_t i = 0; i < elders->count; i++) {
-        if (!elders->places[i].elder.told)
-            return true; /* a worker: the others are told at once */
+        if (elders->places[i].phase == ELDER_SERVING) {
+            INVARIANT(elders->places[i].elder.role == ROLE_WORKER);
+            return true;
+        }
     }
     return false;
 }
@@ -118,31 +174,25 @@ elders_drain(struct elders *elders, uint64_t now_ms)
 {
     for (size_t i = 0; i < elders->count; i++) {
         struct place *place = &elders->places[i];
-        if (!place->elder.told)
-            tell(place, SIGINT, now_ms + place->elder.patience_ms); /* see common/child.h */
+        if (place->phase == ELDER_SERVING)
+            tell(place, CHILD_ORDER_RETIRE, now_ms + place->elder.patience_ms);
     }
+    INVARIANT(!elders_serve(elders));
 }
 
 void
 elders_stop(struct elders *elders, uint64_t kill_at_ms)
 {
     for (size_t i = 0; i < elders->count; i++)
-        tell(&elders->places[i], SIGQUIT, kill_at_ms);
+        tell(&elders->places[i], CHILD_ORDER_STOP, kill_at_ms);
 }
 
 void
 elders_tick(struct elders *elders, uint64_t now_ms)
 {
     for (size_t i = 0; i < elders->count; i++) {
-        struct place *place = &elders->places[i];
-        if (now_ms < place->kill_at_ms)
-            continue;
-        log_write(
-            LOG_LEVEL_ERROR, "killing a process from before the reload",
-            LOG_FIELDS(log_u64("slot", place->elder.slot), log_i64("child_pid", place->elder.pid)));
-        place->kill_at_ms = SLOT_NEVER;
-        place->killed = true;
-        (void)kill((pid_t)place->elder.pid, SIGKILL);
+        if (now_ms >= elders->places[i].kill_at_ms)
+            kill_elder(&elders->places[i]);
     }
 }
 
@@ -157,17 +207,36 @@ elders_deadline_ms(const struct elders *elders)
     return earliest;
 }
 
+/* ---- handing on */
+
 size_t
+elders_count(const struct elders *elders)
+{
+    return elders->count;
+}
+
+static uint64_t
+patience_left_ms(const struct place *place, uint64_t now_ms)
+{
+    switch (place->phase) {
+    case ELDER_SERVING:
+        return place->elder.patience_ms;
+    case ELDER_ENDING:
+        return place->kill_at_ms > now_ms ? place->kill_at_ms - now_ms : 0;
+    case ELDER_KILLED:
+        break;
+    }
+    return 0;
+}
+
+void
 elders_export(const struct elders *elders, struct elder *list, uint64_t now_ms)
 {
-    for (size_t i = 0; i < elders->count && list != NULL; i++) {
+    for (size_t i = 0; i < elders->count; i++) {
         const struct place *place = &elders->places[i];
         list[i] = place->elder;
         list[i].age_ms += now_ms - place->since_ms;
-        if (place->elder.told)
-            list[i].patience_ms = place->kill_at_ms > now_ms && place->kill_at_ms != SLOT_NEVER
-                                      ? place->kill_at_ms - now_ms
-                                      : 0;
+        list[i].told = place->phase != ELDER_SERVING;
+        list[i].patience_ms = patience_left_ms(place, now_ms);
     }
-    return elders->count;
 }

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
-#include "master/crew/slot.h"
 
 #define PHRASE_BYTES 48
 
@@ -25,26 +25,25 @@ describe_end(int status, char signal_name[PHRASE_BYTES])
     return log_string("signal", signal_name);
 }
 
-static void
-describe_next(const struct slot *slot, uint64_t now_ms, char next[PHRASE_BYTES])
+static struct log_field
+describe_next(const struct obituary *obituary, char next[PHRASE_BYTES])
 {
     const char *phrase = "none";
-    if (slot->state == SLOT_FAILED)
+    if (obituary->next_state == SLOT_FAILED)
         phrase = "given up";
-    else if (slot->state == SLOT_BACKOFF && slot->start_at_ms <= now_ms)
+    else if (obituary->next_state == SLOT_BACKOFF)
         phrase = "respawn now";
-    else if (slot->state == SLOT_BACKOFF)
-        phrase = NULL;
-    if (phrase != NULL)
-        (void)snprintf(next, PHRASE_BYTES, "%s", phrase);
+    if (obituary->next_state == SLOT_BACKOFF && obituary->next_in_ms > 0)
+        (void)snprintf(next, PHRASE_BYTES, "respawn in %" PRIu64 " ms", obituary->next_in_ms);
     else
-        (void)snprintf(next, PHRASE_BYTES, "respawn in %" PRIu64 " ms", slot->start_at_ms - now_ms);
+        (void)snprintf(next, PHRASE_BYTES, "%s", phrase);
+    return log_string("next", next);
 }
 
 static enum log_level
-level_of(const struct obituary *obituary, const struct slot *slot)
+level_of(const struct obituary *obituary)
 {
-    if (slot->state == SLOT_FAILED)
+    if (obituary->next_state == SLOT_FAILED)
         return LOG_LEVEL_ERROR;
     if (obituary->draining && WIFEXITED(obituary->status) && WEXITSTATUS(obituary->status) == 0)
         return LOG_LEVEL_INFO;
@@ -52,19 +51,30 @@ level_of(const struct obituary *obituary, const struct slot *slot)
 }
 
 void
-obituary_write(const struct obituary *obituary, const struct slot *slot, uint64_t now_ms)
+obituary_write(const struct obituary *obituary)
 {
+    char event[PHRASE_BYTES];
     char signal_name[PHRASE_BYTES];
     char next[PHRASE_BYTES];
-    describe_next(slot, now_ms, next);
+    struct log_field fields[LOG_FIELDS_MAX + 1];
+    size_t count = 0;
     bool core = WIFSIGNALED(obituary->status) && WCOREDUMP(obituary->status);
-    log_write(level_of(obituary, slot), obituary->event,
-              LOG_FIELDS(log_u64("slot", obituary->slot), log_i64("child_pid", obituary->pid),
-                         log_u64("incarnation", obituary->incarnation),
-                         describe_end(obituary->status, signal_name),
-                         log_string("core", core ? "yes" : "no"),
-                         log_string("doomed", slot_doom_name(slot->doom)),
-                         log_string("draining", obituary->draining ? "yes" : "no"),
-                         log_u64("age_ms", obituary->age_ms),
-                         log_u64("connections", obituary->connections), log_string("next", next)));
+    INVARIANT(obituary->pid > 0);
+    /* "worker ended", "old collector ended" and the like. */
+    (void)snprintf(event, sizeof(event), "%s%s ended", obituary->is_old ? "old " : "",
+                   role_name(obituary->role));
+    fields[count++] = log_u64("slot", obituary->slot);
+    fields[count++] = log_i64("child_pid", obituary->pid);
+    fields[count++] = log_u64("incarnation", obituary->incarnation);
+    fields[count++] = describe_end(obituary->status, signal_name);
+    fields[count++] = log_string("core", core ? "yes" : "no");
+    if (obituary->doom != SLOT_DOOM_NONE)
+        fields[count++] = log_string("killed_because", slot_doom_text(obituary->doom));
+    fields[count++] = log_string("draining", obituary->draining ? "yes" : "no");
+    fields[count++] = log_u64("age_ms", obituary->age_ms);
+    fields[count++] = log_u64("connections", obituary->connections);
+    fields[count++] = describe_next(obituary, next);
+    fields[count] = (struct log_field){.key = NULL};
+    INVARIANT(count <= LOG_FIELDS_MAX);
+    log_write(level_of(obituary), event, fields);
 }

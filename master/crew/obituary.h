@@ -7,20 +7,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct slot;
+#include "common/role.h"
+#include "common/slot_state.h"
+#include "master/crew/slot.h"
 
 struct obituary {
-    const char *event; /* "worker ended", say */
+    enum role role;
+    /* It was of the program before. */
+    bool is_old;
     uint32_t slot;
     pid_t pid;
     uint64_t incarnation;
-    int status; /* as waitpid() gave it */
+    /* As waitpid() gave it. */
+    int status;
+    /* Why we ended it, if we did. */
+    enum slot_doom doom;
     uint64_t age_ms;
-    uint32_t connections; /* that it served when it ended */
-    bool draining;        /* it had been told to end */
+    /* That it served when it ended. */
+    uint32_t connections;
+    /* It had been told to end. */
+    bool draining;
+    /* The state of its slot after slot_exited(), and, in BACKOFF, how long that takes. EMPTY if nobody
+     * comes next. */
+    enum slot_state next_state;
+    uint64_t next_in_ms;
 };
 
-/* Writes the line. `slot` is the state after slot_exited(). */
-void obituary_write(const struct obituary *obituary, const struct slot *slot, uint64_t now_ms);
+/* Writes the line. */
+void obituary_write(const struct obituary *obituary);
 
 #endif

@@ -32,6 +32,27 @@ is_running(const struct slot *slot)
            slot->state == SLOT_DRAINING;
 }
 
+#define TO(state) (1U << (state))
+
+/* Which states may follow each. */
+static const unsigned successors[SLOT_STATES] = {
+    [SLOT_EMPTY] = TO(SLOT_EMPTY) | TO(SLOT_BACKOFF),
+    [SLOT_STARTING] = TO(SLOT_READY) | TO(SLOT_DRAINING) | TO(SLOT_BACKOFF) | TO(SLOT_FAILED),
+    [SLOT_READY] = TO(SLOT_DRAINING) | TO(SLOT_BACKOFF) | TO(SLOT_FAILED),
+    [SLOT_DRAINING] = TO(SLOT_DRAINING) | TO(SLOT_EMPTY),
+    [SLOT_BACKOFF] = TO(SLOT_BACKOFF) | TO(SLOT_STARTING) | TO(SLOT_EMPTY),
+    [SLOT_FAILED] = TO(SLOT_EMPTY),
+};
+
+/* Every change of state goes through here. The pid is set or cleared before. */
+static void
+enter(struct slot *slot, enum slot_state state)
+{
+    INVARIANT((successors[slot->state] & TO(state)) != 0);
+    slot->state = state;
+    INVARIANT(is_running(slot) == (slot->pid > 0));
+}
+
 bool
 slot_status_is_final(int status)
 {
@@ -41,9 +62,9 @@ slot_status_is_final(int status)
 static void
 back_off(struct slot *slot, uint64_t limit_ms, uint64_t now_ms)
 {
-    slot->state = SLOT_BACKOFF;
+    enter(slot, SLOT_BACKOFF);
     slot->start_at_ms = now_ms + lesser(slot->backoff_ms, limit_ms);
-    slot->backoff_ms = lesser(slot->backoff_ms * 2, SLOT_BACKOFF_MS_MAX);
+    slot->backoff_ms = lesser(slot->backoff_ms * 2, slot->rules->backoff_ms_max);
 }
 
 void
@@ -52,14 +73,14 @@ slot_init(struct slot *slot, const struct slot_rules *rules)
     memset(slot, 0, sizeof(*slot));
     slot->rules = rules;
     slot->state = SLOT_EMPTY;
-    slot->backoff_ms = SLOT_BACKOFF_MS_MIN;
+    slot->backoff_ms = rules->backoff_ms_min;
 }
 
 void
 slot_start(struct slot *slot, uint64_t now_ms)
 {
     INVARIANT(slot->state == SLOT_EMPTY);
-    slot->state = SLOT_BACKOFF;
+    enter(slot, SLOT_BACKOFF);
     slot->start_at_ms = now_ms;
 }
 
@@ -68,9 +89,9 @@ slot_spawned(struct slot *slot, pid_t pid, uint64_t incarnation, uint64_t heartb
              uint64_t now_ms)
 {
     INVARIANT(slot->state == SLOT_BACKOFF && pid > 0);
-    slot->state = SLOT_STARTING;
-    slot->doom = SLOT_DOOM_NONE;
     slot->pid = pid;
+    enter(slot, SLOT_STARTING);
+    slot->doom = SLOT_DOOM_NONE;
     slot->incarnation = incarnation;
     slot->spawned_ms = now_ms;
     slot->kill_at_ms = now_ms + slot->rules->start_limit_ms;
@@ -82,7 +103,7 @@ void
 slot_spawn_failed(struct slot *slot, uint64_t now_ms)
 {
     INVARIANT(slot->state == SLOT_BACKOFF);
-    back_off(slot, SLOT_BACKOFF_MS_MAX, now_ms);
+    back_off(slot, slot->rules->backoff_ms_max, now_ms);
 }
 
 bool
@@ -90,7 +111,7 @@ slot_ready(struct slot *slot, uint64_t now_ms)
 {
     if (slot->state != SLOT_STARTING || slot->doom != SLOT_DOOM_NONE)
         return false;
-    slot->state = SLOT_READY;
+    enter(slot, SLOT_READY);
     slot->ready_ms = now_ms;
     slot->heartbeat_ms = now_ms;
     slot->kill_at_ms = SLOT_NEVER;
@@ -102,35 +123,35 @@ static void
 ended_finally(struct slot *slot, uint64_t now_ms)
 {
     if (slot->rules->may_fail) {
-        slot->state = SLOT_FAILED;
+        enter(slot, SLOT_FAILED);
         return;
     }
-    slot->backoff_ms = SLOT_BACKOFF_MS_MAX;
-    back_off(slot, SLOT_BACKOFF_MS_MAX, now_ms);
+    slot->backoff_ms = slot->rules->backoff_ms_max;
+    back_off(slot, slot->rules->backoff_ms_max, now_ms);
 }
 
 static void
 died_starting(struct slot *slot, uint64_t now_ms)
 {
     slot->start_deaths++;
-    if (slot->rules->may_fail && slot->start_deaths >= SLOT_START_DEATHS_MAX)
-        slot->state = SLOT_FAILED;
+    if (slot->rules->may_fail && slot->start_deaths >= slot->rules->start_deaths_max)
+        enter(slot, SLOT_FAILED);
     else
-        back_off(slot, SLOT_BACKOFF_MS_MAX, now_ms);
+        back_off(slot, slot->rules->backoff_ms_max, now_ms);
 }
 
 static void
 died_ready(struct slot *slot, bool veteran, uint64_t now_ms)
 {
-    if (now_ms - slot->ready_ms >= SLOT_GOOD_LIFE_MS) {
-        slot->backoff_ms = SLOT_BACKOFF_MS_MIN;
+    if (now_ms - slot->ready_ms >= slot->rules->good_life_ms) {
+        slot->backoff_ms = slot->rules->backoff_ms_min;
         slot->ready_deaths = 0;
     }
-    slot->state = SLOT_BACKOFF;
+    enter(slot, SLOT_BACKOFF);
     if (slot->ready_deaths == 0)
         slot->start_at_ms = now_ms;
     else if (veteran)
-        slot->start_at_ms = greater(now_ms, slot->spawned_ms + SLOT_SPACING_MS);
+        slot->start_at_ms = greater(now_ms, slot->spawned_ms + slot->rules->spacing_ms);
     else
         back_off(slot, slot->rules->ready_backoff_ms_max, now_ms);
     slot->ready_deaths++;
@@ -139,10 +160,10 @@ died_ready(struct slot *slot, bool veteran, uint64_t now_ms)
 void
 slot_exited(struct slot *slot, int status, bool veteran, uint64_t now_ms)
 {
-    INVARIANT(is_running(slot));
+    INVARIANT(is_running(slot) && slot->pid > 0);
     slot->pid = 0;
     if (slot->state == SLOT_DRAINING)
-        slot->state = SLOT_EMPTY;
+        enter(slot, SLOT_EMPTY);
     else if (slot_status_is_final(status))
         ended_finally(slot, now_ms);
     else if (slot->state == SLOT_STARTING)
@@ -155,12 +176,12 @@ bool
 slot_drain(struct slot *slot, uint64_t kill_at_ms)
 {
     if (!is_running(slot)) {
-        slot->state = SLOT_EMPTY;
+        enter(slot, SLOT_EMPTY);
         return false;
     }
     if (slot->state == SLOT_STARTING)
         slot->kill_at_ms = SLOT_NEVER; /* the limit on starting counts no more */
-    slot->state = SLOT_DRAINING;
+    enter(slot, SLOT_DRAINING);
     slot->kill_at_ms = lesser(slot->kill_at_ms, kill_at_ms);
     return true;
 }
@@ -178,7 +199,8 @@ doom_of_state(enum slot_state state)
     case SLOT_EMPTY:
     case SLOT_BACKOFF:
     case SLOT_FAILED:
-        return SLOT_DOOM_NONE;
+    case SLOT_STATES:
+        break;
     }
     return SLOT_DOOM_NONE;
 }
@@ -188,6 +210,7 @@ doom(struct slot *slot)
 {
     if (slot->doom == SLOT_DOOM_NONE)
         slot->doom = doom_of_state(slot->state);
+    INVARIANT(slot->doom != SLOT_DOOM_NONE && slot->pid > 0);
 }
 
 /* True once, when a READY process that is not doomed has missed its heartbeat. */
@@ -212,7 +235,7 @@ slot_tick(struct slot *slot, uint64_t heartbeat, uint64_t now_ms)
         return SLOT_ACTION_NONE;
     if (has_stalled(slot, heartbeat, now_ms)) {
         doom(slot);
-        slot->kill_at_ms = now_ms + SLOT_ABORT_GRACE_MS;
+        slot->kill_at_ms = now_ms + slot->rules->abort_grace_ms;
         return SLOT_ACTION_ABORT;
     }
     if (now_ms >= slot->kill_at_ms) {
@@ -238,7 +261,8 @@ slot_deadline_ms(const struct slot *slot)
         return slot->heartbeat_ms + slot->rules->stall_limit_ms;
     case SLOT_EMPTY:
     case SLOT_FAILED:
-        return SLOT_NEVER;
+    case SLOT_STATES:
+        break;
     }
     return SLOT_NEVER;
 }
@@ -250,8 +274,15 @@ slot_is_healthy(const struct slot *slot)
 }
 
 const char *
-slot_doom_name(enum slot_doom doom)
+slot_doom_text(enum slot_doom doom)
 {
-    static const char *const names[] = {"no", "slow start", "stalled", "slow drain"};
-    return names[doom];
+    static const char *const texts[] = {
+        [SLOT_DOOM_NONE] = NULL,
+        [SLOT_DOOM_SLOW_START] = "took too long to start",
+        [SLOT_DOOM_STALLED] = "stalled",
+        [SLOT_DOOM_SLOW_DRAIN] = "took too long to end",
+    };
+    _Static_assert(sizeof(texts) / sizeof(texts[0]) == SLOT_DOOMS, "each doom has a text");
+    INVARIANT((unsigned)doom < SLOT_DOOMS);
+    return texts[doom];
 }

@@ -21,39 +21,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/slot_state.h"
+
 #define SLOT_NEVER UINT64_MAX
-
-#define SLOT_BACKOFF_MS_MIN 100
-#define SLOT_BACKOFF_MS_MAX 30000
-
-/* READY for so long, and the deaths before are forgotten. */
-#define SLOT_GOOD_LIFE_MS 60000
-
-/* Two starts of one slot are so far apart, but for the one after the first death: a worker that dies
- * whenever it becomes ready must not make the master do nothing but fork. */
-#define SLOT_SPACING_MS 20
-
-/* So many processes in a row that never became ready: FAILED. */
-#define SLOT_START_DEATHS_MAX 6
-
-/* From SIGABRT to SIGKILL: time to write a core. */
-#define SLOT_ABORT_GRACE_MS 2000
-
-enum slot_state {
-    SLOT_EMPTY,    /* nothing runs, nothing shall */
-    SLOT_STARTING, /* forked, has not said that it serves */
-    SLOT_READY,
-    SLOT_DRAINING, /* told to end */
-    SLOT_BACKOFF,  /* to be started at `start_at_ms`, which may be now */
-    SLOT_FAILED,   /* given up */
-};
 
 /* What the owner has to do now. */
 enum slot_action {
     SLOT_ACTION_NONE,
-    SLOT_ACTION_SPAWN, /* fork, then slot_spawned() or slot_spawn_failed() */
-    SLOT_ACTION_ABORT, /* send SIGABRT */
-    SLOT_ACTION_KILL,  /* send SIGKILL */
+    /* Fork, then call slot_spawned() or slot_spawn_failed(). */
+    SLOT_ACTION_SPAWN,
+    /* Send SIGABRT. */
+    SLOT_ACTION_ABORT,
+    /* Send SIGKILL. */
+    SLOT_ACTION_KILL,
 };
 
 /* Why we ended a process ourselves. */
@@ -62,30 +42,55 @@ enum slot_doom {
     SLOT_DOOM_SLOW_START,
     SLOT_DOOM_STALLED,
     SLOT_DOOM_SLOW_DRAIN,
+    /* How many there are. */
+    SLOT_DOOMS,
 };
 
+/* What a slot allows its processes; made by rules.h. */
 struct slot_rules {
-    uint64_t start_limit_ms;       /* from fork to READY */
-    uint64_t stall_limit_ms;       /* between two heartbeats */
-    uint64_t ready_backoff_ms_max; /* after the death of a process that was READY */
-    bool may_fail;                 /* false: FAILED is never reached, it is tried on and on */
+    /* From the fork to READY. */
+    uint64_t start_limit_ms;
+    /* Between two heartbeats. */
+    uint64_t stall_limit_ms;
+    /* From SIGABRT to SIGKILL. */
+    uint64_t abort_grace_ms;
+    /* The first back-off; each is twice the one before, up to the maximum, */
+    uint64_t backoff_ms_min;
+    uint64_t backoff_ms_max;
+    /* or up to this one, after the death of a process that was READY. */
+    uint64_t ready_backoff_ms_max;
+    /* Between two starts, even without a back-off; not after the first death. */
+    uint64_t spacing_ms;
+    /* A process that was READY for so long has the deaths before it forgotten. */
+    uint64_t good_life_ms;
+    /* So many processes in a row that never became ready lead to FAILED, */
+    uint32_t start_deaths_max;
+    /* unless this is false: then it is tried on and on. */
+    bool may_fail;
 };
 
 struct slot {
     const struct slot_rules *rules;
     enum slot_state state;
     enum slot_doom doom;
-    pid_t pid; /* 0 = nothing runs */
+    /* 0 where nothing runs. */
+    pid_t pid;
     uint64_t incarnation;
     uint64_t spawned_ms;
     uint64_t ready_ms;
-    uint64_t start_at_ms; /* BACKOFF */
-    uint64_t kill_at_ms;  /* STARTING, READY, DRAINING */
-    uint64_t heartbeat;   /* the last one seen, and when it came */
+    /* In BACKOFF: when it is over. */
+    uint64_t start_at_ms;
+    /* In STARTING, READY and DRAINING: when the process is to be killed. */
+    uint64_t kill_at_ms;
+    /* The last heartbeat that was seen, and when it came. */
+    uint64_t heartbeat;
     uint64_t heartbeat_ms;
-    uint64_t backoff_ms;   /* the next back-off */
-    uint32_t ready_deaths; /* of processes that were READY, since the last good life */
-    uint32_t start_deaths; /* of processes that were not, in a row */
+    /* The next back-off. */
+    uint64_t backoff_ms;
+    /* Deaths of processes that were READY, since the last good life. */
+    uint32_t ready_deaths;
+    /* Deaths of processes that were not, in a row. */
+    uint32_t start_deaths;
 };
 
 /* An EMPTY slot. `rules` are borrowed for the slot's life. */
@@ -101,8 +106,8 @@ void slot_spawned(struct slot *slot, pid_t pid, uint64_t incarnation, uint64_t h
 /* BACKOFF stays BACKOFF, longer: fork failed. */
 void slot_spawn_failed(struct slot *slot, uint64_t now_ms);
 
-/* STARTING becomes READY. False if that says nothing any more: the process is told to end, or about
- * to be killed. */
+/* STARTING becomes READY. False, and nothing changes, if the process has been told to end or is about to
+ * be killed. */
 bool slot_ready(struct slot *slot, uint64_t now_ms);
 
 /* The process ended with the wait status `status`. `veteran` is true if another slot is READY. The
@@ -125,7 +130,7 @@ bool slot_is_healthy(const struct slot *slot);
 /* True if a wait status says "do not respawn me": an exit code of <sysexits.h>, 64 to 78. */
 bool slot_status_is_final(int status);
 
-/* The name of a doom, "no" for none, for the log. */
-const char *slot_doom_name(enum slot_doom doom);
+/* Why we ended a process, in words for the log; NULL for SLOT_DOOM_NONE. */
+const char *slot_doom_text(enum slot_doom doom);
 
 #endif

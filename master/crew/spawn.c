@@ -8,62 +8,78 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "base/invariant.h"
 #include "collector/collector.h"
 #include "common/heritage.h"
 #include "worker/worker.h"
 
-/* Whatever the master ignores or has been made to ignore, the child starts with. */
+/* What a child runs, from its first line to its exit code. */
+static int (*const entries[])(const struct heritage *) = {
+    [ROLE_WORKER] = worker_main,
+    [ROLE_COLLECTOR] = collector_main,
+    [ROLE_ADMIN] = admin_main,
+};
+
+_Static_assert(sizeof(entries) / sizeof(entries[0]) == ROLES, "each role runs something");
+
+/* Which roles inherit which descriptor, a bit for each role. */
+#define WORKER (1U << ROLE_WORKER)
+#define COLLECTOR (1U << ROLE_COLLECTOR)
+#define ADMIN (1U << ROLE_ADMIN)
+
+static const unsigned heirs[] = {
+    [HERITAGE_FD_LISTENER] = WORKER,
+    [HERITAGE_FD_ADMIN] = ADMIN,
+    [HERITAGE_FD_SEGMENTS] = WORKER | COLLECTOR | ADMIN,
+    [HERITAGE_FD_ROOT] = WORKER | COLLECTOR | ADMIN,
+    [HERITAGE_FD_READY] = WORKER | COLLECTOR | ADMIN,
+    [HERITAGE_FD_LIFE] = WORKER | COLLECTOR | ADMIN,
+    [HERITAGE_FD_COLLECTOR_WAKEUP] = WORKER | COLLECTOR,
+};
+
+_Static_assert(sizeof(heirs) / sizeof(heirs[0]) == HERITAGE_FDS, "each descriptor has heirs");
+
+/* Takes away what is not for the child's role. */
 static void
-reset_signals(void)
+share_out(struct heritage *heritage)
 {
-    static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD, SIGPIPE, SIGABRT};
-    sigset_t blocked;
-    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
-        (void)signal(handled[i], SIG_DFL);
-    /* An order to end that comes before child_begin() has its signalfd waits for it. */
-    (void)sigemptyset(&blocked);
-    (void)sigaddset(&blocked, SIGTERM);
-    (void)sigaddset(&blocked, SIGINT);
-    (void)sigaddset(&blocked, SIGQUIT);
-    (void)sigaddset(&blocked, SIGUSR1);
-    (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+    for (size_t i = 0; i < HERITAGE_FDS; i++) {
+        INVARIANT(heirs[i] != 0);
+        if ((heirs[i] & 1U << heritage->role) == 0)
+            heritage->fds[i] = -1;
+    }
+    if (heritage->role != ROLE_WORKER)
+        heritage->turn_fds = NULL;
 }
 
 _Noreturn static void
 run_child(const struct heritage *heritage)
 {
-    reset_signals();
     /* Out of the terminal's foreground group: Ctrl-C is for the master, which ends its children in
      * order. */
     (void)setpgid(0, 0);
-    if (heritage->slot == heritage->worker_count)
-        _exit(collector_main(heritage));
-    if (heritage->slot > heritage->worker_count)
-        _exit(admin_main(heritage));
-    _exit(worker_main(heritage));
+    _exit(entries[heritage->role](heritage));
 }
 
 int
-spawn_child(const struct heritage *common, uint32_t slot, uint64_t incarnation, pid_t *pid_r,
-            int *ready_fd_r)
+spawn_child(const struct heritage *common, enum role role, uint32_t slot, uint64_t incarnation,
+            pid_t *pid_r, int *ready_fd_r)
 {
     int ready[2];
+    INVARIANT((unsigned)role < ROLES && (role == ROLE_WORKER) == (slot < common->worker_count));
     if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) != 0)
         return -errno;
     struct heritage heritage = *common;
     heritage.master_pid = getpid();
+    heritage.role = role;
     heritage.slot = slot;
     heritage.incarnation = incarnation;
     heritage.fds[HERITAGE_FD_READY] = ready[1];
-    if (slot >= common->worker_count)
-        heritage.fds[HERITAGE_FD_LISTENER] = -1;
-    if (slot <= common->worker_count)
-        heritage.fds[HERITAGE_FD_ADMIN] = -1;
+    share_out(&heritage);
 
     pid_t pid = fork();
     if (pid == 0)

@@ -1,4 +1,5 @@
-/* handover.c -- writes, reads and checks what one program leaves to the next. Runs in the master.
+/* handover.c -- writes, reads and checks what one program leaves to the next. Runs in the master, and in
+ * the rehearsal.
  *
  * The memfd holds a head of fixed size, the elders, then the texts, each ended by a NUL. Numbers
  * are the machine's own: nobody else reads it.
@@ -16,15 +17,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/complaint.h"
+#include "base/invariant.h"
+#include "common/role.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "base/complaint.h"
 
 #define HANDOVER_VARIABLE "MYGRPCADAPTER_HANDOVER"
 #define HANDOVER_MAGIC UINT64_C(0x6f686370726779) /* "ygrpcho" */
 #define HANDOVER_VERSION 1
 #define HANDOVER_BYTES_MAX (1U << 20)
-#define TEXT_COUNT 5
 
 static const char accepted_line[] =
     "# the program of version " MYGRPCADAPTER_VERSION " accepts the handover\n";
@@ -34,14 +36,18 @@ struct head {
     uint64_t magic;
     uint32_t version;
     uint32_t elder_count;
-    uint64_t bytes; /* of the whole */
+    /* Of the whole. */
+    uint64_t bytes;
     uint64_t next_incarnation;
     int64_t listen_port;
-    struct handover_descriptors descriptors;
+    int32_t fds[HANDOVER_FDS];
 };
 
 _Static_assert(sizeof(struct elder) == 40, "changes with HANDOVER_VERSION");
 _Static_assert(sizeof(struct head) == 80, "changes with HANDOVER_VERSION");
+_Static_assert(HANDOVER_TEXTS == 5, "changes with HANDOVER_VERSION");
+_Static_assert(ROLE_WORKER == 0 && ROLE_COLLECTOR == 1 && ROLE_ADMIN == 2,
+               "changes with HANDOVER_VERSION");
 
 /* ---- leaving */
 
@@ -57,33 +63,41 @@ write_all(int fd, const void *data, size_t size)
     return true;
 }
 
-int
-handover_write(const struct handover *handover)
+/* All but the size of the whole. */
+static struct head
+make_head(const struct handover *handover)
 {
-    const char *texts[TEXT_COUNT] = {handover->program_path, handover->listen_address,
-                                     handover->segments_directory, handover->output_root,
-                                     handover->admin_address};
-    size_t elder_bytes = handover->elder_count * sizeof(struct elder);
     struct head head;
     memset(&head, 0, sizeof(head));
     head.magic = HANDOVER_MAGIC;
     head.version = HANDOVER_VERSION;
-    head.elder_count = (uint32_t)handover->elder_count;
-    head.bytes = sizeof(head) + elder_bytes;
-    head.next_incarnation = handover->next_incarnation;
+    head.elder_count = (uint32_t)handover->succession.elder_count;
+    head.next_incarnation = handover->succession.next_incarnation;
     head.listen_port = handover->listen_port;
-    head.descriptors = handover->descriptors;
-    for (size_t i = 0; i < TEXT_COUNT; i++)
-        head.bytes += strlen(texts[i]) + 1;
+    memcpy(head.fds, handover->fds, sizeof(head.fds));
+    return head;
+}
+
+int
+handover_write(const struct handover *handover)
+{
+    size_t elder_bytes = handover->succession.elder_count * sizeof(struct elder);
+    struct head head = make_head(handover);
+    head.bytes = sizeof(head) + elder_bytes;
+    for (size_t i = 0; i < HANDOVER_TEXTS; i++) {
+        INVARIANT(handover->texts[i] != NULL);
+        head.bytes += strlen(handover->texts[i]) + 1;
+    }
     if (head.bytes > HANDOVER_BYTES_MAX)
         return -E2BIG;
 
     int fd = memfd_create("mygrpcadapter-handover", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    bool whole = write_all(fd, &head, sizeof(head)) && write_all(fd, handover->elders, elder_bytes);
-    for (size_t i = 0; i < TEXT_COUNT && whole; i++)
-        whole = write_all(fd, texts[i], strlen(texts[i]) + 1);
+    bool whole = write_all(fd, &head, sizeof(head)) &&
+                 write_all(fd, handover->succession.elders, elder_bytes);
+    for (size_t i = 0; i < HANDOVER_TEXTS && whole; i++)
+        whole = write_all(fd, handover->texts[i], strlen(handover->texts[i]) + 1);
     if (whole)
         return fd;
     int error = errno;
@@ -114,13 +128,9 @@ set_close_on_exec(int fd, bool on)
 int
 handover_keep_descriptors(const struct handover *handover, bool keep)
 {
-    const struct handover_descriptors *fds = &handover->descriptors;
-    const int32_t list[] = {fds->listener,  fds->root,      fds->segments,   fds->lock,
-                            fds->root_lock, fds->life_read, fds->life_write, fds->collector_wakeup,
-                            fds->admin,     fds->settings};
     int result = 0;
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && result == 0; i++)
-        result = set_close_on_exec(list[i], !keep);
+    for (size_t i = 0; i < HANDOVER_FDS && result == 0; i++)
+        result = set_close_on_exec(handover->fds[i], !keep);
     return result;
 }
 
@@ -148,29 +158,37 @@ read_whole(int fd, size_t *size_r)
 static bool
 copy_texts(struct handover *handover, const char *at, const char *end)
 {
-    char **texts[TEXT_COUNT] = {&handover->program_path, &handover->listen_address,
-                                &handover->segments_directory, &handover->output_root,
-                                &handover->admin_address};
-    for (size_t i = 0; i < TEXT_COUNT; i++) {
+    for (size_t i = 0; i < HANDOVER_TEXTS; i++) {
         size_t length = strnlen(at, (size_t)(end - at));
         if (at + length == end)
             return false;
-        *texts[i] = strdup(at);
-        if (*texts[i] == NULL)
+        handover->texts[i] = strdup(at);
+        if (handover->texts[i] == NULL)
             return false;
         at += length + 1;
     }
     return at == end;
 }
 
+/* A program of another version may know more roles. No process but a child is ever sent a signal. */
 static bool
-copy_elders(struct handover *handover, const char *at, size_t count)
+is_elder(const struct elder *elder)
 {
-    handover->elders = calloc(count + 1, sizeof(struct elder));
-    if (handover->elders == NULL)
+    return elder->pid > 1 && elder->pid <= INT32_MAX && elder->role < ROLES;
+}
+
+static bool
+copy_elders(struct succession *succession, const char *at, size_t count)
+{
+    succession->elders = calloc(count + 1, sizeof(struct elder));
+    if (succession->elders == NULL)
         return false;
-    memcpy(handover->elders, at, count * sizeof(struct elder));
-    handover->elder_count = count;
+    memcpy(succession->elders, at, count * sizeof(struct elder));
+    succession->elder_count = count;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_elder(&succession->elders[i]))
+            return false;
+    }
     return true;
 }
 
@@ -185,11 +203,11 @@ parse(const char *data, size_t size)
     struct handover *handover = calloc(1, sizeof(*handover));
     if (handover == NULL)
         return NULL;
-    handover->descriptors = head.descriptors;
-    handover->next_incarnation = head.next_incarnation;
+    memcpy(handover->fds, head.fds, sizeof(head.fds));
     handover->listen_port = head.listen_port;
+    handover->succession.next_incarnation = head.next_incarnation;
     const char *elders = data + sizeof(head);
-    if (!copy_elders(handover, elders, head.elder_count) ||
+    if (!copy_elders(&handover->succession, elders, head.elder_count) ||
         !copy_texts(handover, elders + head.elder_count * sizeof(struct elder), data + size))
         handover_free(&handover);
     return handover;
@@ -225,7 +243,7 @@ void
 handover_settings_path(const struct handover *handover, char path[HANDOVER_SETTINGS_PATH_BYTES])
 {
     (void)snprintf(path, HANDOVER_SETTINGS_PATH_BYTES, "/proc/self/fd/%" PRId32,
-                   handover->descriptors.settings);
+                   handover->fds[HANDOVER_FD_SETTINGS]);
 }
 
 void
@@ -235,12 +253,9 @@ handover_free(struct handover **hp)
     if (handover == NULL)
         return;
     *hp = NULL;
-    free(handover->program_path);
-    free(handover->listen_address);
-    free(handover->segments_directory);
-    free(handover->output_root);
-    free(handover->admin_address);
-    free(handover->elders);
+    for (size_t i = 0; i < HANDOVER_TEXTS; i++)
+        free(handover->texts[i]);
+    free(handover->succession.elders);
     free(handover);
 }
 
@@ -260,17 +275,18 @@ handover_check_settings(const struct handover *handover, const struct settings *
                         struct complaint *complaint)
 {
     const struct {
+        enum handover_text text;
         const char *setting;
-        const char *now;
         const char *then;
-    } texts[] = {
-        {"listen.address", handover->listen_address, settings->listen_address},
-        {"segments.directory", handover->segments_directory, settings->segments_directory},
-        {"output.root", handover->output_root, settings->output_root},
+    } fixed[] = {
+        {HANDOVER_TEXT_LISTEN_ADDRESS, "listen.address", settings->listen_address},
+        {HANDOVER_TEXT_SEGMENTS_DIRECTORY, "segments.directory", settings->segments_directory},
+        {HANDOVER_TEXT_OUTPUT_ROOT, "output.root", settings->output_root},
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (strcmp(texts[i].now, texts[i].then) != 0)
-            return refuse(complaint, texts[i].setting, texts[i].now, texts[i].then);
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        const char *now = handover->texts[fixed[i].text];
+        if (strcmp(now, fixed[i].then) != 0)
+            return refuse(complaint, fixed[i].setting, now, fixed[i].then);
     }
     if (handover->listen_port != settings->listen_port) {
         char now[24];
@@ -286,7 +302,7 @@ int
 handover_accept(const struct handover *handover, const struct settings *settings,
                 struct complaint *complaint)
 {
-    FILE *stream = fdopen(handover->descriptors.settings, "w");
+    FILE *stream = fdopen(handover->fds[HANDOVER_FD_SETTINGS], "w");
     if (stream == NULL)
         return complain(complaint, EX_IOERR, "cannot write the settings: %s",
                         strerrordesc_np(errno));

@@ -13,57 +13,57 @@
 #define MYGRPCADAPTER_MASTER_TAKEOVER_HANDOVER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "master/crew/succession.h"
 
 struct complaint;
 struct settings;
 
-enum elder_role { ELDER_WORKER, ELDER_COLLECTOR, ELDER_ADMIN };
-
-/* A process that an earlier program forked and that still runs: it is our child, but of no slot. */
-struct elder {
-    int64_t pid;
-    uint64_t incarnation;
-    uint64_t age_ms;
-    uint64_t
-        patience_ms; /* from the order to end to SIGKILL; what is left of it if it has the order */
-    uint32_t slot;
-    uint8_t role; /* enum elder_role */
-    uint8_t told; /* 1 = it has been told to end */
-    uint8_t unused[2];
+/* Descriptors that cross the execution, all owned by who holds the struct. Their order is that of the
+ * layout. */
+enum handover_fd {
+    HANDOVER_FD_LISTENER,
+    HANDOVER_FD_ROOT,
+    HANDOVER_FD_SEGMENTS,
+    /* The lock of the segment directory. */
+    HANDOVER_FD_LOCK,
+    /* The lock of output.root. */
+    HANDOVER_FD_ROOT_LOCK,
+    HANDOVER_FD_LIFE_READ,
+    /* Its children would take its end for the master's death. */
+    HANDOVER_FD_LIFE_WRITE,
+    HANDOVER_FD_COLLECTOR_WAKEUP,
+    /* The listening socket of admin.address; -1 if there is none. */
+    HANDOVER_FD_ADMIN,
+    /* A memfd. The rehearsal writes the settings in effect into it, and they are what the new program
+     * runs with, whatever its files say by then. -1 while there is no rehearsal. */
+    HANDOVER_FD_SETTINGS,
+    /* How many there are. */
+    HANDOVER_FDS,
 };
 
-/* Descriptors that cross the execution, all owned by who holds the struct. */
-struct handover_descriptors {
-    int32_t listener;
-    int32_t root;
-    int32_t segments;
-    int32_t lock;      /* of the segment directory */
-    int32_t root_lock; /* of output.root */
-    int32_t life_read;
-    int32_t life_write; /* its children would take its end for the master's death */
-    int32_t collector_wakeup;
-    int32_t admin; /* the listening socket of admin.address; -1 = none */
-    int32_t
-        settings; /* a memfd: the rehearsal writes the settings in effect into it, and they are what the
-                         new program runs with, whatever its files say by then */
+/* Texts, allocated. Their order is that of the layout. */
+enum handover_text {
+    /* The program's file, as it was started: an absolute path, symbolic links and all. */
+    HANDOVER_TEXT_PROGRAM_PATH,
+    /* What cannot change while the adapter runs. */
+    HANDOVER_TEXT_LISTEN_ADDRESS,
+    HANDOVER_TEXT_SEGMENTS_DIRECTORY,
+    HANDOVER_TEXT_OUTPUT_ROOT,
+    /* What the admin socket is bound to; "" if there is none. */
+    HANDOVER_TEXT_ADMIN_ADDRESS,
+    /* How many there are. */
+    HANDOVER_TEXTS,
 };
 
 struct handover {
-    struct handover_descriptors descriptors;
-    uint64_t next_incarnation;
-    /* The program's file, as it was started: an absolute path, symbolic links and all. */
-    char *program_path;
-    /* What cannot change while the adapter runs. */
+    int32_t fds[HANDOVER_FDS];
+    char *texts[HANDOVER_TEXTS];
+    /* It cannot change while the adapter runs, either. */
     int64_t listen_port;
-    char *listen_address;
-    char *segments_directory;
-    char *output_root;
-    /* What the admin socket is bound to. */
-    char *admin_address;
-    struct elder *elders;
-    size_t elder_count;
+    /* The children there are, and the next incarnation. */
+    struct succession succession;
 };
 
 /* Writes it into a new memfd, close-on-exec. Returns the descriptor, owned by the caller, or a negative

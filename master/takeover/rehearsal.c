@@ -194,7 +194,7 @@ rehearsal_start(struct rehearsal **out, struct sd_event *loop, const char *path,
     }
     rehearsal->ended = ended;
     rehearsal->context = context;
-    rehearsal->settings_fd = handover->descriptors.settings;
+    rehearsal->settings_fd = handover->fds[HANDOVER_FD_SETTINGS];
     rehearsal->pipe_fd = -1;
     rehearsal->pid_fd = -1;
     int result = fork_child(rehearsal, path, argv, handover_fd);

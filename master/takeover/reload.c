@@ -30,13 +30,14 @@ struct reload {
 static const char *
 path_of(const struct reload *reload)
 {
-    return reload->under_way == RELOAD_PROGRAM ? reload->handover->program_path : OWN_PROGRAM;
+    return reload->under_way == RELOAD_PROGRAM ? reload->handover->texts[HANDOVER_TEXT_PROGRAM_PATH]
+                                               : OWN_PROGRAM;
 }
 
 static void
 drop_settings(struct reload *reload)
 {
-    int32_t *fd = &reload->handover->descriptors.settings;
+    int32_t *fd = &reload->handover->fds[HANDOVER_FD_SETTINGS];
     if (*fd >= 0)
         (void)close(*fd);
     *fd = -1;
@@ -78,8 +79,8 @@ begin(struct reload *reload)
               LOG_FIELDS(log_string("signal", reload->under_way == RELOAD_PROGRAM ? "USR2" : "HUP"),
                          log_string("program", path_of(reload))));
     service_manager_tell_reloading();
-    handover->descriptors.settings = memfd_create("mygrpcadapter-settings", MFD_CLOEXEC);
-    int result = handover->descriptors.settings < 0 ? -errno : 0;
+    handover->fds[HANDOVER_FD_SETTINGS] = memfd_create("mygrpcadapter-settings", MFD_CLOEXEC);
+    int result = handover->fds[HANDOVER_FD_SETTINGS] < 0 ? -errno : 0;
     if (result == 0)
         result = reload->complete(reload->context, handover);
     if (result == 0)

@@ -177,7 +177,7 @@ run_worker(const struct heritage *heritage)
     static struct server server;
     struct acceptor *acceptor = NULL;
     int signal_fd;
-    int result = child_begin(heritage, "nothing-worker", "worker", &signal_fd);
+    int result = child_begin(heritage, &signal_fd);
     if (result == 0) {
         open_server(&server);
         result = acceptor_start(&acceptor, heritage, &server, signal_fd);

@@ -110,6 +110,6 @@ class LogFile:
             found = [raw.rstrip() for raw in file if any(alarm in raw for alarm in ALARMS)]
         for line in self.lines():
             signal_name = (line.fields or {}).get("signal")
-            if signal_name in FAULTS and line.fields.get("doomed") == "no":
+            if signal_name in FAULTS and "killed_because" not in line.fields:
                 found.append(line.raw)
         return found

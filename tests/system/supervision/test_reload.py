@@ -340,7 +340,7 @@ def test_elder_with_a_silent_peer(stage):
             adapter.wait_log("taken over", count)
         assert is_running(old[0])
         adapter.drain()
-    adapter.wait_log("earlier worker ended", child_pid=old[0])
+    adapter.wait_log("old worker ended", child_pid=old[0])
 
 
 def test_elder_that_does_not_end(stage):
@@ -351,7 +351,7 @@ def test_elder_that_does_not_end(stage):
     stop(old)
     adapter.tell(signal.SIGHUP)
     adapter.wait_log("taken over")
-    adapter.wait_log("earlier worker ended", child_pid=old, doomed="slow drain", signal="SIGKILL")
+    adapter.wait_log("old worker ended", child_pid=old, killed_because="took too long to end", signal="SIGKILL")
     resume(adapter.pid)
     adapter.wait_output("a.txt", metric.text())
 
@@ -416,7 +416,7 @@ def test_admin_socket(stage):
     for count in (2, 3):
         change(adapter)
         adapter.wait_log("admin ready", count)
-        adapter.wait_log("earlier admin ended", count - 1)
+        adapter.wait_log("old admin ended", count - 1)
         assert fetch(first).startswith(b"HTTP/1.1 200 OK")
     adapter.configuration.write_text(f'admin: {{ address = "{second}"; }};')
     change(adapter)
@@ -424,5 +424,5 @@ def test_admin_socket(stage):
     assert fetch(second).startswith(b"HTTP/1.1 200 OK") and not first.exists()
     adapter.configuration.write_text("")
     change(adapter)
-    adapter.wait_log("earlier admin ended", 4)
+    adapter.wait_log("old admin ended", 4)
     assert not second.exists()

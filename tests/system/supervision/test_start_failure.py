@@ -97,7 +97,7 @@ def test_worker_that_is_too_slow_to_start(stage, shim):
     adapter = make_delayed(stage, shim, {"workers.count": 1, "workers.start_timeout_ms": 300})
     adapter.barrier.touch()
     adapter.spawn()
-    ended = adapter.wait_log("worker ended", doomed="slow start")[0]
+    ended = adapter.wait_log("worker ended", killed_because="took too long to start")[0]
     assert ended.fields["signal"] == "SIGKILL" and ended.fields["next"] == "respawn in 100 ms"
     adapter.settings["workers.start_timeout_ms"] = 30000
     adapter.barrier.unlink()

@@ -144,8 +144,8 @@ def test_stalled_worker_is_aborted_and_replaced(stage):
     metric = stage.client(adapter).send(Metric("a.txt", "before"))
     pid = adapter.workers()[0]
     stop(pid)
-    adapter.wait_log("aborting a process", child_pid=pid, doomed="stalled")
-    ended = adapter.wait_log("worker ended", child_pid=pid, doomed="stalled")[0]
+    adapter.wait_log("aborting a process", child_pid=pid, reason="stalled")
+    ended = adapter.wait_log("worker ended", child_pid=pid, killed_because="stalled")[0]
     assert ended.fields["signal"] in ("SIGABRT", "SIGKILL")
     assert adapter.wait_workers(2)[0] != pid
     adapter.wait_output("a.txt", metric.text())

@@ -8,23 +8,30 @@
 
 #include <signal.h>
 
+#include "common/settings.h"
+#include "master/crew/rules.h"
 #include "master/crew/slot.h"
 
 #define EXIT_STATUS(code) ((code) << 8)
 #define SIGNAL_STATUS(number) (number)
 
-static const struct slot_rules worker_rules = {
-    .start_limit_ms = 30000,
-    .stall_limit_ms = 10000,
-    .ready_backoff_ms_max = SLOT_BACKOFF_MS_MAX,
-    .may_fail = true,
+static const struct settings settings = {
+    .workers_start_timeout_ms = 30000,
+    .workers_stall_timeout_ms = 10000,
 };
-static const struct slot_rules collector_rules = {
-    .start_limit_ms = 30000,
-    .stall_limit_ms = 60000,
-    .ready_backoff_ms_max = 1000,
-    .may_fail = false,
-};
+
+/* Made from them before the first test. */
+static struct slot_rules worker_rules;
+static struct slot_rules collector_rules;
+
+static int
+make_rules(void **state)
+{
+    (void)state;
+    rules_make(&worker_rules, ROLE_WORKER, &settings);
+    rules_make(&collector_rules, ROLE_COLLECTOR, &settings);
+    return 0;
+}
 
 /* A slot and its fake clock. */
 struct stage {
@@ -147,8 +154,8 @@ test_starts_of_one_slot_keep_their_distance(void **state)
     struct stage stage = make_stage(&worker_rules);
     assert_int_equal(live_and_die(&stage, 5, true), 0);
     assert_int_equal(live_and_die(&stage, 5, true), 0);
-    assert_int_equal(live_and_die(&stage, 5, true), SLOT_SPACING_MS - 5);
-    assert_int_equal(live_and_die(&stage, SLOT_SPACING_MS, true), SLOT_SPACING_MS - 5);
+    assert_int_equal(live_and_die(&stage, 5, true), RULES_SPACING_MS - 5);
+    assert_int_equal(live_and_die(&stage, RULES_SPACING_MS, true), RULES_SPACING_MS - 5);
     assert_int_equal(spawn(&stage), 0);
 }
 
@@ -159,8 +166,8 @@ test_good_life_resets(void **state)
     struct stage stage = make_stage(&worker_rules);
     for (int i = 0; i < 6; i++)
         (void)live_and_die(&stage, 10, false);
-    assert_int_equal(live_and_die(&stage, SLOT_GOOD_LIFE_MS - 1, false), 1600);
-    assert_int_equal(live_and_die(&stage, SLOT_GOOD_LIFE_MS, false), 3200);
+    assert_int_equal(live_and_die(&stage, RULES_GOOD_LIFE_MS - 1, false), 1600);
+    assert_int_equal(live_and_die(&stage, RULES_GOOD_LIFE_MS, false), 3200);
     assert_int_equal(live_and_die(&stage, 10, false), 0);
     assert_int_equal(live_and_die(&stage, 10, false), 100);
 }
@@ -169,9 +176,9 @@ static void
 test_start_deaths_fail_the_slot(void **state)
 {
     (void)state;
-    static const uint64_t expected_ms[SLOT_START_DEATHS_MAX] = {0, 100, 200, 400, 800, 1600};
+    static const uint64_t expected_ms[RULES_START_DEATHS_MAX] = {0, 100, 200, 400, 800, 1600};
     struct stage stage = make_stage(&worker_rules);
-    for (size_t i = 0; i < SLOT_START_DEATHS_MAX; i++)
+    for (size_t i = 0; i < RULES_START_DEATHS_MAX; i++)
         assert_int_equal(die_at_start(&stage), expected_ms[i]);
     assert_int_equal(stage.slot.state, SLOT_FAILED);
     assert_int_equal(slot_deadline_ms(&stage.slot), SLOT_NEVER);
@@ -184,7 +191,7 @@ test_becoming_ready_forgets_start_deaths(void **state)
 {
     (void)state;
     struct stage stage = make_stage(&worker_rules);
-    for (int i = 0; i < SLOT_START_DEATHS_MAX - 1; i++)
+    for (int i = 0; i < RULES_START_DEATHS_MAX - 1; i++)
         (void)die_at_start(&stage);
     (void)live_and_die(&stage, 10, false);
     (void)die_at_start(&stage);
@@ -245,8 +252,8 @@ test_stalled_is_aborted_then_killed(void **state)
     stage.now_ms += 1;
     assert_int_equal(slot_tick(&stage.slot, 1, stage.now_ms), SLOT_ACTION_ABORT);
     assert_false(slot_is_healthy(&stage.slot));
-    assert_int_equal(slot_deadline_ms(&stage.slot), stage.now_ms + SLOT_ABORT_GRACE_MS);
-    stage.now_ms += SLOT_ABORT_GRACE_MS - 1;
+    assert_int_equal(slot_deadline_ms(&stage.slot), stage.now_ms + RULES_ABORT_GRACE_MS);
+    stage.now_ms += RULES_ABORT_GRACE_MS - 1;
     assert_int_equal(slot_tick(&stage.slot, 2, stage.now_ms), SLOT_ACTION_NONE);
     stage.now_ms += 1;
     assert_int_equal(slot_tick(&stage.slot, 2, stage.now_ms), SLOT_ACTION_KILL);
@@ -321,7 +328,7 @@ test_failed_fork_backs_off_and_is_no_death(void **state)
 {
     (void)state;
     struct stage stage = make_stage(&worker_rules);
-    uint64_t expected_ms = SLOT_BACKOFF_MS_MIN;
+    uint64_t expected_ms = RULES_BACKOFF_MS_MIN;
     for (int i = 0; i < 8; i++) {
         slot_spawn_failed(&stage.slot, stage.now_ms);
         assert_int_equal(stage.slot.state, SLOT_BACKOFF);
@@ -341,12 +348,12 @@ test_collector_never_fails(void **state)
     for (int i = 0; i < 20; i++)
         waited_ms = die_at_start(&stage);
     assert_int_equal(stage.slot.state, SLOT_BACKOFF);
-    assert_int_equal(waited_ms, SLOT_BACKOFF_MS_MAX);
+    assert_int_equal(waited_ms, RULES_BACKOFF_MS_MAX);
 
     struct stage final = make_stage(&collector_rules);
     (void)spawn(&final);
     slot_exited(&final.slot, EXIT_STATUS(78), false, final.now_ms);
-    assert_int_equal(spawn(&final), SLOT_BACKOFF_MS_MAX);
+    assert_int_equal(spawn(&final), RULES_BACKOFF_MS_MAX);
 }
 
 static void
@@ -381,5 +388,5 @@ main(void)
         cmocka_unit_test(test_collector_never_fails),
         cmocka_unit_test(test_collector_that_served_is_back_within_a_second),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_rules, NULL);
 }

@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/complaint.h"
+#include "common/role.h"
 #include "common/settings.h"
 #include "master/config/config.h"
-#include "base/complaint.h"
 #include "master/takeover/handover.h"
 #include "master/validators.h"
 
@@ -30,32 +31,30 @@ static struct elder some_elders[] = {
      .age_ms = 6,
      .patience_ms = 901,
      .slot = 4,
-     .role = ELDER_COLLECTOR},
+     .role = ROLE_COLLECTOR},
 };
 
 static struct handover
 make(void)
 {
     return (struct handover){
-        .descriptors = {.listener = 30,
-                        .root = 31,
-                        .segments = 32,
-                        .lock = 33,
-                        .root_lock = 38,
-                        .life_read = 34,
-                        .life_write = 35,
-                        .collector_wakeup = 36,
-                        .admin = -1,
-                        .settings = 37},
-        .next_incarnation = 1795619,
-        .program_path = bytes_unconst("/usr/sbin/mygrpcadapter"),
+        .fds = {[HANDOVER_FD_LISTENER] = 30,
+                [HANDOVER_FD_ROOT] = 31,
+                [HANDOVER_FD_SEGMENTS] = 32,
+                [HANDOVER_FD_LOCK] = 33,
+                [HANDOVER_FD_ROOT_LOCK] = 38,
+                [HANDOVER_FD_LIFE_READ] = 34,
+                [HANDOVER_FD_LIFE_WRITE] = 35,
+                [HANDOVER_FD_COLLECTOR_WAKEUP] = 36,
+                [HANDOVER_FD_ADMIN] = -1,
+                [HANDOVER_FD_SETTINGS] = 37},
+        .texts = {[HANDOVER_TEXT_PROGRAM_PATH] = bytes_unconst("/usr/sbin/mygrpcadapter"),
+                  [HANDOVER_TEXT_LISTEN_ADDRESS] = bytes_unconst("[::]"),
+                  [HANDOVER_TEXT_SEGMENTS_DIRECTORY] = bytes_unconst("/volume/.mygrpcadapter"),
+                  [HANDOVER_TEXT_OUTPUT_ROOT] = bytes_unconst("/volume"),
+                  [HANDOVER_TEXT_ADMIN_ADDRESS] = bytes_unconst("")},
         .listen_port = 8000,
-        .listen_address = bytes_unconst("[::]"),
-        .segments_directory = bytes_unconst("/volume/.mygrpcadapter"),
-        .output_root = bytes_unconst("/volume"),
-        .admin_address = bytes_unconst(""),
-        .elders = some_elders,
-        .elder_count = 2,
+        .succession = {.next_incarnation = 1795619, .elders = some_elders, .elder_count = 2},
     };
 }
 
@@ -72,16 +71,13 @@ test_round_trip(void **state)
     assert_int_equal(handover_announce(fd), 0);
     assert_int_equal(fcntl(fd, F_GETFD), 0);
     assert_int_equal(handover_receive(&got, &complaint), 0);
-    assert_memory_equal(&got->descriptors, &sent.descriptors, sizeof(sent.descriptors));
-    assert_int_equal(got->next_incarnation, sent.next_incarnation);
+    assert_memory_equal(got->fds, sent.fds, sizeof(sent.fds));
+    for (size_t i = 0; i < HANDOVER_TEXTS; i++)
+        assert_string_equal(got->texts[i], sent.texts[i]);
     assert_int_equal(got->listen_port, sent.listen_port);
-    assert_string_equal(got->program_path, sent.program_path);
-    assert_string_equal(got->listen_address, sent.listen_address);
-    assert_string_equal(got->segments_directory, sent.segments_directory);
-    assert_string_equal(got->output_root, sent.output_root);
-    assert_string_equal(got->admin_address, "");
-    assert_int_equal(got->elder_count, 2);
-    assert_memory_equal(got->elders, some_elders, sizeof(some_elders));
+    assert_int_equal(got->succession.next_incarnation, sent.succession.next_incarnation);
+    assert_int_equal(got->succession.elder_count, 2);
+    assert_memory_equal(got->succession.elders, some_elders, sizeof(some_elders));
     handover_free(&got);
     assert_null(got);
     assert_int_equal(fcntl(fd, F_GETFD), -1);
@@ -132,6 +128,30 @@ test_damage(void **state)
     free(data);
 }
 
+/* Another version's elders may be what this one does not know; nobody but a child is sent a signal. */
+static void
+test_elders_that_cannot_be(void **state)
+{
+    (void)state;
+    const struct elder good = {.pid = 4711, .role = ROLE_ADMIN};
+    const struct elder bad[] = {
+        {.pid = 4711, .role = ROLES}, {.pid = 0}, {.pid = -1}, {.pid = 1},
+        {.pid = INT64_C(1) << 40},
+    };
+    struct handover sent = make();
+    struct elder elder = good;
+    sent.succession.elders = &elder;
+    sent.succession.elder_count = 1;
+    for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
+        struct handover *got = NULL;
+        struct complaint complaint;
+        elder = i == 0 ? good : bad[i - 1];
+        assert_int_equal(handover_announce(handover_write(&sent)), 0);
+        assert_int_equal(handover_receive(&got, &complaint), i == 0 ? 0 : EX_SOFTWARE);
+        handover_free(&got);
+    }
+}
+
 static void
 test_no_handover(void **state)
 {
@@ -153,10 +173,10 @@ test_what_cannot_change(void **state)
     struct handover handover = make();
     struct complaint complaint;
     struct settings settings = {
-        .listen_address = handover.listen_address,
+        .listen_address = handover.texts[HANDOVER_TEXT_LISTEN_ADDRESS],
         .listen_port = handover.listen_port,
-        .segments_directory = handover.segments_directory,
-        .output_root = handover.output_root,
+        .segments_directory = handover.texts[HANDOVER_TEXT_SEGMENTS_DIRECTORY],
+        .output_root = handover.texts[HANDOVER_TEXT_OUTPUT_ROOT],
     };
     assert_int_equal(handover_check_settings(&handover, &settings, &complaint), 0);
     settings.listen_port = 1;
@@ -181,12 +201,12 @@ test_acceptance(void **state)
     struct settings settings;
     struct settings again;
     int fd = memfd_create("settings", MFD_CLOEXEC);
-    handover.descriptors.settings = dup(fd); /* which handover_accept() closes */
+    handover.fds[HANDOVER_FD_SETTINGS] = dup(fd); /* which handover_accept() closes */
     assert_false(handover_is_accepted(fd));
     assert_int_equal(config_load(&settings, &sources, &master_validators, &complaint), 0);
     assert_int_equal(handover_accept(&handover, &settings, &complaint), 0);
     assert_true(handover_is_accepted(fd));
-    handover.descriptors.settings = fd;
+    handover.fds[HANDOVER_FD_SETTINGS] = fd;
     handover_settings_path(&handover, path);
     sources = (struct config_sources){.file = path, .port = CONFIG_NO_PORT};
     assert_int_equal(config_load(&again, &sources, &master_validators, &complaint), 0);
@@ -201,9 +221,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_no_handover), cmocka_unit_test(test_what_cannot_change),
-        cmocka_unit_test(test_acceptance),
+        cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_no_handover),        cmocka_unit_test(test_elders_that_cannot_be),
+        cmocka_unit_test(test_what_cannot_change), cmocka_unit_test(test_acceptance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
