@@ -1,9 +1,9 @@
 /* master.c -- what the children inherit, opened in order: the port, the volume, shared memory,
  * pipes. Runs in the master.
  *
- * All of it is opened before the first fork, or taken from the program that was executed in this process
- * before (handover.h), and stays for the master's life, so that a dead child's successor finds
- * everything as it was. The master calls no gRPC and touches no record.
+ * All of it is opened before the first fork, or taken from the program that was executed in this
+ * process before (handover.h), and stays for the master's life, so that a dead child's successor
+ * finds everything as it was. The master calls no gRPC and touches no record.
  */
 #include "master/master.h"
 
@@ -75,7 +75,8 @@ open_wakeups(struct master *master)
     struct heritage *heritage = &master->heritage;
     int life[2];
     if (master->taking_over) {
-        /* Those that earlier children hold: their life is bound to them, and they wake the collector. */
+        /* Those that earlier children hold: their life is bound to them, and they wake the
+         * collector. */
         const int32_t *fds = master->handover->fds;
         heritage->fds[HERITAGE_FD_LIFE] = fds[HANDOVER_FD_LIFE_READ];
         master->life_write_fd = fds[HANDOVER_FD_LIFE_WRITE];
@@ -98,7 +99,8 @@ open_wakeups(struct master *master)
     return 0;
 }
 
-/* The socket that was listened on before, or that a service manager passed, or else one of our own. */
+/* The socket that was listened on before, or that a service manager passed, or else one of our
+ * own. */
 static int
 open_listener(struct master *master, const struct settings *settings, struct complaint *complaint)
 {
@@ -163,7 +165,7 @@ open_admin(struct master *master, const struct settings *settings, struct compla
     if (result == 0) /* metrics are not worth the calls that ending would cost */
         return 0;
     log_write(LOG_LEVEL_ERROR, "there is no admin process",
-              LOG_FIELDS(log_string("why", complaint->text)));
+              LOG_FIELDS(log_string("reason", complaint->text)));
     *fd = -1;
     return 0;
 }
@@ -207,8 +209,8 @@ open_all(struct master *master, const struct settings *settings, struct complain
     return 0;
 }
 
-/* The path of the file that was executed, made absolute, symbolic links and all: what stands there later is
- * what USR2 executes. NULL without memory. */
+/* The path of the file that was executed, made absolute, symbolic links and all: what stands
+ * there later is what USR2 executes. NULL without memory. */
 static char *
 find_program(void)
 {

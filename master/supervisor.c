@@ -16,15 +16,17 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "common/heritage.h"
+#include "base/invariant.h"
 #include "base/log.h"
+#include "common/heritage.h"
 #include "common/settings.h"
 #include "master/awake_clock.h"
 #include "master/crew/crew.h"
-#include "master/takeover/handover.h"
 #include "master/listener.h"
-#include "master/takeover/reload.h"
+#include "master/phase.h"
 #include "master/service_manager.h"
+#include "master/takeover/handover.h"
+#include "master/takeover/reload.h"
 
 /* Heartbeats are looked at so often, at least; the scoreboard wakes nobody. */
 #define WATCH_MS_MAX 1000
@@ -35,44 +37,30 @@
 #define WORKER_DRAIN_MARGIN_MS 5000
 #define COLLECTOR_DRAIN_MARGIN_MS 30000
 
+/* So many collectors, one after the other, may die while they merge what is left. */
 #define COLLECTOR_DRAINS_MAX 5
-#define STOP_GRACE_MS 1000
 
-enum phase { PHASE_SERVING, PHASE_DRAINING_WORKERS, PHASE_DRAINING_COLLECTOR, PHASE_STOPPING };
+/* From the order to end at once to SIGKILL. */
+#define STOP_GRACE_MS 1000
 
 struct supervisor {
     const struct heritage *common;
     struct listener **listener;
     struct crew *crew;
+    struct reload *reload;
     sd_event *loop;
     sd_event_source *timer;
     struct awake_clock clock;
     enum phase phase;
-    bool taking_over; /* elders serve until the crew does */
-    bool announced;
-    bool said_stuck;
+    /* This program was executed in place of one that served: old workers serve until the crew
+     * does. */
+    bool taking_over;
     uint64_t began_ms;
-    struct reload *reload;
     int exit_code;
+    /* How many collectors were told to merge what is left, and until when they may. */
     uint32_t collector_drains;
     uint64_t collector_kill_at_ms;
 };
-
-static const int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2};
-#define HANDLED_COUNT (sizeof(handled_signals) / sizeof(handled_signals[0]))
-
-void
-supervisor_block_signals(void)
-{
-    sigset_t handled;
-    (void)sigemptyset(&handled);
-    for (size_t i = 0; i < HANDLED_COUNT; i++)
-        (void)sigaddset(&handled, handled_signals[i]);
-    (void)sigprocmask(SIG_BLOCK, &handled, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGCHLD,
-                 SIG_DFL); /* an ignored one, which is inherited, would reap behind our back */
-}
 
 static uint64_t
 now_of(struct supervisor *supervisor)
@@ -90,40 +78,45 @@ worker_patience_ms(const struct supervisor *supervisor)
 
 /* ---- ending */
 
+/* Ends the serving, whatever comes then. */
 static void
-drain(struct supervisor *supervisor, int exit_code, const char *why)
+close_down(struct supervisor *supervisor, enum phase phase, int exit_code)
 {
-    if (supervisor->phase != PHASE_SERVING)
-        return;
-    uint64_t limit_ms = worker_patience_ms(supervisor);
-    log_write(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "draining",
-              LOG_FIELDS(log_string("why", why)));
-    supervisor->phase = PHASE_DRAINING_WORKERS;
+    phase_enter(&supervisor->phase, phase);
     supervisor->exit_code = exit_code;
     service_manager_tell_stopping();
-    service_manager_tell_status("draining: %s", why);
     listener_close(supervisor->listener);
+}
+
+static void
+drain(struct supervisor *supervisor, int exit_code, const char *reason)
+{
+    if (!phase_may_become(supervisor->phase, PHASE_DRAINING_WORKERS))
+        return;
+    log_write(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "draining",
+              LOG_FIELDS(log_string("reason", reason)));
+    close_down(supervisor, PHASE_DRAINING_WORKERS, exit_code);
+    service_manager_tell_status("draining: %s", reason);
     uint64_t now_ms = now_of(supervisor);
-    crew_drain_workers(supervisor->crew, now_ms, now_ms + limit_ms);
+    crew_drain_workers(supervisor->crew, now_ms, now_ms + worker_patience_ms(supervisor));
 }
 
 static void
 stop(struct supervisor *supervisor)
 {
-    if (supervisor->phase == PHASE_STOPPING)
+    if (!phase_may_become(supervisor->phase, PHASE_STOPPING))
         return;
     log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
-    supervisor->phase = PHASE_STOPPING;
-    supervisor->exit_code = 0;
-    service_manager_tell_stopping();
+    close_down(supervisor, PHASE_STOPPING, 0);
     service_manager_tell_status("stopping at once");
-    listener_close(supervisor->listener);
     crew_stop(supervisor->crew, now_of(supervisor) + STOP_GRACE_MS);
 }
 
 static void
 finish(struct supervisor *supervisor)
 {
+    INVARIANT(!crew_has_anyone(supervisor->crew));
+    phase_enter(&supervisor->phase, PHASE_ENDED);
     log_write(LOG_LEVEL_INFO, "ending", LOG_FIELDS(log_i64("exit_code", supervisor->exit_code)));
     (void)sd_event_exit(supervisor->loop, supervisor->exit_code);
 }
@@ -135,7 +128,7 @@ dismiss(struct supervisor *supervisor, int exit_code, uint64_t now_ms)
     /* That no worker could serve says more than what came of it. */
     if (supervisor->exit_code == 0)
         supervisor->exit_code = exit_code;
-    supervisor->phase = PHASE_STOPPING;
+    phase_enter(&supervisor->phase, PHASE_STOPPING);
     crew_stop(supervisor->crew, now_ms + STOP_GRACE_MS);
     if (!crew_has_anyone(supervisor->crew))
         finish(supervisor);
@@ -148,7 +141,7 @@ drain_collector(struct supervisor *supervisor, uint64_t now_ms)
     if (supervisor->phase != PHASE_DRAINING_COLLECTOR) {
         uint64_t limit_ms = (uint64_t)supervisor->common->settings->workers_drain_timeout_ms +
                             COLLECTOR_DRAIN_MARGIN_MS;
-        supervisor->phase = PHASE_DRAINING_COLLECTOR;
+        phase_enter(&supervisor->phase, PHASE_DRAINING_COLLECTOR);
         supervisor->collector_kill_at_ms = now_ms + limit_ms;
         service_manager_tell_status("draining: merging what is left");
     }
@@ -198,11 +191,12 @@ print_address(const char *name)
                   LOG_FIELDS(log_error(errno)));
 }
 
-/* Every worker serves: those of the program before are not needed any more. */
+/* Every worker serves: the old ones are not needed any more. */
 static void
 announce(struct supervisor *supervisor, uint64_t now_ms)
 {
     const char *name = listener_name(*supervisor->listener);
+    phase_enter(&supervisor->phase, PHASE_SERVING);
     if (!supervisor->taking_over)
         print_address(name);
     log_write(LOG_LEVEL_INFO, supervisor->taking_over ? "taken over" : "listening",
@@ -212,24 +206,18 @@ announce(struct supervisor *supervisor, uint64_t now_ms)
     service_manager_tell_ready();
     service_manager_tell_status("listening on %s, %u workers", name,
                                 supervisor->common->worker_count);
-    supervisor->announced = true;
 }
 
-/* No worker can serve. Those of the program before go on, while there are some. */
+/* No worker can serve, but old ones do, and go on. */
 static void
-despair(struct supervisor *supervisor)
+get_stuck(struct supervisor *supervisor)
 {
-    if (!crew_has_serving_elders(supervisor->crew)) {
-        drain(supervisor, EX_SOFTWARE, "no worker can serve");
-    } else if (!supervisor->said_stuck) {
-        supervisor->said_stuck = true;
-        log_write(LOG_LEVEL_ERROR,
-                  "no worker of the new program can serve; those of the one before go on, and HUP "
-                  "or USR2 tries again",
-                  NULL);
-        service_manager_tell_ready();
-        service_manager_tell_status("no new worker can serve; the earlier ones go on");
-    }
+    INVARIANT(supervisor->taking_over);
+    phase_enter(&supervisor->phase, PHASE_STUCK);
+    log_write(LOG_LEVEL_ERROR,
+              "no new worker can serve; the old workers go on, and HUP or USR2 tries again", NULL);
+    service_manager_tell_ready();
+    service_manager_tell_status("no new worker can serve; the old workers go on");
 }
 
 /* Whether all serve who will: a slot whose process comes and goes does not hold up a takeover for
@@ -244,25 +232,47 @@ crew_is_settled(const struct supervisor *supervisor, uint64_t now_ms)
            now_ms - supervisor->began_ms >= (uint64_t)settings->workers_start_timeout_ms;
 }
 
+/* Whether nobody serves, and nobody ever will. */
+static bool
+is_hopeless(const struct supervisor *supervisor)
+{
+    return crew_has_failed(supervisor->crew) && !crew_has_serving_elders(supervisor->crew);
+}
+
+/* Follows a wish for another program, one change after the other: while a takeover is not
+ * finished, the old workers have not been told to drain. */
+static void
+follow_wishes(struct supervisor *supervisor)
+{
+    bool is_taken_over =
+        supervisor->phase == PHASE_SERVING || !crew_has_serving_elders(supervisor->crew);
+    if (is_taken_over || supervisor->phase == PHASE_STUCK)
+        reload_advance(supervisor->reload);
+}
+
 static void
 serve(struct supervisor *supervisor, uint64_t now_ms)
 {
-    bool failed = crew_has_failed(supervisor->crew);
-    if (failed)
-        despair(supervisor);
-    else if (!supervisor->announced && crew_is_settled(supervisor, now_ms))
-        announce(supervisor, now_ms);
-    /* One after the other: first those of the program before have been told to drain. */
-    if (supervisor->phase == PHASE_SERVING &&
-        (failed || !crew_has_serving_elders(supervisor->crew)))
-        reload_advance(supervisor->reload);
+    if (is_hopeless(supervisor)) {
+        drain(supervisor, EX_SOFTWARE, "no worker can serve");
+        return;
+    }
+    if (supervisor->phase == PHASE_STARTING) {
+        if (crew_has_failed(supervisor->crew))
+            get_stuck(supervisor);
+        else if (crew_is_settled(supervisor, now_ms))
+            announce(supervisor, now_ms);
+    }
+    follow_wishes(supervisor);
 }
 
 static void
 advance(struct supervisor *supervisor, uint64_t now_ms)
 {
     switch (supervisor->phase) {
+    case PHASE_STARTING:
     case PHASE_SERVING:
+    case PHASE_STUCK:
         serve(supervisor, now_ms);
         break;
     case PHASE_DRAINING_WORKERS:
@@ -275,6 +285,9 @@ advance(struct supervisor *supervisor, uint64_t now_ms)
     case PHASE_STOPPING:
         if (!crew_has_anyone(supervisor->crew))
             finish(supervisor);
+        break;
+    case PHASE_ENDED:
+    case PHASES:
         break;
     }
 }
@@ -311,6 +324,88 @@ turn(struct supervisor *supervisor)
     return arm_timer(supervisor, now_ms);
 }
 
+/* ---- signals */
+
+static void
+on_child_ended(struct supervisor *supervisor, const char *name)
+{
+    (void)name;
+    crew_reap(supervisor->crew, now_of(supervisor));
+}
+
+static void
+on_drain(struct supervisor *supervisor, const char *name)
+{
+    drain(supervisor, 0, name);
+}
+
+static void
+on_stop(struct supervisor *supervisor, const char *name)
+{
+    (void)name;
+    stop(supervisor);
+}
+
+static void
+on_reload(struct supervisor *supervisor, const char *name)
+{
+    (void)name;
+    reload_want(supervisor->reload, RELOAD_SETTINGS);
+}
+
+static void
+on_upgrade(struct supervisor *supervisor, const char *name)
+{
+    (void)name;
+    reload_want(supervisor->reload, RELOAD_PROGRAM);
+}
+
+static void
+on_reopen(struct supervisor *supervisor, const char *name)
+{
+    (void)name;
+    crew_reopen_outputs(supervisor->crew);
+}
+
+/* The signals that the master handles, and blocks from its first lines on. */
+static const struct {
+    int number;
+    const char *name;
+    void (*handle)(struct supervisor *supervisor, const char *name);
+} handled_signals[] = {
+    {SIGTERM, "SIGTERM", on_drain},   {SIGINT, "SIGINT", on_drain},
+    {SIGQUIT, "SIGQUIT", on_stop},    {SIGCHLD, "SIGCHLD", on_child_ended},
+    {SIGHUP, "SIGHUP", on_reload},    {SIGUSR1, "SIGUSR1", on_reopen},
+    {SIGUSR2, "SIGUSR2", on_upgrade},
+};
+
+#define HANDLED_SIGNALS (sizeof(handled_signals) / sizeof(handled_signals[0]))
+
+void
+supervisor_block_signals(void)
+{
+    sigset_t handled;
+    (void)sigemptyset(&handled);
+    for (size_t i = 0; i < HANDLED_SIGNALS; i++)
+        (void)sigaddset(&handled, handled_signals[i].number);
+    (void)sigprocmask(SIG_BLOCK, &handled, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    /* If it is ignored, which is inherited, the kernel reaps children behind our back. */
+    (void)signal(SIGCHLD, SIG_DFL);
+}
+
+static int
+on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+    (void)source;
+    size_t i = 0;
+    while (i < HANDLED_SIGNALS && (uint32_t)handled_signals[i].number != info->ssi_signo)
+        i++;
+    INVARIANT(i < HANDLED_SIGNALS); /* no others are watched */
+    handled_signals[i].handle(context, handled_signals[i].name);
+    return 0;
+}
+
 /* ---- the loop */
 
 static int
@@ -330,32 +425,12 @@ on_timer(sd_event_source *source, uint64_t due_us, void *context)
 }
 
 static int
-on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
-{
-    struct supervisor *supervisor = context;
-    (void)source;
-    if (info->ssi_signo == SIGCHLD)
-        crew_reap(supervisor->crew, now_of(supervisor));
-    else if (info->ssi_signo == SIGQUIT)
-        stop(supervisor);
-    else if (info->ssi_signo == SIGTERM || info->ssi_signo == SIGINT)
-        drain(supervisor, 0, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-    else if (info->ssi_signo == SIGHUP)
-        reload_want(supervisor->reload, RELOAD_SETTINGS);
-    else if (info->ssi_signo == SIGUSR2)
-        reload_want(supervisor->reload, RELOAD_PROGRAM);
-    else if (info->ssi_signo == SIGUSR1)
-        crew_reopen_outputs(supervisor->crew);
-    return 0;
-}
-
-static int
 add_sources(struct supervisor *supervisor)
 {
     int result = 0;
-    for (size_t i = 0; i < HANDLED_COUNT && result >= 0; i++)
-        result =
-            sd_event_add_signal(supervisor->loop, NULL, handled_signals[i], on_signal, supervisor);
+    for (size_t i = 0; i < HANDLED_SIGNALS && result >= 0; i++)
+        result = sd_event_add_signal(supervisor->loop, NULL, handled_signals[i].number, on_signal,
+                                     supervisor);
     /* Due at once: the first turn forks everybody. Accurate to a microsecond, as the default is a
      * quarter second. */
     if (result >= 0)
@@ -401,13 +476,15 @@ int
 supervisor_run(const struct heritage *common, struct handover *handover, bool taking_over,
                char *const argv[], struct listener **listener)
 {
-    struct supervisor supervisor = {
-        .common = common, .listener = listener, .taking_over = taking_over};
+    struct supervisor supervisor = {.common = common,
+                                    .listener = listener,
+                                    .phase = PHASE_STARTING,
+                                    .taking_over = taking_over};
     int result = run_loop(&supervisor, handover, argv);
     if (result < 0)
         log_write(LOG_LEVEL_ERROR, "the event loop failed", LOG_FIELDS(log_error(result)));
-    /* Children that the loop's own failure left behind end with the master: their life_fd tells
-     * them. */
+    /* Children that the loop's own failure left behind end with the master: their
+     * HERITAGE_FD_LIFE tells them. */
     reload_close(&supervisor.reload);
     crew_close(&supervisor.crew);
     supervisor.timer = sd_event_source_unref(supervisor.timer);

@@ -1,8 +1,9 @@
-/* rehearsal.c -- forks the trial run and listens to what it says. Runs in the master and, for a few
- * lines, in the child.
+/* rehearsal.c -- forks the trial run and listens to what it says. Runs in the master and, for a
+ * few lines, in the child.
  *
- * What it says comes through a pipe, whose end of file is its end. Its exit code is not needed: that it
- * could take over it writes into the settings' memfd (handover_accept()), as no other program does.
+ * What it says comes through a pipe, whose end of file is its end. Its exit code is not needed:
+ * if it can take over it says so in the memfd of the settings (handover_accept()), as no other
+ * program does.
  */
 #include "master/takeover/rehearsal.h"
 
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/invariant.h"
 #include "master/takeover/handover.h"
 
 #define SAID_BYTES_MAX 4096
@@ -26,15 +28,19 @@
 #define PREFIX "mygrpcadapter: "
 
 struct rehearsal {
+    /* NULL once it was called. */
     rehearsal_ended ended;
     void *context;
     sd_event_source *pipe_source;
     sd_event_source *timer;
     int pipe_fd;
-    int pid_fd;      /* not the pid: it may have been reaped already */
-    int settings_fd; /* borrowed */
+    /* Not the pid, since it may have been reaped already. */
+    int pid_fd;
+    /* Borrowed. */
+    int settings_fd;
+    /* The last of what it said. */
     size_t said_bytes;
-    char said[SAID_BYTES_MAX + 1]; /* the last of it */
+    char said[SAID_BYTES_MAX + 1];
 };
 
 /* ---- the child */
@@ -105,6 +111,7 @@ fork_child(struct rehearsal *rehearsal, const char *path, char *const argv[], in
 static void
 keep(struct rehearsal *rehearsal, const char *data, size_t size)
 {
+    INVARIANT(size <= SAID_BYTES_MAX && rehearsal->said_bytes <= SAID_BYTES_MAX);
     size_t room = SAID_BYTES_MAX - rehearsal->said_bytes;
     if (size > room) {
         size_t drop = size - room;
@@ -135,9 +142,12 @@ last_line(struct rehearsal *rehearsal)
 static void
 end(struct rehearsal *rehearsal, const char *refusal)
 {
+    rehearsal_ended ended = rehearsal->ended;
+    INVARIANT(ended != NULL); /* both sources go with the first of them */
     rehearsal->pipe_source = sd_event_source_disable_unref(rehearsal->pipe_source);
     rehearsal->timer = sd_event_source_disable_unref(rehearsal->timer);
-    rehearsal->ended(rehearsal->context, refusal);
+    rehearsal->ended = NULL;
+    ended(rehearsal->context, refusal);
 }
 
 static void

@@ -7,12 +7,41 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
+#include "master/service_manager.h"
 #include "master/takeover/handover.h"
 #include "master/takeover/rehearsal.h"
-#include "master/service_manager.h"
 
 #define OWN_PROGRAM "/proc/self/exe"
+
+/* What is said of each kind of change. */
+static const struct {
+    const char *signal;
+    const char *begun;
+    const char *refused;
+    /* To the service manager, before the reason. */
+    const char *refused_status;
+} words[] = {
+    [RELOAD_SETTINGS] = {.signal = "HUP",
+                         .begun = "checking the new configuration",
+                         .refused = "the reload is refused; everything goes on as it was",
+                         .refused_status = "reload refused"},
+    [RELOAD_PROGRAM] = {.signal = "USR2",
+                        .begun = "checking the new program",
+                        .refused = "the new program is refused; the running one goes on",
+                        .refused_status = "upgrade refused"},
+};
+
+_Static_assert(sizeof(words) / sizeof(words[0]) == RELOAD_KINDS, "each kind has its words");
+
+/* IDLE --begin--> CHECKING --the rehearsal accepts--> ACCEPTED --the execution fails--> IDLE
+ *                          --it refuses--> IDLE */
+enum reload_phase {
+    RELOAD_IDLE,
+    RELOAD_CHECKING,
+    RELOAD_ACCEPTED,
+};
 
 struct reload {
     struct sd_event *loop;
@@ -21,17 +50,21 @@ struct reload {
     uint64_t limit_ms;
     reload_complete complete;
     void *context;
-    enum reload_kind wanted; /* after what is under way */
-    enum reload_kind under_way;
-    bool accepted; /* the rehearsal of what is under way */
+    enum reload_phase phase;
+    /* What is under way; RELOAD_NONE while IDLE. */
+    enum reload_kind kind;
+    /* What is wanted after that. */
+    enum reload_kind wanted;
+    /* While CHECKING, and until reload_advance() is called next. */
     struct rehearsal *rehearsal;
 };
 
 static const char *
 path_of(const struct reload *reload)
 {
-    return reload->under_way == RELOAD_PROGRAM ? reload->handover->texts[HANDOVER_TEXT_PROGRAM_PATH]
-                                               : OWN_PROGRAM;
+    INVARIANT(reload->phase != RELOAD_IDLE);
+    return reload->kind == RELOAD_PROGRAM ? reload->handover->texts[HANDOVER_TEXT_PROGRAM_PATH]
+                                          : OWN_PROGRAM;
 }
 
 static void
@@ -43,44 +76,48 @@ drop_settings(struct reload *reload)
     *fd = -1;
 }
 
-/* Nothing has changed, and nothing will. */
+/* CHECKING or ACCEPTED becomes IDLE: nothing has changed, and nothing will. */
 static void
-give_up(struct reload *reload, const char *why)
+give_up(struct reload *reload, const char *reason)
 {
-    bool program = reload->under_way == RELOAD_PROGRAM;
-    log_write(LOG_LEVEL_ERROR,
-              program ? "the new program is refused; the running one goes on"
-                      : "the reload is refused; everything goes on as it was",
-              LOG_FIELDS(log_string("why", why)));
+    INVARIANT(reload->phase != RELOAD_IDLE && reload->kind != RELOAD_NONE);
+    log_write(LOG_LEVEL_ERROR, words[reload->kind].refused,
+              LOG_FIELDS(log_string("reason", reason)));
     service_manager_tell_ready();
-    service_manager_tell_status("%s refused: %s", program ? "upgrade" : "reload", why);
-    reload->under_way = RELOAD_NONE;
-    reload->accepted = false;
+    service_manager_tell_status("%s: %s", words[reload->kind].refused_status, reason);
+    reload->phase = RELOAD_IDLE;
+    reload->kind = RELOAD_NONE;
     drop_settings(reload);
 }
 
+/* CHECKING becomes ACCEPTED, or IDLE. */
 static void
 on_rehearsal_ended(void *context, const char *refusal)
 {
     struct reload *reload = context;
+    INVARIANT(reload->phase == RELOAD_CHECKING);
     if (refusal == NULL)
-        reload->accepted = true;
+        reload->phase = RELOAD_ACCEPTED;
     else
         give_up(reload, refusal);
 }
 
+/* IDLE becomes CHECKING. */
 static void
 begin(struct reload *reload)
 {
     struct handover *handover = reload->handover;
-    reload->under_way = reload->wanted;
+    int32_t *settings_fd = &handover->fds[HANDOVER_FD_SETTINGS];
+    INVARIANT(reload->phase == RELOAD_IDLE && reload->rehearsal == NULL && *settings_fd < 0);
+    reload->phase = RELOAD_CHECKING;
+    reload->kind = reload->wanted;
     reload->wanted = RELOAD_NONE;
-    log_write(LOG_LEVEL_INFO, "rehearsing",
-              LOG_FIELDS(log_string("signal", reload->under_way == RELOAD_PROGRAM ? "USR2" : "HUP"),
+    log_write(LOG_LEVEL_INFO, words[reload->kind].begun,
+              LOG_FIELDS(log_string("signal", words[reload->kind].signal),
                          log_string("program", path_of(reload))));
     service_manager_tell_reloading();
-    handover->fds[HANDOVER_FD_SETTINGS] = memfd_create("mygrpcadapter-settings", MFD_CLOEXEC);
-    int result = handover->fds[HANDOVER_FD_SETTINGS] < 0 ? -errno : 0;
+    *settings_fd = memfd_create("mygrpcadapter-settings", MFD_CLOEXEC);
+    int result = *settings_fd < 0 ? -errno : 0;
     if (result == 0)
         result = reload->complete(reload->context, handover);
     if (result == 0)
@@ -95,6 +132,7 @@ static int
 execute(const struct reload *reload)
 {
     struct handover *handover = reload->handover;
+    INVARIANT(reload->phase == RELOAD_ACCEPTED && handover->fds[HANDOVER_FD_SETTINGS] >= 0);
     int result = reload->complete(reload->context, handover);
     int fd = result == 0 ? handover_write(handover) : result;
     if (fd < 0)
@@ -103,7 +141,7 @@ execute(const struct reload *reload)
     if (result == 0)
         result = handover_announce(fd);
     if (result == 0) {
-        log_write(LOG_LEVEL_INFO, "giving place to the program that was rehearsed",
+        log_write(LOG_LEVEL_INFO, "replaced by the new program",
                   LOG_FIELDS(log_string("program", path_of(reload))));
         (void)execv(path_of(reload), reload->argv);
         result = -errno;
@@ -117,12 +155,13 @@ execute(const struct reload *reload)
 void
 reload_advance(struct reload *reload)
 {
-    if (reload->under_way == RELOAD_NONE && reload->wanted != RELOAD_NONE)
-        begin(reload);
-    if (reload->under_way == RELOAD_NONE || reload->accepted)
-        rehearsal_close(&reload->rehearsal);
-    if (reload->accepted)
+    if (reload->phase == RELOAD_CHECKING)
+        return;
+    rehearsal_close(&reload->rehearsal);
+    if (reload->phase == RELOAD_ACCEPTED)
         give_up(reload, strerrordesc_np(-execute(reload)));
+    else if (reload->wanted != RELOAD_NONE)
+        begin(reload);
 }
 
 void

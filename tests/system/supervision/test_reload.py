@@ -63,7 +63,7 @@ def change(adapter, number=signal.SIGHUP):
 def wait_refused(adapter, number, count=1):
     """Sends the signal and waits for the refusal; returns why."""
     adapter.tell(number)
-    return adapter.wait_log(REFUSED[number], count)[-1].fields["why"]
+    return adapter.wait_log(REFUSED[number], count)[-1].fields["reason"]
 
 
 class Load:
@@ -297,7 +297,7 @@ def test_new_workers_that_cannot_serve(stage, shim):
     old = adapter.workers()
     hold.touch()
     adapter.tell(signal.SIGUSR2)
-    adapter.wait_log("no worker of the new program can serve; those of the one before go on, and HUP or USR2 tries again")
+    adapter.wait_log("no new worker can serve; the old workers go on, and HUP or USR2 tries again")
     client.send(Metric("a.txt", "still"))
     assert all(is_running(pid) for pid in old.values())
     hold.unlink()

@@ -62,7 +62,7 @@ def test_calls_in_flight_finish(stage):
     pending = [client.begin(metric.wire()) for metric in metrics]
     time.sleep(0.2)  # they are sent; nothing shows when they have arrived
     adapter.tell(signal.SIGTERM)
-    adapter.wait_log("draining", why="SIGTERM")
+    adapter.wait_log("draining", reason="SIGTERM")
     resume(worker)
     answers = [call.answer() for call in pending]
     assert adapter.wait_end() == 0
@@ -185,7 +185,7 @@ def test_quit_during_a_drain(stage):
     other = client.send(Metric("a.txt", "b"))
     with socket.create_connection(("127.0.0.1", adapter.port)):
         adapter.tell(signal.SIGTERM)
-        adapter.wait_log("draining", why="SIGTERM")
+        adapter.wait_log("draining", reason="SIGTERM")
         adapter.tell(signal.SIGQUIT)
         assert adapter.wait_end() == 0
     adapter.start()
