@@ -17,8 +17,8 @@
 #include "common/role.h"
 #include "common/scoreboard.h"
 
-/* What a signal means to a child. One that is an order is blocked and waits for child_order(); one that
- * is none is ignored, or left to do what the system has it do. */
+/* What a signal means to a child. One that is an order is blocked and waits for child_order();
+ * one that is none is ignored, or left to do what the system has it do. */
 struct signal_rule {
     int number;
     bool is_ignored;

@@ -29,7 +29,8 @@ enum heritage_fd {
     HERITAGE_FD_ROOT,
     /* Write one byte to it when ready to serve, then close it. */
     HERITAGE_FD_READY,
-    /* The read end of a pipe that nobody writes to: its end of file says that the master is gone. */
+    /* The read end of a pipe that nobody writes to: its end of file says that the master is gone.
+     */
     HERITAGE_FD_LIFE,
     /* The eventfd that wakes the collector. */
     HERITAGE_FD_COLLECTOR_WAKEUP,
@@ -44,7 +45,8 @@ struct heritage {
 
     pid_t master_pid;
     enum role role;
-    /* The process's place in the scoreboard. The workers have the first ones, 0 to worker_count-1. */
+    /* The process's place in the scoreboard. The workers have the first ones, 0 to worker_count-1.
+     */
     uint32_t slot;
     uint32_t worker_count;
     /* Of this child; unique among all segments on the volume. */

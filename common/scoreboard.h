@@ -1,10 +1,10 @@
 /* scoreboard.h -- the memory that all processes of one adapter share.
  *
- * The master maps it before it forks. Each slot is written by the process in it (and cleared by the
- * master when that process is gone), cache lines apart from the others; everybody may read, and so may
- * `mygrpcadapter status`, from outside. Nothing in it is needed for the promises about data: it may be
- * lost or wrong and costs speed or fairness, never a record. All fields are atomics used with the
- * ordering their comment gives, relaxed where it gives none.
+ * The master maps it before it forks. Each slot is written by the process in it (and cleared by
+ * the master when that process is gone), cache lines apart from the others; everybody may read,
+ * and so may `mygrpcadapter status`, from outside. Nothing in it is needed for the promises about
+ * data: it may be lost or wrong and costs speed or fairness, never a record. All fields are
+ * atomics used with the ordering their comment gives, relaxed where it gives none.
  */
 #ifndef MYGRPCADAPTER_COMMON_SCOREBOARD_H
 #define MYGRPCADAPTER_COMMON_SCOREBOARD_H
@@ -64,7 +64,8 @@ struct scoreboard {
      * (sequentially consistent). */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t collector_sleeps;
 
-    /* 1 once it has happened since the adapter started: whoever raises it writes the line in the log. */
+    /* 1 once it has happened since the adapter started: whoever raises it writes the line in the
+     * log. */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint32_t first_call;
     _Atomic uint32_t first_to_standard_output;
 
@@ -73,16 +74,17 @@ struct scoreboard {
     struct scoreboard_slot slots[];
 };
 
-/* Maps a zeroed scoreboard for `slot_count` processes, shared with every child forked later. Returns 0
- * or a negative errno. The caller owns it; it lives until scoreboard_close(). */
+/* Maps a zeroed scoreboard for `slot_count` processes, shared with every child forked later.
+ * Returns 0 or a negative errno. The caller owns it; it lives until scoreboard_close(). */
 int scoreboard_open(struct scoreboard **out, uint32_t slot_count);
 
-/* Maps the scoreboard of another process, to read, from a descriptor of its memory, which the caller
- * keeps. Returns 0, a negative errno, or -EPROTO if it is that of another version of the program (or
- * none). The caller owns it: scoreboard_detach(). */
+/* Maps the scoreboard of another process, to read, from a descriptor of its memory, which the
+ * caller keeps. Returns 0, a negative errno, or -EPROTO if it is that of another version of the
+ * program (or none). The caller owns it: scoreboard_detach(). */
 int scoreboard_attach(const struct scoreboard **out, int fd);
 
-/* Raises `first`, one of those above; true for the one call, in whatever process, that did so first. */
+/* Raises `first`, one of those above; true for the one call, in whatever process, that did so
+ * first. */
 bool scoreboard_is_first(_Atomic uint32_t *first);
 
 /* Unmaps; NULL-safe; sets *sp to NULL. */
@@ -101,8 +103,8 @@ bool scoreboard_serves(const struct scoreboard *scoreboard, uint32_t worker_coun
 uint32_t scoreboard_turn(const struct scoreboard *scoreboard, uint32_t worker_count,
                          uint64_t now_ms);
 
-/* Says what the process in a slot is; for the master, before it forks one. Slots that nobody spoke of
- * are workers'. */
+/* Says what the process in a slot is; for the master, before it forks one. Slots that nobody
+ * spoke of are workers'. */
 void scoreboard_set_role(struct scoreboard *scoreboard, uint32_t slot, enum role role);
 
 /* What the process in a slot is. */

@@ -21,7 +21,8 @@ enum slot_state {
     SLOT_STATES,
 };
 
-/* The name of a state; "unknown" for a number that is none, as another process's memory may hold. */
+/* The name of a state; "unknown" for a number that is none, as another process's memory may hold.
+ */
 const char *slot_state_name(uint32_t state);
 
 #endif

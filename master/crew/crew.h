@@ -1,5 +1,5 @@
-/* crew.h -- all children of the master: the workers, the collector and, with admin.address, the admin
- * process.
+/* crew.h -- all children of the master: the workers, the collector and, with admin.address, the
+ * admin process.
  *
  * Joins each slot's state machine (slot.h) with the process in it: forks, hears that it is ready,
  * reaps, sends signals, tells the others of a death. When to serve and when to stop is the
@@ -28,14 +28,14 @@ enum crew_end {
     CREW_END_DIED,
 };
 
-/* How many slots the crew of *common has, which the scoreboard must have too: one for each worker, one
- * for the collector, and one for the admin process if there is a socket for it. */
+/* How many slots the crew of *common has, which the scoreboard must have too: one for each
+ * worker, one for the collector, and one for the admin process if there is a socket for it. */
 uint32_t crew_slot_count(const struct heritage *common);
 
 /* The crew, nobody forked yet, with the elders that *before (read only here) tells of. `common`
- * (borrowed) holds what all children inherit. The scoreboard is told which slot has which role. When a
- * child becomes ready, `loop` (borrowed) wakes. Returns 0 or a negative errno; the caller owns *out
- * until crew_close(). */
+ * (borrowed) holds what all children inherit. The scoreboard is told which slot has which role.
+ * When a child becomes ready, `loop` (borrowed) wakes. Returns 0 or a negative errno; the caller
+ * owns *out until crew_close(). */
 int crew_open(struct crew **out, const struct heritage *common, const struct succession *before,
               struct sd_event *loop, uint64_t now_ms);
 
@@ -76,9 +76,9 @@ bool crew_has_serving_elders(const struct crew *crew);
 /* Tells those elders to drain: the crew serves. */
 void crew_drain_elders(struct crew *crew, uint64_t now_ms);
 
-/* Puts all processes there are into *after, as elders of the next program (an allocated list, which
- * takes the place of the one there), and the next incarnation. `patience_ms` is what a worker of this
- * crew has between the order to drain and SIGKILL. Returns 0 or -ENOMEM. */
+/* Puts all processes there are into *after, as elders of the next program (an allocated list,
+ * which takes the place of the one there), and the next incarnation. `patience_ms` is what a
+ * worker of this crew has between the order to drain and SIGKILL. Returns 0 or -ENOMEM. */
 int crew_export(const struct crew *crew, struct succession *after, uint64_t patience_ms,
                 uint64_t now_ms);
 
@@ -86,7 +86,8 @@ int crew_export(const struct crew *crew, struct succession *after, uint64_t pati
  * respawned. */
 void crew_drain_workers(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms);
 
-/* Tells the collector to drain, forking one first if there is none; it is killed at `kill_at_ms`. */
+/* Tells the collector to drain, forking one first if there is none; it is killed at `kill_at_ms`.
+ */
 void crew_drain_collector(struct crew *crew, uint64_t now_ms, uint64_t kill_at_ms);
 
 /* What came of it. */
@@ -95,8 +96,8 @@ enum crew_end crew_collector_end(const struct crew *crew);
 /* Tells the collector to let go of its outputs; there may be none. */
 void crew_reopen_outputs(const struct crew *crew);
 
-/* Tells everybody, elders too, to end at once; who is still there at `kill_at_ms` is killed. Nobody is
- * respawned. */
+/* Tells everybody, elders too, to end at once; who is still there at `kill_at_ms` is killed.
+ * Nobody is respawned. */
 void crew_stop(struct crew *crew, uint64_t kill_at_ms);
 
 #endif

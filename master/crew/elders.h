@@ -1,8 +1,9 @@
 /* elders.h -- the processes that run the program from before an execution in place.
  *
- * They are children of this master like its own, but of no slot: nobody replaces them. Workers among
- * them serve on until those of the new crew do, and then drain. The others, the collector and the admin
- * process, are told to end as soon as they are taken up: the new collector goes on where the ledgers say.
+ * They are children of this master like its own, but of no slot: nobody replaces them. Workers
+ * among them serve on until those of the new crew do, and then drain. The others, the collector
+ * and the admin process, are told to end as soon as they are taken up: the new collector goes on
+ * where the ledgers say.
  *
  *   SERVING --elders_drain, elders_stop--> ENDING --elders_tick, when its time is over--> KILLED
  *
@@ -19,8 +20,8 @@
 struct elder;
 struct elders;
 
-/* Takes up a list (copied; succession.h). Whoever is no worker is told to end. Returns 0 or -ENOMEM;
- * the caller owns *out until elders_close(). */
+/* Takes up a list (copied; succession.h). Whoever is no worker is told to end. Returns 0 or
+ * -ENOMEM; the caller owns *out until elders_close(). */
 int elders_open(struct elders **out, const struct elder *list, size_t count, uint64_t now_ms);
 
 /* Frees; NULL-safe; sets *ep to NULL. Leaves processes alone. */
@@ -42,7 +43,8 @@ bool elders_are_left(const struct elders *elders);
 /* Tells the workers that have not been told to drain while others serve (CHILD_ORDER_RETIRE). */
 void elders_drain(struct elders *elders, uint64_t now_ms);
 
-/* Tells everybody to end at once (CHILD_ORDER_STOP); who is still there at `kill_at_ms` is killed. */
+/* Tells everybody to end at once (CHILD_ORDER_STOP); who is still there at `kill_at_ms` is killed.
+ */
 void elders_stop(struct elders *elders, uint64_t kill_at_ms);
 
 /* Kills those whose time is over. */

@@ -27,8 +27,8 @@ struct obituary {
     uint32_t connections;
     /* It had been told to end. */
     bool draining;
-    /* The state of its slot after slot_exited(), and, in BACKOFF, how long that takes. EMPTY if nobody
-     * comes next. */
+    /* The state of its slot after slot_exited(), and, in BACKOFF, how long that takes. EMPTY if
+     * nobody comes next. */
     enum slot_state next_state;
     uint64_t next_in_ms;
 };

@@ -9,7 +9,8 @@
 #include "master/crew/slot.h"
 
 struct role_rules {
-    /* So many times workers.stall_timeout_ms pass between two heartbeats before it counts as stalled. */
+    /* So many times workers.stall_timeout_ms pass between two heartbeats before it counts as
+     * stalled. */
     uint64_t stall_factor;
     /* The longest back-off after the death of a process that was READY. */
     uint64_t ready_backoff_ms_max;
@@ -21,8 +22,9 @@ static const struct role_rules role_rules[] = {
     [ROLE_WORKER] = {.stall_factor = 1,
                      .ready_backoff_ms_max = RULES_BACKOFF_MS_MAX,
                      .may_fail = true},
-    /* A stalled collector holds up nobody's call, and a slow disk is no reason to kill it. Nobody can
-     * stand in for it, and each of its lives merges something: it is never kept waiting for long. */
+    /* A stalled collector holds up nobody's call, and a slow disk is no reason to kill it. Nobody
+     * can stand in for it, and each of its lives merges something: it is never kept waiting for
+     * long. */
     [ROLE_COLLECTOR] = {.stall_factor = 6, .ready_backoff_ms_max = 1000, .may_fail = false},
     /* Nobody waits for it, and it may mend. */
     [ROLE_ADMIN] = {.stall_factor = 1,

@@ -1,5 +1,6 @@
-/* rules.h -- how long a process of each role may take, and when another one is started in its place:
- * every number about starts, restarts and back-off stands here or in rules.c. Used by the master. */
+/* rules.h -- how long a process of each role may take, and when another one is started in its
+ * place: every number about starts, restarts and back-off stands here or in rules.c. Used by the
+ * master. */
 #ifndef MYGRPCADAPTER_MASTER_CREW_RULES_H
 #define MYGRPCADAPTER_MASTER_CREW_RULES_H
 
@@ -17,8 +18,8 @@ struct slot_rules;
 /* A process that was READY for so long had a good life: the deaths before it are forgotten. */
 #define RULES_GOOD_LIFE_MS 60000
 
-/* Two starts in one slot are so far apart, but for the one after the first death: a worker that dies
- * whenever it becomes ready must not make the master do nothing but fork. */
+/* Two starts in one slot are so far apart, but for the one after the first death: a worker that
+ * dies whenever it becomes ready must not make the master do nothing but fork. */
 #define RULES_SPACING_MS 20
 
 /* After so many processes in a row that never became ready, a slot that may fail is FAILED. */

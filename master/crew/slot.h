@@ -106,8 +106,8 @@ void slot_spawned(struct slot *slot, pid_t pid, uint64_t incarnation, uint64_t h
 /* BACKOFF stays BACKOFF, longer: fork failed. */
 void slot_spawn_failed(struct slot *slot, uint64_t now_ms);
 
-/* STARTING becomes READY. False, and nothing changes, if the process has been told to end or is about to
- * be killed. */
+/* STARTING becomes READY. False, and nothing changes, if the process has been told to end or is
+ * about to be killed. */
 bool slot_ready(struct slot *slot, uint64_t now_ms);
 
 /* The process ended with the wait status `status`. `veteran` is true if another slot is READY. The

@@ -1,5 +1,5 @@
-/* succession.h -- what one crew leaves to the next, whose program is executed in the master's place: the
- * processes there are, and where to go on counting. Used by the master.
+/* succession.h -- what one crew leaves to the next, whose program is executed in the master's
+ * place: the processes there are, and where to go on counting. Used by the master.
  *
  * master/takeover/handover.h carries it across.
  */
@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A process that an earlier program forked and that still runs: it is our child, but of no slot. Goes
- * from one program to the next as it is: HANDOVER_VERSION in master/takeover/handover.c. */
+/* A process that an earlier program forked and that still runs: it is our child, but of no slot.
+ * Goes from one program to the next as it is: HANDOVER_VERSION in master/takeover/handover.c. */
 struct elder {
     int64_t pid;
     uint64_t incarnation;

@@ -1,5 +1,5 @@
-/* handover.c -- writes, reads and checks what one program leaves to the next. Runs in the master, and in
- * the rehearsal.
+/* handover.c -- writes, reads and checks what one program leaves to the next. Runs in the master,
+ * and in the rehearsal.
  *
  * The memfd holds a head of fixed size, the elders, then the texts, each ended by a NUL. Numbers
  * are the machine's own: nobody else reads it.
@@ -170,7 +170,8 @@ copy_texts(struct handover *handover, const char *at, const char *end)
     return at == end;
 }
 
-/* A program of another version may know more roles. No process but a child is ever sent a signal. */
+/* A program of another version may know more roles. No process but a child is ever sent a signal.
+ */
 static bool
 is_elder(const struct elder *elder)
 {

@@ -1,13 +1,14 @@
 /* handover.h -- all that a master leaves to the program it executes in its own place.
  *
- * On HUP and USR2 the master executes a program (itself, or the file that has taken its place) without
- * ending: same pid, same parent, same children, same descriptors. What the new program cannot find
- * out by itself stands in a memfd, whose number is in the environment; handover_write() and
- * handover_receive() are the two sides of it. The same memfd is given to the rehearsal, a trial run
- * of that program beside the running master, which says whether it could take over.
+ * On HUP and USR2 the master executes a program (itself, or the file that has taken its place)
+ * without ending: same pid, same parent, same children, same descriptors. What the new program
+ * cannot find out by itself stands in a memfd, whose number is in the environment;
+ * handover_write() and handover_receive() are the two sides of it. The same memfd is given to the
+ * rehearsal, a trial run of that program beside the running master, which says whether it could
+ * take over.
  *
- * Two releases agree if the layout has the same version; if not, the rehearsal refuses. Used by the
- * master.
+ * Two releases agree if the layout has the same version; if not, the rehearsal refuses. Used by
+ * the master.
  */
 #ifndef MYGRPCADAPTER_MASTER_TAKEOVER_HANDOVER_H
 #define MYGRPCADAPTER_MASTER_TAKEOVER_HANDOVER_H
@@ -20,8 +21,8 @@
 struct complaint;
 struct settings;
 
-/* Descriptors that cross the execution, all owned by who holds the struct. Their order is that of the
- * layout. */
+/* Descriptors that cross the execution, all owned by who holds the struct. Their order is that of
+ * the layout. */
 enum handover_fd {
     HANDOVER_FD_LISTENER,
     HANDOVER_FD_ROOT,
@@ -36,8 +37,8 @@ enum handover_fd {
     HANDOVER_FD_COLLECTOR_WAKEUP,
     /* The listening socket of admin.address; -1 if there is none. */
     HANDOVER_FD_ADMIN,
-    /* A memfd. The rehearsal writes the settings in effect into it, and they are what the new program
-     * runs with, whatever its files say by then. -1 while there is no rehearsal. */
+    /* A memfd. The rehearsal writes the settings in effect into it, and they are what the new
+     * program runs with, whatever its files say by then. -1 while there is no rehearsal. */
     HANDOVER_FD_SETTINGS,
     /* How many there are. */
     HANDOVER_FDS,
@@ -66,17 +67,17 @@ struct handover {
     struct succession succession;
 };
 
-/* Writes it into a new memfd, close-on-exec. Returns the descriptor, owned by the caller, or a negative
- * errno. */
+/* Writes it into a new memfd, close-on-exec. Returns the descriptor, owned by the caller, or a
+ * negative errno. */
 int handover_write(const struct handover *handover);
 
 /* Has that memfd cross the next execution and names it in the environment (`fd` >= 0), or takes the
  * name out again (-1). Returns 0 or a negative errno. */
 int handover_announce(int fd);
 
-/* Takes the handover that the environment tells of, and forgets it there. *out is NULL if there is none;
- * else the caller owns it until handover_free(). Returns 0, or fills *complaint and returns
- * EX_SOFTWARE: it is of another version, or no handover. */
+/* Takes the handover that the environment tells of, and forgets it there. *out is NULL if there
+ * is none; else the caller owns it until handover_free(). Returns 0, or fills *complaint and
+ * returns EX_SOFTWARE: it is of another version, or no handover. */
 int handover_receive(struct handover **out, struct complaint *complaint);
 
 /* The path at which the settings of the rehearsal can be read (NUL-terminated, for as long as
@@ -85,17 +86,17 @@ int handover_receive(struct handover **out, struct complaint *complaint);
 void handover_settings_path(const struct handover *handover,
                             char path[HANDOVER_SETTINGS_PATH_BYTES]);
 
-/* Has the descriptors (those that are not -1) cross the next execution, or not. Returns 0 or a negative
- * errno. */
+/* Has the descriptors (those that are not -1) cross the next execution, or not. Returns 0 or a
+ * negative errno. */
 int handover_keep_descriptors(const struct handover *handover, bool keep);
 
-/* Whether the adapter may go on with `settings`: 0, or fills *complaint with the setting that cannot
- * change and returns EX_CONFIG. */
+/* Whether the adapter may go on with `settings`: 0, or fills *complaint with the setting that
+ * cannot change and returns EX_CONFIG. */
 int handover_check_settings(const struct handover *handover, const struct settings *settings,
                             struct complaint *complaint);
 
-/* For the rehearsal: writes the settings, and with its last line that it could take over. Returns 0, or
- * fills *complaint and returns EX_IOERR. */
+/* For the rehearsal: writes the settings, and with its last line that it could take over. Returns
+ * 0, or fills *complaint and returns EX_IOERR. */
 int handover_accept(const struct handover *handover, const struct settings *settings,
                     struct complaint *complaint);
 

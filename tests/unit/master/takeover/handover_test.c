@@ -128,7 +128,8 @@ test_damage(void **state)
     free(data);
 }
 
-/* Another version's elders may be what this one does not know; nobody but a child is sent a signal. */
+/* Another version's elders may be what this one does not know; nobody but a child is sent a
+ * signal. */
 static void
 test_elders_that_cannot_be(void **state)
 {
