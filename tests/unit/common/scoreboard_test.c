@@ -193,6 +193,25 @@ test_from_outside_it_is_read_and_others_are_refused(void **state)
 }
 
 static void
+test_each_slot_says_its_role(void **state)
+{
+    (void)state;
+    const struct scoreboard *seen = NULL;
+    struct scoreboard *scoreboard = open_scoreboard(4);
+    scoreboard_set_role(scoreboard, 2, ROLE_COLLECTOR);
+    scoreboard_set_role(scoreboard, 3, ROLE_ADMIN);
+    assert_int_equal(scoreboard_attach(&seen, scoreboard->fd), 0);
+    assert_int_equal(scoreboard_role(seen, 0), ROLE_WORKER);
+    assert_int_equal(scoreboard_role(seen, 1), ROLE_WORKER);
+    assert_int_equal(scoreboard_role(seen, 2), ROLE_COLLECTOR);
+    assert_int_equal(scoreboard_role(seen, 3), ROLE_ADMIN);
+    scoreboard_detach(&seen);
+    scoreboard_clear_slot(scoreboard, 2); /* the next collector will be one, too */
+    assert_int_equal(scoreboard_role(scoreboard, 2), ROLE_COLLECTOR);
+    scoreboard_close(&scoreboard);
+}
+
+static void
 test_a_slot_that_does_not_exist_is_a_broken_promise(void **state)
 {
     (void)state;
@@ -243,6 +262,7 @@ main(void)
         cmocka_unit_test(test_a_cleared_slot_is_out_of_the_race_and_alone),
         cmocka_unit_test(test_it_serves_if_a_healthy_worker_is_there_and_none_refuses),
         cmocka_unit_test(test_from_outside_it_is_read_and_others_are_refused),
+        cmocka_unit_test(test_each_slot_says_its_role),
         cmocka_unit_test(test_a_slot_that_does_not_exist_is_a_broken_promise),
         cmocka_unit_test(test_what_a_child_writes_everybody_reads),
     };
