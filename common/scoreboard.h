@@ -30,20 +30,23 @@ struct scoreboard_slot {
     /* Raised by the main loop of the process each time round, at least four times a second: the
      * master and the process's own acceptor see by it that the loop still turns. */
     alignas(SCOREBOARD_LINE_BYTES) _Atomic uint64_t heartbeat;
-    _Atomic uint32_t connections;      /* that the worker serves now */
-    _Atomic uint64_t willing_until_ms; /* the worker takes connections until then (CLOCK_MONOTONIC);
-                                          0 = not now */
-    _Atomic uint32_t refuses;          /* 1 while the worker has no segment to append to: every call
-                                          is refused */
+    /* How many the worker serves now. */
+    _Atomic uint32_t connections;
+    /* The worker takes connections until then (CLOCK_MONOTONIC); 0 = not now. */
+    _Atomic uint64_t willing_until_ms;
+    /* 1 while the worker has no segment to append to: every call is refused. */
+    _Atomic uint32_t refuses;
 
     struct process_tally process;
-    struct worker_tally worker; /* zero in other processes' slots */
+    /* Zero in other processes' slots. */
+    struct worker_tally worker;
 };
 
-/* What does not change while the adapter runs; by the master, before it forks. */
+/* What does not change while the adapter runs; written by the master, before it forks. */
 struct scoreboard_facts {
     char version[32];
-    uint64_t started_ns; /* since the epoch */
+    /* Since the epoch. */
+    uint64_t started_ns;
     uint32_t worker_count;
     uint64_t max_connections;
     uint64_t segments_limit_bytes;
@@ -51,9 +54,11 @@ struct scoreboard_facts {
 
 struct scoreboard {
     char magic[8];
-    uint64_t layout; /* differs where the fields do */
+    /* Differs where the fields do. */
+    uint64_t layout;
     uint32_t slot_count;
-    int fd; /* of the memory, in the master: what `status` opens */
+    /* Of the memory, in the master: what `status` opens. */
+    int fd;
     struct scoreboard_facts facts;
 
     /* Bumped after a segment file came, was renamed, or lost its writer: the collector then reads
@@ -87,8 +92,10 @@ int scoreboard_attach(const struct scoreboard **out, int fd);
  * first. */
 bool scoreboard_is_first(_Atomic uint32_t *first);
 
-/* Unmaps; NULL-safe; sets *sp to NULL. */
+/* Unmaps a scoreboard of one's own; NULL-safe; sets *sp to NULL. */
 void scoreboard_close(struct scoreboard **sp);
+
+/* Unmaps another process's; NULL-safe; sets *sp to NULL. */
 void scoreboard_detach(const struct scoreboard **sp);
 
 /* Forgets what a process that is gone left in its slot; what it counted stays. For the master. */

@@ -15,8 +15,10 @@
 
 /* Zeroed = never overslept, waiting for nothing. */
 struct awake_clock {
-    uint64_t asleep_ms; /* not counted so far */
-    uint64_t wake_ms;   /* when we asked to be woken, by CLOCK_MONOTONIC; 0 = not waiting */
+    /* How much was not counted so far. */
+    uint64_t asleep_ms;
+    /* When we asked to be woken, by CLOCK_MONOTONIC; 0 = not waiting. */
+    uint64_t wake_ms;
 };
 
 /* The time, given that CLOCK_MONOTONIC shows `monotonic_ms`. Never goes back. */

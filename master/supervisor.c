@@ -1,4 +1,4 @@
-/* supervisor.c -- decides when the crew serves and how it ends. Runs in the master.
+/* supervisor.c -- the loop, and when the crew serves. Runs in the master.
  *
  * One loop, one timer. Handlers only take in what happened; turn(), which runs after any of them
  * and before the loop sleeps, does all that follows from it. So a dead worker is replaced in the
@@ -20,11 +20,10 @@
 #include "base/log.h"
 #include "common/heritage.h"
 #include "common/settings.h"
-#include "master/awake_clock.h"
 #include "master/crew/crew.h"
 #include "master/listener.h"
-#include "master/phase.h"
 #include "master/service_manager.h"
+#include "master/supervisor_private.h"
 #include "master/takeover/handover.h"
 #include "master/takeover/reload.h"
 
@@ -32,151 +31,10 @@
 #define WATCH_MS_MAX 1000
 #define WATCHES_PER_STALL 4
 
-/* Beyond the time a worker takes to drain by its own clock, and the collector to merge what is left
- * then. */
-#define WORKER_DRAIN_MARGIN_MS 5000
-#define COLLECTOR_DRAIN_MARGIN_MS 30000
-
-/* So many collectors, one after the other, may die while they merge what is left. */
-#define COLLECTOR_DRAINS_MAX 5
-
-/* From the order to end at once to SIGKILL. */
-#define STOP_GRACE_MS 1000
-
-struct supervisor {
-    const struct heritage *common;
-    struct listener **listener;
-    struct crew *crew;
-    struct reload *reload;
-    sd_event *loop;
-    sd_event_source *timer;
-    struct awake_clock clock;
-    enum phase phase;
-    /* This program was executed in place of one that served: old workers serve until the crew
-     * does. */
-    bool taking_over;
-    uint64_t began_ms;
-    int exit_code;
-    /* How many collectors were told to merge what is left, and until when they may. */
-    uint32_t collector_drains;
-    uint64_t collector_kill_at_ms;
-};
-
-static uint64_t
-now_of(struct supervisor *supervisor)
+uint64_t
+supervisor_now(struct supervisor *supervisor)
 {
     return awake_clock_now(&supervisor->clock, clock_monotonic_ms());
-}
-
-/* From the order to drain to SIGKILL. */
-static uint64_t
-worker_patience_ms(const struct supervisor *supervisor)
-{
-    return (uint64_t)supervisor->common->settings->workers_drain_timeout_ms +
-           WORKER_DRAIN_MARGIN_MS;
-}
-
-/* ---- ending */
-
-/* Ends the serving, whatever comes then. */
-static void
-close_down(struct supervisor *supervisor, enum phase phase, int exit_code)
-{
-    phase_enter(&supervisor->phase, phase);
-    supervisor->exit_code = exit_code;
-    service_manager_tell_stopping();
-    listener_close(supervisor->listener);
-}
-
-static void
-drain(struct supervisor *supervisor, int exit_code, const char *reason)
-{
-    if (!phase_may_become(supervisor->phase, PHASE_DRAINING_WORKERS))
-        return;
-    log_write(exit_code == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "draining",
-              LOG_FIELDS(log_string("reason", reason)));
-    close_down(supervisor, PHASE_DRAINING_WORKERS, exit_code);
-    service_manager_tell_status("draining: %s", reason);
-    uint64_t now_ms = now_of(supervisor);
-    crew_drain_workers(supervisor->crew, now_ms, now_ms + worker_patience_ms(supervisor));
-}
-
-static void
-stop(struct supervisor *supervisor)
-{
-    if (!phase_may_become(supervisor->phase, PHASE_STOPPING))
-        return;
-    log_write(LOG_LEVEL_INFO, "stopping at once", NULL);
-    close_down(supervisor, PHASE_STOPPING, 0);
-    service_manager_tell_status("stopping at once");
-    crew_stop(supervisor->crew, now_of(supervisor) + STOP_GRACE_MS);
-}
-
-static void
-finish(struct supervisor *supervisor)
-{
-    INVARIANT(!crew_has_anyone(supervisor->crew));
-    phase_enter(&supervisor->phase, PHASE_ENDED);
-    log_write(LOG_LEVEL_INFO, "ending", LOG_FIELDS(log_i64("exit_code", supervisor->exit_code)));
-    (void)sd_event_exit(supervisor->loop, supervisor->exit_code);
-}
-
-/* All that mattered has ended; who is left is told to. */
-static void
-dismiss(struct supervisor *supervisor, int exit_code, uint64_t now_ms)
-{
-    /* That no worker could serve says more than what came of it. */
-    if (supervisor->exit_code == 0)
-        supervisor->exit_code = exit_code;
-    phase_enter(&supervisor->phase, PHASE_STOPPING);
-    crew_stop(supervisor->crew, now_ms + STOP_GRACE_MS);
-    if (!crew_has_anyone(supervisor->crew))
-        finish(supervisor);
-}
-
-/* The workers are gone: whatever they left is there for the collector to finish. */
-static void
-drain_collector(struct supervisor *supervisor, uint64_t now_ms)
-{
-    if (supervisor->phase != PHASE_DRAINING_COLLECTOR) {
-        uint64_t limit_ms = (uint64_t)supervisor->common->settings->workers_drain_timeout_ms +
-                            COLLECTOR_DRAIN_MARGIN_MS;
-        phase_enter(&supervisor->phase, PHASE_DRAINING_COLLECTOR);
-        supervisor->collector_kill_at_ms = now_ms + limit_ms;
-        service_manager_tell_status("draining: merging what is left");
-    }
-    supervisor->collector_drains++;
-    crew_drain_collector(supervisor->crew, now_ms, supervisor->collector_kill_at_ms);
-}
-
-static void
-dismiss_unmerged(struct supervisor *supervisor, uint64_t now_ms)
-{
-    log_write(LOG_LEVEL_ERROR,
-              "not everything could be merged; it is kept in the segments for the next start",
-              NULL);
-    dismiss(supervisor, EX_TEMPFAIL, now_ms);
-}
-
-static void
-judge_collector(struct supervisor *supervisor, uint64_t now_ms)
-{
-    switch (crew_collector_end(supervisor->crew)) {
-    case CREW_END_RUNNING:
-        break;
-    case CREW_END_DONE:
-        dismiss(supervisor, 0, now_ms);
-        break;
-    case CREW_END_UNFINISHED:
-        dismiss_unmerged(supervisor, now_ms);
-        break;
-    case CREW_END_DIED:
-        if (supervisor->collector_drains < COLLECTOR_DRAINS_MAX)
-            drain_collector(supervisor, now_ms);
-        else
-            dismiss_unmerged(supervisor, now_ms);
-        break;
-    }
 }
 
 /* ---- serving */
@@ -254,7 +112,7 @@ static void
 serve(struct supervisor *supervisor, uint64_t now_ms)
 {
     if (is_hopeless(supervisor)) {
-        drain(supervisor, EX_SOFTWARE, "no worker can serve");
+        supervisor_drain(supervisor, EX_SOFTWARE, "no worker can serve");
         return;
     }
     if (supervisor->phase == PHASE_STARTING) {
@@ -276,15 +134,9 @@ advance(struct supervisor *supervisor, uint64_t now_ms)
         serve(supervisor, now_ms);
         break;
     case PHASE_DRAINING_WORKERS:
-        if (!crew_has_workers(supervisor->crew))
-            drain_collector(supervisor, now_ms);
-        break;
     case PHASE_DRAINING_COLLECTOR:
-        judge_collector(supervisor, now_ms);
-        break;
     case PHASE_STOPPING:
-        if (!crew_has_anyone(supervisor->crew))
-            finish(supervisor);
+        supervisor_go_on_ending(supervisor, now_ms);
         break;
     case PHASE_ENDED:
     case PHASES:
@@ -317,7 +169,7 @@ arm_timer(struct supervisor *supervisor, uint64_t now_ms)
 static int
 turn(struct supervisor *supervisor)
 {
-    uint64_t now_ms = now_of(supervisor);
+    uint64_t now_ms = supervisor_now(supervisor);
     crew_hear(supervisor->crew, now_ms);
     crew_tick(supervisor->crew, now_ms);
     advance(supervisor, now_ms);
@@ -330,20 +182,20 @@ static void
 on_child_ended(struct supervisor *supervisor, const char *name)
 {
     (void)name;
-    crew_reap(supervisor->crew, now_of(supervisor));
+    crew_reap(supervisor->crew, supervisor_now(supervisor));
 }
 
 static void
 on_drain(struct supervisor *supervisor, const char *name)
 {
-    drain(supervisor, 0, name);
+    supervisor_drain(supervisor, 0, name);
 }
 
 static void
 on_stop(struct supervisor *supervisor, const char *name)
 {
     (void)name;
-    stop(supervisor);
+    supervisor_stop(supervisor);
 }
 
 static void
@@ -445,15 +297,15 @@ static int
 complete_handover(void *context, struct handover *handover)
 {
     struct supervisor *supervisor = context;
-    return crew_export(supervisor->crew, &handover->succession, worker_patience_ms(supervisor),
-                       now_of(supervisor));
+    return crew_export(supervisor->crew, &handover->succession,
+                       supervisor_worker_patience_ms(supervisor), supervisor_now(supervisor));
 }
 
 static int
 run_loop(struct supervisor *supervisor, struct handover *handover, char *const argv[])
 {
     const struct settings *settings = supervisor->common->settings;
-    supervisor->began_ms = now_of(supervisor);
+    supervisor->began_ms = supervisor_now(supervisor);
     int result = sd_event_new(&supervisor->loop);
     if (result >= 0)
         result = crew_open(&supervisor->crew, supervisor->common, &handover->succession,

@@ -1,4 +1,5 @@
-/* role_test.c -- each role and each state of a process has a name that people can tell from others. */
+/* role_test.c -- each role and each state of a process has a name that people can tell from
+ * others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* elders_test.c -- processes of the program before: who is told what, and when. They are real ones. */
+/* elders_test.c -- processes of the program before: who is told what, and when. They are real
+ * ones. */
 #include "tests/unit/capture.h"
 
 #include <signal.h>

@@ -9,7 +9,8 @@
 #include "base/bytes.h"
 #include "master/takeover/handover.h"
 
-/* What a program does that accepts: in a rehearsal its arguments are -t and the settings' descriptor. */
+/* What a program does that accepts: in a rehearsal its arguments are -t and the settings'
+ * descriptor. */
 #define PROGRAM_ACCEPTS "echo '# the program of version 9 accepts the handover' >/proc/self/fd/$2\n"
 
 /* A script, the handover that it is to take over, and its command line. */

@@ -179,7 +179,8 @@ test_the_program_is_the_greater_wish(void **state)
     close_stage(&stage);
 }
 
-/* What was accepted is executed in the same process, with the same command line and the handover. */
+/* What was accepted is executed in the same process, with the same command line and the handover.
+ */
 static void
 test_what_is_accepted_is_executed(void **state)
 {
