@@ -138,21 +138,23 @@ int
 child_order_signal(enum child_order order)
 {
     INVARIANT(order != CHILD_ORDER_NONE);
-    size_t i = 0;
-    while (i < SIGNAL_RULES && signal_rules[i].order != order)
-        i++;
-    INVARIANT(i < SIGNAL_RULES);
-    return signal_rules[i].number;
+    for (size_t i = 0; i < SIGNAL_RULES; i++) {
+        if (signal_rules[i].order == order)
+            return signal_rules[i].number;
+    }
+    INVARIANT(false); /* each order has a signal */
+    return 0;
 }
 
 static enum child_order
 order_of(uint32_t signal_number)
 {
-    size_t i = 0;
-    while (i < SIGNAL_RULES && (uint32_t)signal_rules[i].number != signal_number)
-        i++;
-    INVARIANT(i < SIGNAL_RULES); /* the signalfd holds no others */
-    return signal_rules[i].order;
+    for (size_t i = 0; i < SIGNAL_RULES; i++) {
+        if ((uint32_t)signal_rules[i].number == signal_number)
+            return signal_rules[i].order;
+    }
+    INVARIANT(false); /* the signalfd holds no others */
+    return CHILD_ORDER_NONE;
 }
 
 enum child_order

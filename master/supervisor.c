@@ -250,11 +250,13 @@ static int
 on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
     (void)source;
-    size_t i = 0;
-    while (i < HANDLED_SIGNALS && (uint32_t)handled_signals[i].number != info->ssi_signo)
-        i++;
-    INVARIANT(i < HANDLED_SIGNALS); /* no others are watched */
-    handled_signals[i].handle(context, handled_signals[i].name);
+    for (size_t i = 0; i < HANDLED_SIGNALS; i++) {
+        if ((uint32_t)handled_signals[i].number == info->ssi_signo) {
+            handled_signals[i].handle(context, handled_signals[i].name);
+            return 0;
+        }
+    }
+    INVARIANT(false); /* no others are watched */
     return 0;
 }
 

@@ -27,8 +27,15 @@
 #define NOT_EXECUTED 127
 #define PREFIX "mygrpcadapter: "
 
+/* RUNNING becomes ENDED when the child has ended, or has taken too long. */
+enum rehearsal_phase {
+    REHEARSAL_RUNNING,
+    REHEARSAL_ENDED,
+};
+
 struct rehearsal {
-    /* NULL once it was called. */
+    enum rehearsal_phase phase;
+    /* Called when it becomes ENDED. */
     rehearsal_ended ended;
     void *context;
     sd_event_source *pipe_source;
@@ -142,12 +149,11 @@ last_line(struct rehearsal *rehearsal)
 static void
 end(struct rehearsal *rehearsal, const char *refusal)
 {
-    rehearsal_ended ended = rehearsal->ended;
-    INVARIANT(ended != NULL); /* both sources go with the first of them */
+    INVARIANT(rehearsal->phase == REHEARSAL_RUNNING); /* both sources go with the first of them */
+    rehearsal->phase = REHEARSAL_ENDED;
     rehearsal->pipe_source = sd_event_source_disable_unref(rehearsal->pipe_source);
     rehearsal->timer = sd_event_source_disable_unref(rehearsal->timer);
-    rehearsal->ended = NULL;
-    ended(rehearsal->context, refusal);
+    rehearsal->ended(rehearsal->context, refusal);
 }
 
 static void

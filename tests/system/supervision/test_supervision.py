@@ -1,5 +1,7 @@
 """Supervision: who dies is replaced at once, and nobody else notices."""
 
+import contextlib
+import os
 import signal
 import statistics
 import threading
@@ -135,6 +137,46 @@ def test_queued_connections_survive_the_death_of_all_workers(stage):
 def test_queued_connections_wait_for_stopped_workers(stage):
     """Connections in the kernel's queue are served when the workers go on."""
     check_queued_calls(stage, stage.start(), signal.SIGCONT)
+
+
+def open_files(pid):
+    """What a process's descriptors lead to, as /proc names it."""
+    found = []
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(os.readlink(entry.path))
+    return found
+
+
+def listening_socket(port):
+    """The socket that listens on a port, as /proc names it."""
+    for name in ("tcp6", "tcp"):
+        with open(f"/proc/net/{name}", encoding="ascii") as table:
+            for row in table:
+                columns = row.split()
+                if columns[1].endswith(f":{port:04X}") and columns[3] == "0A":
+                    return f"socket:[{columns[9]}]"
+    return None
+
+
+def test_each_process_holds_what_its_role_needs(stage):
+    """The port is the workers', the admin socket the admin process's, and the wake-ups are theirs who wake each other; the
+    master has all, and nobody else any."""
+    adapter = stage.start({"admin.address": "127.0.0.1:0"})
+    adapter.wait_log("collector ready")
+    admin = adapter.wait_log("admin ready")[0].number("child_pid")
+    workers = set(adapter.workers().values())
+    held = {pid: open_files(pid) for pid in adapter.processes()}
+    assert set(held) == {adapter.pid, adapter.collector(), admin} | workers
+
+    def holders(link):
+        return {pid for pid, links in held.items() if link in links}
+
+    assert holders(listening_socket(adapter.port)) == {adapter.pid} | workers
+    shared = [link for link in held[admin] if link.startswith("socket:") and link in held[adapter.pid]]
+    assert len(shared) == 1 and holders(shared[0]) == {adapter.pid, admin}
+    assert "anon_inode:[eventfd]" not in held[admin]
+    assert held[adapter.collector()].count("anon_inode:[eventfd]") == 1
 
 
 def test_stalled_worker_is_aborted_and_replaced(stage):
