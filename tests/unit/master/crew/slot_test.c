@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/settings.h"
 #include "master/crew/rules.h"
@@ -365,6 +368,28 @@ test_collector_that_served_is_back_within_a_second(void **state)
         assert_true(live_and_die(&stage, 10, false) <= 1000);
 }
 
+/* What only a mistake of our own can ask for. */
+static void
+test_another_transition_is_a_broken_promise(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int null_fd = open("/dev/null", O_WRONLY);
+        (void)dup2(null_fd, STDERR_FILENO);
+        (void)signal(SIGABRT, SIG_DFL);
+        struct stage stage = make_stage(&worker_rules);
+        (void)spawn(&stage);
+        become_ready(&stage);
+        slot_spawned(&stage.slot, 4711, 8, 0, stage.now_ms); /* a second process in the slot */
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int
 main(void)
 {
@@ -387,6 +412,7 @@ main(void)
         cmocka_unit_test(test_failed_fork_backs_off_and_is_no_death),
         cmocka_unit_test(test_collector_never_fails),
         cmocka_unit_test(test_collector_that_served_is_back_within_a_second),
+        cmocka_unit_test(test_another_transition_is_a_broken_promise),
     };
     return cmocka_run_group_tests(tests, make_rules, NULL);
 }
