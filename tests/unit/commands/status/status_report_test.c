@@ -21,6 +21,7 @@ set_up(void **state)
         scoreboard->slots[i].process.state = SLOT_READY;
         scoreboard->slots[i].process.healthy = 1;
         scoreboard->slots[i].process.pid = 100 + (int32_t)i;
+        scoreboard_set_role(scoreboard, i, i < 2 ? ROLE_WORKER : ROLE_COLLECTOR);
     }
     *state = scoreboard;
     return 0;
