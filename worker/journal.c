@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/event.h"
 #include "common/heritage.h"
 #include "base/log.h"
 #include "common/scoreboard.h"
@@ -45,9 +45,7 @@ struct journal {
 static void
 wake_collector(const struct heritage *heritage)
 {
-    static const uint64_t one = 1;
-    ssize_t written = write(heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP], &one, sizeof(one));
-    (void)written; /* full means that a wake-up is pending already */
+    event_post(heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
 }
 
 static void
@@ -99,8 +97,7 @@ check_limit(const struct journal *journal, uint64_t file_bytes)
 {
     const struct heritage *heritage = journal->heritage;
     uint64_t used;
-    int result =
-        segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
+    int result = segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
     if (result != 0)
         return result;
     return used + file_bytes > (uint64_t)heritage->settings->segments_limit_bytes ? -EDQUOT : 0;
@@ -162,10 +159,8 @@ note_refusal(struct journal *journal, int refusal, uint64_t file_bytes, uint64_t
 static void
 log_refusal(struct journal *journal, uint64_t now_ms)
 {
-    uint64_t suppressed;
-    if (log_allowed(&journal->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "calls are refused",
-                  LOG_FIELDS(log_string("reason", journal->refusal_text)));
+    log_write_braked(&journal->brake, now_ms, LOG_LEVEL_ERROR, "calls are refused",
+                     LOG_FIELDS(log_string("reason", journal->refusal_text)));
 }
 
 static void

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 #include "base/invariant.h"
+#include "base/quote.h"
 #include "worker/decode/map.h"
 
-#define TYPE_URL_SHOWN_MAX 96
+/* Room for the type in a message. */
+#define TYPE_URL_SHOWN_BYTES 100
 
 /* The fields, by their numbers. */
 enum { REQUEST_INSTANCES = 1, REQUEST_ADAPTER_CONFIG = 2, REQUEST_DEDUP_ID = 3 };
@@ -284,32 +286,6 @@ read_params(struct request *request, struct bytes message)
     return true;
 }
 
-/* `raw` in printable ASCII, other bytes as \xHH, cut after TYPE_URL_SHOWN_MAX characters. */
-static void
-escape(char out[TYPE_URL_SHOWN_MAX + sizeof("...")], struct bytes raw)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t used = 0;
-    for (size_t i = 0; i < raw.size; i++) {
-        unsigned char byte = (unsigned char)raw.data[i];
-        bool plain = byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\';
-        if (used + (plain ? 1 : 4) > TYPE_URL_SHOWN_MAX) {
-            memcpy(out + used, "...", 3);
-            used += 3;
-            break;
-        }
-        if (plain) {
-            out[used++] = (char)byte;
-            continue;
-        }
-        out[used++] = '\\';
-        out[used++] = 'x';
-        out[used++] = hex[byte >> 4];
-        out[used++] = hex[byte & 15];
-    }
-    out[used] = '\0';
-}
-
 /* What follows the last '/', or everything if there is none. */
 static struct bytes
 type_of_url(struct bytes url)
@@ -329,10 +305,10 @@ config_is_params(const struct request *request, char reason[REQUEST_REASON_BYTES
     if (request->config_type_url.size == 0 ||
         bytes_equal(type_of_url(request->config_type_url), params_type))
         return true;
-    char shown[TYPE_URL_SHOWN_MAX + sizeof("...")];
-    escape(shown, request->config_type_url);
+    char shown[TYPE_URL_SHOWN_BYTES];
     (void)snprintf(reason, REQUEST_REASON_BYTES,
-                   "adapter_config is of type \"%s\", not " REQUEST_PARAMS_TYPE, shown);
+                   "adapter_config is of type \"%s\", not " REQUEST_PARAMS_TYPE,
+                   quote_bytes(shown, sizeof(shown), request->config_type_url, QUOTE_MARKS));
     return false;
 }
 

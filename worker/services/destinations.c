@@ -12,6 +12,7 @@
 #include "common/admission.h"
 #include "common/heritage.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "common/output_path.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
@@ -57,32 +58,12 @@ clear_entry(struct entry *entry)
     *entry = (struct entry){0};
 }
 
-/* Copies a path for a message: printable, and not too much of it. */
-static void
-quote_path(char quoted[static QUOTED_BYTES], struct bytes path)
-{
-    size_t used = 0;
-    size_t i = 0;
-    for (; i < path.size && used < QUOTED_BYTES - 10; i++) {
-        unsigned char byte = (unsigned char)path.data[i];
-        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\')
-            quoted[used++] = (char)byte;
-        else
-            used += (size_t)snprintf(quoted + used, 5, "\\x%02x", byte);
-    }
-    if (i < path.size) {
-        memcpy(quoted + used, "...", 3);
-        used += 3;
-    }
-    quoted[used] = '\0';
-}
-
 /* Says which outputs there are as they come: output.max_files bounds the lines. */
 static void
 log_new_output(struct bytes path, const char *name)
 {
     char quoted[QUOTED_BYTES];
-    quote_path(quoted, path);
+    (void)quote_bytes(quoted, sizeof(quoted), path, QUOTE_PLAIN);
     log_write(LOG_LEVEL_INFO, "a handler's file_path is seen for the first time",
               LOG_FIELDS(log_string("file_path", quoted), log_string("output", name)));
 }
@@ -173,7 +154,7 @@ explain(const struct heritage *heritage, struct bytes path, int result, const ch
         char reason[static DESTINATIONS_REASON_BYTES])
 {
     char quoted[QUOTED_BYTES];
-    quote_path(quoted, path);
+    (void)quote_bytes(quoted, sizeof(quoted), path, QUOTE_MARKS);
     if (result == -EINVAL)
         (void)snprintf(reason, DESTINATIONS_REASON_BYTES, "file_path \"%s\" %s", quoted, fault);
     else if (result == -EUSERS)

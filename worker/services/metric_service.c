@@ -130,11 +130,9 @@ note_first_call(struct metric_service *service, const struct segment_record *rec
 static void
 log_refusal(struct metric_service *service, int error, const char *message, uint64_t now_ms)
 {
-    uint64_t suppressed;
-    if (log_allowed(&service->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_WARNING, "a call was refused",
-                  LOG_FIELDS(log_string("reason", message), log_i64("status", status_of(error)),
-                             log_u64("suppressed", suppressed)));
+    log_write_braked(
+        &service->brake, now_ms, LOG_LEVEL_WARNING, "a call was refused",
+        LOG_FIELDS(log_string("reason", message), log_i64("status", status_of(error))));
 }
 
 static void

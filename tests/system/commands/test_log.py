@@ -45,7 +45,7 @@ def test_text(stage):
     strangers = [line.raw for line in adapter.log.lines() if not line.event]
     assert strangers == []
     assert {line.role for line in adapter.log.lines()} == {"master", "worker", "collector"}
-    assert "x0a" in adapter.log.find("a call was refused")[0].raw, "no line break of a client reaches the log"
+    assert r"\\n" in adapter.log.find("a call was refused")[0].raw, "no line break of a client reaches the log"
 
 
 def test_level(stage):

@@ -126,7 +126,7 @@ config_types(void **state)
                      0);
     assert_refused(WIRE("\x12\x0c\x0a\x0a"
                         "x.org/y.Z\n"),
-                   "adapter_config is of type \"x.org/y.Z\\x0a\", not " REQUEST_PARAMS_TYPE);
+                   "adapter_config is of type \"x.org/y.Z\\n\", not " REQUEST_PARAMS_TYPE);
     assert_refused(WIRE("\x12\x26\x0a\x24" REQUEST_PARAMS_TYPE "/"),
                    "adapter_config is of type \"" REQUEST_PARAMS_TYPE
                    "/\", not " REQUEST_PARAMS_TYPE);

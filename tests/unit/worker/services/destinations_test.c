@@ -339,7 +339,7 @@ test_bytes_that_could_forge_a_message_are_escaped(void **state)
     struct fixture *f = *state;
     static const char path[] = "a\"b\\c\n\xc3\xa9%s\0z";
     assert_int_equal(resolve_bytes(f, path, sizeof(path) - 1, 7), -EINVAL);
-    assert_string_equal(f->reason, "file_path \"a\\x22b\\x5cc\\x0a\\xc3\\xa9%s\\x00z\" "
+    assert_string_equal(f->reason, "file_path \"a\\\"b\\\\c\\n\\xc3\\xa9%s\\x00z\" "
                                    "holds a control character");
 }
 
