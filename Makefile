@@ -286,7 +286,7 @@ CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 u
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,worker/journal.o base/array.o base/event.o base/directory.o base/disk.o common/output_path.o master/volume.o)
+	$(addprefix $(BUILD)/,worker/journal.o worker/call_refusal.o base/array.o base/event.o base/directory.o base/disk.o common/output_path.o master/volume.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 
@@ -318,7 +318,7 @@ check-crash: $(CRASH_SUITE) check-crash-points
 FUZZ_BUILD := build-fuzz
 FUZZ_TARGETS := segment ledger request
 FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,base/array.c base/directory.c base/disk.c base/invariant.c base/log.c base/quote.c $(wildcard segment/*.c) \
-	collector/output/ledger.c $(wildcard worker/decode/*.c worker/render/*.c))) $(BUILD)/worker/render/go_double.o
+	collector/output/ledger.c worker/call_refusal.c $(wildcard worker/decode/*.c worker/render/*.c))) $(BUILD)/worker/render/go_double.o
 FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime
 FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAKE) --no-print-directory \
 	-s BUILD=$(FUZZ_BUILD) SAN=fuzzer-no-link,address,undefined CC=clang-14 CXX=clang++-14

@@ -105,12 +105,12 @@ static void
 write_refusals(FILE *out, const struct scoreboard *scoreboard)
 {
     begin(out, "calls_refused_total", "counter", "Calls refused, by cause.");
-    for (uint32_t cause = 0; cause < TALLY_REFUSALS; cause++) {
+    for (uint32_t cause = 0; cause < REFUSAL_CAUSE_COUNT; cause++) {
         uint64_t count = 0;
         for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
             count += tally_get(&scoreboard->slots[i].worker.refusals[cause]);
         (void)fprintf(out, PREFIX "calls_refused_total{cause=\"%s\"} %" PRIu64 "\n",
-                      tally_refusal_name(cause), count);
+                      refusal_cause_label(cause), count);
     }
 }
 

@@ -38,15 +38,6 @@ tally_status_name(uint32_t status)
 }
 
 const char *
-tally_refusal_name(enum tally_refusal refusal)
-{
-    static const char *const names[TALLY_REFUSALS] = {"malformed", "file_path",      "too_large",
-                                                      "max_files", "segments_limit", "volume_full",
-                                                      "system"};
-    return names[refusal];
-}
-
-const char *
 tally_death_name(enum tally_death death)
 {
     static const char *const names[TALLY_DEATHS] = {"signal", "exit", "slow_start", "stalled"};

@@ -11,21 +11,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "common/refusal_causes.h"
+
 #define TALLY_LINE_BYTES 64
 #define TALLY_STATUSES 17U /* gRPC's status codes, 0 (OK) to 16 */
 #define TALLY_BUCKETS 14U  /* of a histogram, without the one that has no bound */
-
-/* Why a call was refused. */
-enum tally_refusal {
-    TALLY_REFUSAL_MALFORMED, /* the request does not decode, or its config is of another type */
-    TALLY_REFUSAL_FILE_PATH, /* it is not acceptable */
-    TALLY_REFUSAL_TOO_LARGE, /* the request or its text */
-    TALLY_REFUSAL_MAX_FILES, /* output.max_files */
-    TALLY_REFUSAL_SEGMENTS_LIMIT, /* segments.limit_bytes, or a quota */
-    TALLY_REFUSAL_VOLUME_FULL,
-    TALLY_REFUSAL_SYSTEM, /* any other error of the system */
-    TALLY_REFUSALS,
-};
 
 /* Why a process ended that was not told to. */
 enum tally_death {
@@ -51,7 +41,7 @@ struct worker_tally {
     _Atomic uint64_t text_bytes;
     _Atomic uint64_t unknown; /* calls of other methods than there are */
     _Atomic uint64_t statuses[TALLY_STATUSES];
-    _Atomic uint64_t refusals[TALLY_REFUSALS];
+    _Atomic uint64_t refusals[REFUSAL_CAUSE_COUNT];
     struct tally_histogram durations; /* from the loop's taking the call until its answer is out */
 
     /* By its acceptor. */
@@ -131,8 +121,7 @@ tally_observe(struct tally_histogram *histogram, uint64_t ns)
 /* The name of a gRPC status code. */
 const char *tally_status_name(uint32_t status);
 
-/* The words of a refusal's and a death's cause, as a metric's label has them. */
-const char *tally_refusal_name(enum tally_refusal refusal);
+/* The word for a death's cause, as a metric's label has it. */
 const char *tally_death_name(enum tally_death death);
 
 #endif

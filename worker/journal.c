@@ -13,12 +13,14 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/event.h"
+#include "base/invariant.h"
 #include "common/heritage.h"
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_store.h"
 #include "segment/segment_writer.h"
+#include "worker/call_refusal.h"
 
 /* After a failure to make a segment, so long until the next attempt: a full volume is not asked
  * with every call. */
@@ -27,20 +29,62 @@
 /* So often the open segment is looked at from outside. */
 #define CHECK_MS 1000
 
+/* What there is to append to. */
+enum journal_phase {
+    /* Nothing, and nothing speaks against it: at the begin, and behind a segment that was left. */
+    JOURNAL_BETWEEN,
+
+    /* `writer`. */
+    JOURNAL_OPEN,
+
+    /* Nothing, since the last try for a segment failed: `refusal` says why. */
+    JOURNAL_REFUSING,
+};
+
 struct journal {
     const struct heritage *heritage;
-    struct segment_writer *writer; /* NULL: there was no room for one */
+    enum journal_phase phase;
+
+    /* The open segment; NULL in any phase but JOURNAL_OPEN. */
+    struct segment_writer *writer;
+
+    /* Of the segment, and of the record, that is next. */
     uint64_t next_number;
     uint64_t next_sequence;
-    int refusal;          /* why there is no segment, a negative errno; 0 = there is none yet */
-    uint64_t retry_at_ms; /* no attempt before, but for a smaller file than the one refused */
+
+    /* In JOURNAL_REFUSING: why, what size of a file was refused, and until when no other of that size
+     * or larger is tried for. */
+    struct call_refusal refusal;
     uint64_t refused_file_bytes;
+    uint64_t retry_at_ms;
+
+    /* When the open segment is looked at from outside again. */
     uint64_t check_at_ms;
-    bool durable;              /* segments.durability is "machine" */
-    pthread_mutex_t sync_lock; /* `writer` does not change while another thread syncs it */
-    char refusal_text[192];
+
+    /* segments.durability is "machine": then another thread syncs `writer`, and whoever changes that
+     * holds the lock. */
+    bool durable;
+    pthread_mutex_t sync_lock;
+
     struct log_brake brake;
 };
+
+/* Every change of the phase, after `writer` and `refusal` are as the new one has them. */
+static void
+enter_phase(struct journal *journal, enum journal_phase phase)
+{
+    INVARIANT((journal->writer != NULL) == (phase == JOURNAL_OPEN));
+    switch (phase) {
+    case JOURNAL_BETWEEN:
+        INVARIANT(journal->phase == JOURNAL_OPEN);
+        break;
+    case JOURNAL_OPEN:
+    case JOURNAL_REFUSING:
+        INVARIANT(journal->phase != JOURNAL_OPEN);
+        break;
+    }
+    journal->phase = phase;
+}
 
 static void
 wake_collector(const struct heritage *heritage)
@@ -78,29 +122,27 @@ journal_sync(struct journal *journal)
     (void)pthread_mutex_unlock(&journal->sync_lock);
 }
 
+/* Lets go of the open segment: by segment_writer_seal() or segment_writer_abandon(). */
 static void
-seal_segment(struct journal *journal)
+leave_segment(struct journal *journal, void (*leave)(struct segment_writer **wp))
 {
-    if (journal->writer == NULL)
-        return;
-    journal->next_sequence = segment_writer_next_sequence(journal->writer);
-    journal_sync(journal); /* calls may wait for what is in it */
+    uint64_t next_sequence = segment_writer_next_sequence(journal->writer);
+    INVARIANT(next_sequence >= journal->next_sequence);
+    journal->next_sequence = next_sequence;
     (void)pthread_mutex_lock(&journal->sync_lock);
-    segment_writer_seal(&journal->writer);
+    leave(&journal->writer);
     (void)pthread_mutex_unlock(&journal->sync_lock);
+    enter_phase(journal, JOURNAL_BETWEEN);
     tell_directory_changed(journal->heritage);
 }
 
-/* Whether one more file of that size is within the limit: 0, -EDQUOT, or another negative errno. */
-static int
-check_limit(const struct journal *journal, uint64_t file_bytes)
+static void
+seal_segment(struct journal *journal)
 {
-    const struct heritage *heritage = journal->heritage;
-    uint64_t used;
-    int result = segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
-    if (result != 0)
-        return result;
-    return used + file_bytes > (uint64_t)heritage->settings->segments_limit_bytes ? -EDQUOT : 0;
+    if (journal->phase != JOURNAL_OPEN)
+        return;
+    journal_sync(journal); /* calls may wait for what is in it */
+    leave_segment(journal, segment_writer_seal);
 }
 
 /* The size of a new segment for a record with such a body. */
@@ -112,64 +154,74 @@ file_bytes_for(const struct journal *journal, uint64_t body_bytes)
     return needed > usual ? needed : usual;
 }
 
-static int
-begin_segment(struct journal *journal, uint64_t file_bytes)
+static bool
+refuse_for_error(struct journal *journal, int error)
 {
-    const struct heritage *heritage = journal->heritage;
-    bool over_limit = false;
-    int result = check_limit(journal, file_bytes);
-    if (result == 0) {
-        struct segment_identity identity = {heritage->slot, heritage->incarnation,
-                                            journal->next_number};
-        struct segment_writer *writer = NULL;
-        result = segment_writer_create(&writer, heritage->fds[HERITAGE_FD_SEGMENTS], &identity,
-                                       journal->next_sequence, file_bytes, journal->durable);
-        (void)pthread_mutex_lock(&journal->sync_lock);
-        journal->writer = writer;
-        (void)pthread_mutex_unlock(&journal->sync_lock);
-    } else {
-        over_limit = result == -EDQUOT;
-    }
-    if (result == 0) {
-        journal->next_number++;
-        tell_directory_changed(heritage);
-        return 0;
-    }
-    if (over_limit)
-        (void)snprintf(journal->refusal_text, sizeof(journal->refusal_text),
-                       "segments.limit_bytes (%" PRId64
-                       ") is reached: records come faster than they are merged, or an output "
-                       "cannot be written",
-                       heritage->settings->segments_limit_bytes);
-    else
-        (void)snprintf(journal->refusal_text, sizeof(journal->refusal_text),
-                       "no segment can be made in segments.directory: %s",
-                       strerrordesc_np(-result));
-    return result;
+    return call_refuse(&journal->refusal, call_refusal_cause_of_error(error),
+                       "no segment can be made in segments.directory: %s", strerrordesc_np(-error));
 }
 
-static void
-note_refusal(struct journal *journal, int refusal, uint64_t file_bytes, uint64_t now_ms)
+/* Whether one more file of that size is within the limit; if not, says why. */
+static bool
+check_limit(struct journal *journal, uint64_t file_bytes)
 {
-    journal->refusal = refusal;
-    journal->refused_file_bytes = file_bytes;
-    journal->retry_at_ms = now_ms + RETRY_MS;
+    const struct heritage *heritage = journal->heritage;
+    int64_t limit_bytes = heritage->settings->segments_limit_bytes;
+    uint64_t used;
+    int result = segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
+    if (result != 0)
+        return refuse_for_error(journal, result);
+    if (used + file_bytes > (uint64_t)limit_bytes)
+        return call_refuse(&journal->refusal, REFUSAL_SEGMENTS_LIMIT,
+                           "segments.limit_bytes (%" PRId64
+                           ") is reached: records come faster than they are merged, or an output "
+                           "cannot be written",
+                           limit_bytes);
+    return true;
+}
+
+/* Makes the next segment; if it cannot, says why. */
+static bool
+create_segment(struct journal *journal, uint64_t file_bytes)
+{
+    const struct heritage *heritage = journal->heritage;
+    struct segment_identity identity = {heritage->slot, heritage->incarnation,
+                                        journal->next_number};
+    struct segment_writer *writer = NULL;
+    int result = segment_writer_create(&writer, heritage->fds[HERITAGE_FD_SEGMENTS], &identity,
+                                       journal->next_sequence, file_bytes, journal->durable);
+    if (result != 0)
+        return refuse_for_error(journal, result);
+    (void)pthread_mutex_lock(&journal->sync_lock);
+    journal->writer = writer;
+    (void)pthread_mutex_unlock(&journal->sync_lock);
+    journal->next_number++;
+    return true;
+}
+
+/* Tries for a segment of that size. Returns whether there is one now. */
+static bool
+begin_segment(struct journal *journal, uint64_t file_bytes, uint64_t now_ms)
+{
+    if (!check_limit(journal, file_bytes) || !create_segment(journal, file_bytes)) {
+        journal->refused_file_bytes = file_bytes;
+        journal->retry_at_ms = now_ms + RETRY_MS;
+        enter_phase(journal, JOURNAL_REFUSING);
+        return false;
+    }
+    if (journal->phase == JOURNAL_REFUSING)
+        log_write(LOG_LEVEL_INFO, "calls are accepted again", NULL);
+    journal->brake = (struct log_brake){0};
+    enter_phase(journal, JOURNAL_OPEN);
+    tell_directory_changed(journal->heritage);
+    return true;
 }
 
 static void
 log_refusal(struct journal *journal, uint64_t now_ms)
 {
     log_write_braked(&journal->brake, now_ms, LOG_LEVEL_ERROR, "calls are refused",
-                     LOG_FIELDS(log_string("reason", journal->refusal_text)));
-}
-
-static void
-note_relief(struct journal *journal)
-{
-    if (journal->refusal != 0)
-        log_write(LOG_LEVEL_INFO, "calls are accepted again", NULL);
-    journal->refusal = 0;
-    journal->brake = (struct log_brake){0};
+                     LOG_FIELDS(log_string("reason", journal->refusal.text)));
 }
 
 int
@@ -181,56 +233,43 @@ journal_open(struct journal **out, const struct heritage *heritage)
     journal->heritage = heritage;
     journal->durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
     (void)pthread_mutex_init(&journal->sync_lock, NULL); /* cannot fail with default attributes */
-    uint64_t file_bytes = file_bytes_for(journal, 1);
-    int result = begin_segment(journal, file_bytes);
-    if (result != 0) {
-        uint64_t now_ms = clock_monotonic_ms();
-        note_refusal(journal, result, file_bytes, now_ms);
+    uint64_t now_ms = clock_monotonic_ms();
+    if (!begin_segment(journal, file_bytes_for(journal, 1), now_ms))
         log_refusal(journal, now_ms);
-    }
     *out = journal;
     return 0;
 }
 
-/* Once a second: leaves a segment that somebody removed or truncated. What stands in it the collector
- * still reads, if it has it open. */
+/* Once a second: leaves a segment that somebody removed or truncated. What stands in it the
+ * collector still reads, if it has it open. */
 static void
 check_intact(struct journal *journal, uint64_t now_ms)
 {
-    if (journal->writer == NULL || now_ms < journal->check_at_ms)
+    if (journal->phase != JOURNAL_OPEN || now_ms < journal->check_at_ms)
         return;
     journal->check_at_ms = now_ms + CHECK_MS;
     if (segment_writer_is_intact(journal->writer))
         return;
     log_write(LOG_LEVEL_ERROR, "the open segment was removed or truncated by somebody else", NULL);
-    journal->next_sequence = segment_writer_next_sequence(journal->writer);
-    (void)pthread_mutex_lock(&journal->sync_lock);
-    segment_writer_abandon(&journal->writer);
-    (void)pthread_mutex_unlock(&journal->sync_lock);
-    tell_directory_changed(journal->heritage);
+    leave_segment(journal, segment_writer_abandon);
 }
 
-/* Has an open segment with room for such a body. *tried_r tells whether it had to try for one. Returns 0
- * or why there is none, a negative errno. */
-static int
+/* Has an open segment with room for such a body. *tried_r tells whether it had to try for one. Returns
+ * false, with the reason in journal->refusal, if there is none. */
+static bool
 make_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms, bool *tried_r)
 {
     *tried_r = false;
-    if (journal->writer != NULL && segment_writer_fits(journal->writer, body_bytes))
-        return 0;
+    if (journal->phase == JOURNAL_OPEN && segment_writer_fits(journal->writer, body_bytes))
+        return true;
     uint64_t file_bytes = file_bytes_for(journal, body_bytes);
-    if (journal->refusal != 0 && now_ms < journal->retry_at_ms &&
+    if (journal->phase == JOURNAL_REFUSING && now_ms < journal->retry_at_ms &&
         file_bytes >= journal->refused_file_bytes)
-        return journal->refusal;
+        return false;
     *tried_r = true;
     /* Sealed even if no other can be begun: only a sealed segment is ever given back. */
     seal_segment(journal);
-    int result = begin_segment(journal, file_bytes);
-    if (result != 0)
-        note_refusal(journal, result, file_bytes, now_ms);
-    else
-        note_relief(journal);
-    return result;
+    return begin_segment(journal, file_bytes, now_ms);
 }
 
 void
@@ -238,32 +277,27 @@ journal_look(struct journal *journal, uint64_t now_ms)
 {
     const struct heritage *heritage = journal->heritage;
     bool tried;
-    if (journal->writer == NULL)
+    if (journal->phase != JOURNAL_OPEN)
         (void)make_room(journal, 1, now_ms, &tried);
     atomic_store_explicit(&heritage->scoreboard->slots[heritage->slot].refuses,
-                          journal->writer == NULL ? 1 : 0, memory_order_relaxed);
+                          journal->phase == JOURNAL_OPEN ? 0 : 1, memory_order_relaxed);
 }
 
-int
-journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms)
+bool
+journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms,
+               struct call_refusal *refusal_r)
 {
     bool tried;
     check_intact(journal, now_ms);
-    int result = make_room(journal, record->name.size + record->payload.size, now_ms, &tried);
-    if (result != 0) {
+    if (!make_room(journal, record->name.size + record->payload.size, now_ms, &tried)) {
         if (tried)
             log_refusal(journal, now_ms);
-        return result;
+        *refusal_r = journal->refusal;
+        return false;
     }
     segment_writer_append(journal->writer, record);
     tell_appended(journal->heritage);
-    return 0;
-}
-
-const char *
-journal_refusal(const struct journal *journal)
-{
-    return journal->refusal_text;
+    return true;
 }
 
 void

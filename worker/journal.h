@@ -7,10 +7,12 @@
 #ifndef MYGRPCADAPTER_WORKER_JOURNAL_H
 #define MYGRPCADAPTER_WORKER_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "segment/segment_format.h"
 
+struct call_refusal;
 struct heritage;
 struct journal;
 
@@ -18,11 +20,11 @@ struct journal;
  * here: appends fail until there is some. Returns 0 or a negative errno; the caller owns *out. */
 int journal_open(struct journal **out, const struct heritage *heritage);
 
-/* Appends one record: 0, or a negative errno with nothing appended: -EDQUOT: segments.limit_bytes
- * is reached (or the volume's quota, see journal_refusal()); -ENOSPC and others: a new segment
- * cannot be made. After a failure that no single record is the cause of, the next attempt to make a
- * segment is a moment later; until then it fails alike. */
-int journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms);
+/* Appends one record. Returns true, or false with nothing appended and the reason in *refusal_r. After a
+ * failure that no single record is the cause of, the next attempt to make a segment is a moment later;
+ * until then it fails alike. */
+bool journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms,
+                    struct call_refusal *refusal_r);
 
 /* With durability "machine": waits until everything appended before the call is on the disk. May be
  * called from another thread. A disk that cannot ends the process: no answer could be trusted. */
@@ -32,10 +34,6 @@ void journal_sync(struct journal *journal);
  * scoreboard whether calls are refused: without calls too, service resumes by itself. To be called
  * about ten times a second. */
 void journal_look(struct journal *journal, uint64_t now_ms);
-
-/* Says what the last failed journal_append() met; a text for a client. Good until the next append.
- */
-const char *journal_refusal(const struct journal *journal);
 
 /* Seals the open segment and frees; NULL-safe; sets *jp to NULL. */
 void journal_close(struct journal **jp);

@@ -171,12 +171,12 @@ write_calls(FILE *out, const struct scoreboard *scoreboard)
     }
     (void)fprintf(out, "\nrefused     ");
     bool any = false;
-    for (uint32_t cause = 0; cause < TALLY_REFUSALS; cause++) {
+    for (uint32_t cause = 0; cause < REFUSAL_CAUSE_COUNT; cause++) {
         uint64_t count =
             sum_at(scoreboard, offsetof(struct worker_tally, refusals) + cause * sizeof(uint64_t));
         if (count > 0)
             (void)fprintf(out, "%s%" PRIu64 " %s", any ? ", " : "", count,
-                          tally_refusal_name(cause));
+                          refusal_cause_label(cause));
         any = any || count > 0;
     }
     (void)fprintf(out, "%s\nlatency     ", any ? "" : "none");

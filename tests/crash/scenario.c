@@ -21,6 +21,7 @@
 #include "tests/crash/account.h"
 #include "tests/crash/disk.h"
 #include "tests/crash/random.h"
+#include "worker/call_refusal.h"
 #include "worker/journal.h"
 
 #define SLOTS 2U
@@ -85,7 +86,8 @@ append(struct stage *stage)
     uint32_t number = account_attempt(account, output, slot, text);
     const char *name = account_outputs[output];
     struct segment_record record = {SEGMENT_FILE, {name, strlen(name)}, {text, strlen(text)}, 0};
-    if (journal_append(stage->journals[slot], &record, stage->now_ms) == 0)
+    struct call_refusal refusal;
+    if (journal_append(stage->journals[slot], &record, stage->now_ms, &refusal))
         account_append(account, number, !stage->scenario->durable);
     else
         account_refuse(account, number);

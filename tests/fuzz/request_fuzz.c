@@ -6,13 +6,13 @@
  * knows the tags.
  *
  * Holds for all of them:
- *   - a refusal has a reason: one line of printable ASCII that fits its buffer; a request that is
- *     taken has none;
+ *   - a refusal has a cause and a text, one line of printable ASCII that fits its buffer; a request
+ *     that is taken has none;
  *   - nothing outside the received bytes is read, nor outside the text written;
  *   - reading again, whatever was read in between, gives the same;
  *   - the text begins with the file_path, ends with one newline for a file and two for standard
  *     output, and is otherwise the same;
- *   - room for the text is enough, and any less is refused as too large, -EMSGSIZE;
+ *   - room for the text is enough, and any less is refused as too large;
  *   - what protobuf-c takes is taken, its text is bounded by its size, and it has the same text after
  *     protobuf-c has read and written it; but protobuf-c merges messages that a decoder for Go replaces,
  *     ends strings at a NUL byte, and takes fields of negative numbers and bools of any wire type.
@@ -21,7 +21,6 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +29,7 @@
 
 #include "tests/fuzz/request_tree.h"
 #include "tests/protobuf_c.h"
+#include "worker/call_refusal.h"
 #include "worker/render/go_text.h"
 #include "worker/decode/request.h"
 #include "worker/render/text.h"
@@ -49,19 +49,43 @@ static struct text *text;
 
 /* What became of a request. */
 struct outcome {
-    int result;
-    char reason[REQUEST_REASON_BYTES];
-    bool has_nul;      /* a string that is looked at has a NUL byte */
-    struct bytes text; /* to be freed */
+    bool accepted;
+
+    /* If it is not. */
+    struct call_refusal refusal;
+
+    /* A string that is looked at has a NUL byte. */
+    bool has_nul;
+
+    /* To be freed. */
+    struct bytes text;
 };
 
-static void
-check_reason(const struct outcome *outcome)
+static bool
+is_malformed(const struct outcome *outcome)
 {
-    const char *end = memchr(outcome->reason, '\0', sizeof(outcome->reason));
-    FUZZ_CHECK(end != NULL);
-    FUZZ_CHECK((end == outcome->reason) == (outcome->result != -EBADMSG));
-    for (const char *at = outcome->reason; at < end; at++)
+    return !outcome->accepted && outcome->refusal.cause == REFUSAL_MALFORMED;
+}
+
+static bool
+is_too_large(const struct outcome *outcome)
+{
+    return !outcome->accepted && outcome->refusal.cause == REFUSAL_TOO_LARGE;
+}
+
+/* Nobody else fills a refusal: what is not refused has none. */
+static void
+check_refusal(const struct outcome *outcome)
+{
+    const char *text_of = outcome->refusal.text;
+    const char *end = memchr(text_of, '\0', sizeof(outcome->refusal.text));
+    if (outcome->accepted) {
+        FUZZ_CHECK(end == NULL);
+        return;
+    }
+    FUZZ_CHECK(is_malformed(outcome) || is_too_large(outcome));
+    FUZZ_CHECK(end != NULL && end > text_of);
+    for (const char *at = text_of; at < end; at++)
         FUZZ_CHECK(*at >= ' ' && *at < 0x7f);
 }
 
@@ -83,14 +107,13 @@ run(struct outcome *outcome, struct text *out, struct bytes wire, enum go_text_e
     if (wire.size > 0)
         memcpy(copy, wire.data, wire.size);
     memset(outcome, 0, sizeof(*outcome));
-    memset(outcome->reason, 'x', sizeof(outcome->reason));
+    memset(&outcome->refusal, 'x', sizeof(outcome->refusal));
     text_reset(out);
-    outcome->result = request_begin(request, (struct bytes){copy, wire.size}, outcome->reason);
-    if (outcome->result == 0)
-        outcome->result = go_text_render(out, request, ending, outcome->reason);
-    FUZZ_CHECK(outcome->result == 0 || outcome->result == -EBADMSG || outcome->result == -EMSGSIZE);
-    check_reason(outcome);
-    if (outcome->result == 0) {
+    outcome->accepted =
+        request_begin(request, (struct bytes){copy, wire.size}, &outcome->refusal) &&
+        go_text_render(out, request, ending, &outcome->refusal);
+    check_refusal(outcome);
+    if (outcome->accepted) {
         struct bytes made = text_bytes(out);
         check_head(made, request->file_path);
         char *kept = malloc(made.size);
@@ -110,9 +133,9 @@ outcome_free(struct outcome *outcome)
     free(bytes_unconst(outcome->text.data));
 }
 
-/* The same with a text of this limit, made for it. Returns what came of it; with `expected` also checks
- * that it is the same text. */
-static int
+/* The same with a text of this limit, made for it. Expects the same text, or, with NULL, that it is
+ * refused as too large. */
+static void
 run_limited(struct bytes wire, size_t text_limit, const struct bytes *expected)
 {
     struct outcome outcome;
@@ -123,14 +146,15 @@ run_limited(struct bytes wire, size_t text_limit, const struct bytes *expected)
     ASAN_POISON_MEMORY_REGION(end, behind);
     run(&outcome, small, wire, GO_TEXT_FOR_FILE);
     if (expected != NULL)
-        FUZZ_CHECK(bytes_equal(outcome.text, *expected));
+        FUZZ_CHECK(outcome.accepted && bytes_equal(outcome.text, *expected));
+    else
+        FUZZ_CHECK(is_too_large(&outcome));
     text_reset(small);
     FUZZ_CHECK(text_bytes(small).size == 0);
     ASAN_UNPOISON_MEMORY_REGION(end, behind);
     text_close(&small);
     FUZZ_CHECK(small == NULL);
     outcome_free(&outcome);
-    return outcome.result;
 }
 
 /* A number that follows from the input. */
@@ -147,9 +171,9 @@ static void
 check_limits(const struct outcome *outcome, struct bytes wire)
 {
     size_t needed = outcome->text.size;
-    FUZZ_CHECK(run_limited(wire, needed, &outcome->text) == 0);
-    FUZZ_CHECK(run_limited(wire, needed - 1, NULL) == -EMSGSIZE);
-    FUZZ_CHECK(run_limited(wire, 1 + choose(wire, needed - 1), NULL) == -EMSGSIZE);
+    run_limited(wire, needed, &outcome->text);
+    run_limited(wire, needed - 1, NULL);
+    run_limited(wire, 1 + choose(wire, needed - 1), NULL);
 }
 
 /* The same request again, for standard output. */
@@ -159,9 +183,11 @@ check_again(const struct outcome *outcome, struct bytes wire)
     struct outcome second;
     size_t size = outcome->text.size;
     run(&second, text, wire, GO_TEXT_FOR_STDOUT);
-    FUZZ_CHECK(second.result == outcome->result);
-    FUZZ_CHECK(strcmp(second.reason, outcome->reason) == 0);
-    if (outcome->result == 0) {
+    FUZZ_CHECK(second.accepted == outcome->accepted);
+    if (!outcome->accepted)
+        FUZZ_CHECK(second.refusal.cause == outcome->refusal.cause &&
+                   strcmp(second.refusal.text, outcome->refusal.text) == 0);
+    if (outcome->accepted) {
         FUZZ_CHECK(second.text.size == size + 1);
         FUZZ_CHECK(memcmp(second.text.data, outcome->text.data, size) == 0);
         /* An instance ends with "}", none with "Instances: ". */
@@ -176,19 +202,20 @@ static void
 check_against_protobuf_c(const struct outcome *outcome, struct bytes wire, struct bytes packed)
 {
     struct outcome second;
-    if (outcome->result == -EBADMSG) {
-        FUZZ_CHECK(strstr(outcome->reason, "adapter_config is of type \"") == outcome->reason ||
-                   strstr(outcome->reason, "adapter_config.value") == outcome->reason ||
-                   strstr(outcome->reason, "a field's number is not above 0") != NULL ||
-                   strstr(outcome->reason, "bool_value: the wire type is not") != NULL);
+    if (is_malformed(outcome)) {
+        const char *reason = outcome->refusal.text;
+        FUZZ_CHECK(strstr(reason, "adapter_config is of type \"") == reason ||
+                   strstr(reason, "adapter_config.value") == reason ||
+                   strstr(reason, "a field's number is not above 0") != NULL ||
+                   strstr(reason, "bool_value: the wire type is not") != NULL);
         return;
     }
-    FUZZ_CHECK(outcome->result == 0);
+    FUZZ_CHECK(outcome->accepted);
     FUZZ_CHECK(outcome->text.size <= wire.size * TEXT_PER_BYTE + FIXED_BYTES);
     if (outcome->has_nul || tree_gives_twice((const uint8_t *)wire.data, wire.size, TREE_REQUEST))
         return;
     run(&second, text, packed, GO_TEXT_FOR_FILE);
-    FUZZ_CHECK(second.result == 0 && bytes_equal(second.text, outcome->text));
+    FUZZ_CHECK(second.accepted && bytes_equal(second.text, outcome->text));
     outcome_free(&second);
 }
 
@@ -205,7 +232,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_against_protobuf_c(&outcome, wire, packed);
         free(bytes_unconst(packed.data));
     }
-    if (outcome.result == 0)
+    if (outcome.accepted)
         check_limits(&outcome, wire);
     check_again(&outcome, wire);
     outcome_free(&outcome);

@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/invariant.h"
 #include "base/quote.h"
+#include "worker/call_refusal.h"
 #include "worker/decode/map.h"
 
 /* Room for the type in a message. */
@@ -30,8 +30,6 @@ enum { PARAMS_FILE_PATH = 1 };
 
 /* A map's entry takes two bytes at least. */
 #define BYTES_PER_ENTRY_MIN 2
-
-_Static_assert(REQUEST_REASON_BYTES >= WIRE_REASON_BYTES, "what the wire says fits a reason");
 
 int
 request_open(struct request **out, size_t bytes_max)
@@ -194,8 +192,7 @@ read_next_instance(struct request *request, struct instance *instance, bool *fou
 }
 
 int
-request_next(struct request *request, struct instance *instance_r,
-             char reason[REQUEST_REASON_BYTES])
+request_next(struct request *request, struct instance *instance_r, struct call_refusal *refusal_r)
 {
     bool found;
     instance_r->name = (struct bytes){"", 0};
@@ -203,8 +200,8 @@ request_next(struct request *request, struct instance *instance_r,
     instance_r->dimensions = request->dimensions;
     map_clear(request->dimensions);
     if (!read_next_instance(request, instance_r, &found)) {
-        wire_explain(&request->fault, reason);
-        return -EBADMSG;
+        (void)wire_explain(&request->fault, refusal_r);
+        return -1;
     }
     return found ? 1 : 0;
 }
@@ -299,27 +296,25 @@ type_of_url(struct bytes url)
 
 /* Mixer always says the type; who says none is not contradicted, as the Go adapter does not. */
 static bool
-config_is_params(const struct request *request, char reason[REQUEST_REASON_BYTES])
+check_config_type(const struct request *request, struct call_refusal *refusal_r)
 {
     static const struct bytes params_type = {REQUEST_PARAMS_TYPE, sizeof(REQUEST_PARAMS_TYPE) - 1};
     if (request->config_type_url.size == 0 ||
         bytes_equal(type_of_url(request->config_type_url), params_type))
         return true;
     char shown[TYPE_URL_SHOWN_BYTES];
-    (void)snprintf(reason, REQUEST_REASON_BYTES,
-                   "adapter_config is of type \"%s\", not " REQUEST_PARAMS_TYPE,
-                   quote_bytes(shown, sizeof(shown), request->config_type_url, QUOTE_MARKS));
-    return false;
+    return call_refuse(refusal_r, REFUSAL_MALFORMED,
+                       "adapter_config is of type \"%s\", not " REQUEST_PARAMS_TYPE,
+                       quote_bytes(shown, sizeof(shown), request->config_type_url, QUOTE_MARKS));
 }
 
-int
-request_begin(struct request *request, struct bytes wire, char reason[REQUEST_REASON_BYTES])
+bool
+request_begin(struct request *request, struct bytes wire, struct call_refusal *refusal_r)
 {
     INVARIANT(wire.size <= request->bytes_max);
     static const struct bytes none = {"", 0};
     if (wire.size == 0)
         wire = none;
-    reason[0] = '\0';
     request->config_type_url = none;
     request->config_value = none;
     request->file_path = none;
@@ -330,16 +325,13 @@ request_begin(struct request *request, struct bytes wire, char reason[REQUEST_RE
     map_trim(request->strings);
 
     wire_fault_begin(&request->fault, wire);
-    if (!read_around_instances(request, wire)) {
-        wire_explain(&request->fault, reason);
-        return -EBADMSG;
-    }
-    if (!config_is_params(request, reason))
-        return -EBADMSG;
+    if (!read_around_instances(request, wire))
+        return wire_explain(&request->fault, refusal_r);
+    if (!check_config_type(request, refusal_r))
+        return false;
     if (!read_params(request, request->config_value)) {
         (void)wire_fault_in(&request->fault, "adapter_config.value");
-        wire_explain(&request->fault, reason);
-        return -EBADMSG;
+        return wire_explain(&request->fault, refusal_r);
     }
-    return 0;
+    return true;
 }

@@ -8,19 +8,18 @@
 #ifndef MYGRPCADAPTER_WORKER_DECODE_REQUEST_H
 #define MYGRPCADAPTER_WORKER_DECODE_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/bytes.h"
 #include "worker/decode/value.h"
 #include "worker/decode/wire.h"
 
+struct call_refusal;
 struct map;
 
 /* The message of an adapter_config, as it stands after the last '/' of its type_url. */
 #define REQUEST_PARAMS_TYPE "adapter.mygrpcadapter.config.Params"
-
-/* Room for any reason that a function here gives, its NUL included. */
-#define REQUEST_REASON_BYTES 320
 
 struct request {
     /* adapter_config as it was sent, both empty if it was absent. */
@@ -64,14 +63,12 @@ void request_close(struct request **rp);
  * An adapter_config that is absent stands for Params without a file_path; one that names any other
  * type than Params is refused, one that names no type is taken for Params.
  *
- * Returns 0, or -EBADMSG if the bytes are malformed or adapter_config is of another type; `reason` then
- * receives a line of printable ASCII that says what is wrong and where, as
- * "instances[3].dimensions[0].key: length 4000 at byte 120 runs past the end". */
-int request_begin(struct request *request, struct bytes wire, char reason[REQUEST_REASON_BYTES]);
+ * Returns true, or false and why the call is refused, as "instances[3].dimensions[0].key: length 4000 at
+ * byte 120 runs past the end". */
+bool request_begin(struct request *request, struct bytes wire, struct call_refusal *refusal_r);
 
-/* Reads the next instance. Returns 1; 0 if there is none any more; -EBADMSG and a reason if it is
- * malformed. */
+/* Reads the next instance. Returns 1; 0 if there is none any more; -1 and why if the call is refused. */
 int request_next(struct request *request, struct instance *instance_r,
-                 char reason[REQUEST_REASON_BYTES]);
+                 struct call_refusal *refusal_r);
 
 #endif

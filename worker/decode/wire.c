@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "worker/call_refusal.h"
+
 #define VARINT_BYTES_MAX 10
 
 void
@@ -41,18 +43,17 @@ wire_fault_in_item(struct wire_fault *fault, const char *name, size_t index)
     return wire_fault_in(fault, item);
 }
 
-void
-wire_explain(const struct wire_fault *fault, char reason[static WIRE_REASON_BYTES])
+bool
+wire_explain(const struct wire_fault *fault, struct call_refusal *refusal_r)
 {
     int path_bytes = (int)fault->path_bytes;
     const char *path = fault->path + sizeof(fault->path) - fault->path_bytes;
     const char *colon = path_bytes > 0 ? ": " : "";
     size_t place = (size_t)(fault->at - fault->start);
     if (fault->what != NULL)
-        (void)snprintf(reason, WIRE_REASON_BYTES, "%.*s%s%s at byte %zu", path_bytes, path, colon,
-                       fault->what, place);
-    else
-        (void)snprintf(reason, WIRE_REASON_BYTES,
+        return call_refuse(refusal_r, fault->cause, "%.*s%s%s at byte %zu", path_bytes, path, colon,
+                           fault->what, place);
+    return call_refuse(refusal_r, fault->cause,
                        "%.*s%slength %" PRIu64 " at byte %zu runs past the end", path_bytes, path,
                        colon, fault->length, place);
 }
@@ -88,8 +89,8 @@ wire_varint_long(struct wire_fault *fault, const uint8_t *at, const uint8_t *end
         if (byte < 0x80)
             return (struct wire_varint){.at = at, .number = number};
     }
-    fault->what = what;
-    fault->at = start;
+    const struct wire wire = {.at = at, .end = end, .fault = fault};
+    (void)wire_refuse(&wire, start, what);
     return (struct wire_varint){.at = NULL, .number = 0};
 }
 

@@ -33,6 +33,9 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "common/refusal_causes.h"
+
+struct call_refusal;
 
 /* The low three bits of a tag; 6 and 7 are nothing. */
 enum wire_type {
@@ -46,16 +49,21 @@ enum wire_type {
 
 #define WIRE_PATH_BYTES 160
 
-/* Room for what wire_explain() writes, its NUL included. */
-#define WIRE_REASON_BYTES 280
-
 /* The first fault that was met. */
 struct wire_fault {
-    const uint8_t *start; /* places are told from here */
+    /* Where the bytes begin: places are told from here. */
+    const uint8_t *start;
+
+    /* For which cause the call is refused, and for what at which place. */
+    enum refusal_cause cause;
     const uint8_t *at;
-    const char *what; /* NULL: `length` does not fit */
+
+    /* NULL if it is that a length, `length`, runs past the end. */
+    const char *what;
     uint64_t length;
-    char path[WIRE_PATH_BYTES]; /* the last path_bytes of it are used */
+
+    /* The names of the fields that the fault is in: the last `path_bytes` of `path`. */
+    char path[WIRE_PATH_BYTES];
     size_t path_bytes;
 };
 
@@ -86,13 +94,22 @@ void wire_fault_begin(struct wire_fault *fault, struct bytes bytes);
 
 /* ---- what a reader calls at a fault; all return false */
 
-/* Notes a fault at `at`. */
+/* Notes what is well-formed and refused all the same, for `cause`: a limit that is passed at `at`. */
 static inline bool
-wire_refuse(const struct wire *wire, const uint8_t *at, const char *what)
+wire_refuse_for(const struct wire *wire, enum refusal_cause cause, const uint8_t *at,
+                const char *what)
 {
+    wire->fault->cause = cause;
     wire->fault->what = what;
     wire->fault->at = at;
     return false;
+}
+
+/* Notes that what stands at `at` is malformed. */
+static inline bool
+wire_refuse(const struct wire *wire, const uint8_t *at, const char *what)
+{
+    return wire_refuse_for(wire, REFUSAL_MALFORMED, at, what);
 }
 
 /* The same for a length that is too long for the message around it. */
@@ -120,9 +137,9 @@ wire_in_item(const struct wire *wire, const char *name, size_t index)
     return wire_fault_in_item(wire->fault, name, index);
 }
 
-/* Writes the fault as a line of printable ASCII, "instances[3].name: length 5 at byte 12 runs past
- * the end". */
-void wire_explain(const struct wire_fault *fault, char reason[static WIRE_REASON_BYTES]);
+/* Refuses the call for the fault, in words such as "instances[3].name: length 5 at byte 12 runs past the
+ * end". Returns false. */
+bool wire_explain(const struct wire_fault *fault, struct call_refusal *refusal_r);
 
 /* ---- reading */
 

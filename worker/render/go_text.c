@@ -5,11 +5,11 @@
  */
 #include "worker/render/go_text.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "worker/call_refusal.h"
 #include "worker/render/go_double.h"
 #include "worker/render/go_time.h"
 #include "worker/decode/map.h"
@@ -160,21 +160,25 @@ add_instance(struct text *text, struct map *strings, const struct instance *inst
     text_add_literal(text, "\n  }");
 }
 
-int
+bool
 go_text_render(struct text *text, struct request *request, enum go_text_ending ending,
-               char reason[REQUEST_REASON_BYTES])
+               struct call_refusal *refusal_r)
 {
     struct instance instance;
     int result;
     text_add_literal(text, "HandleMetric invoked with:\n  Adapter config: &Params{FilePath:");
     text_add(text, request->file_path);
     text_add_literal(text, ",}\n  Instances: ");
-    while ((result = request_next(request, &instance, reason)) > 0)
+    while ((result = request_next(request, &instance, refusal_r)) > 0)
         add_instance(text, request->strings, &instance);
     if (result != 0)
-        return result;
+        return false;
     text_add_byte(text, '\n');
     if (ending == GO_TEXT_FOR_STDOUT)
         text_add_byte(text, '\n');
-    return text_overflowed(text) ? -EMSGSIZE : 0;
+    if (text_overflowed(text))
+        return call_refuse(refusal_r, REFUSAL_TOO_LARGE,
+                           "the text of the call is longer than workers.max_text_bytes (%zu)",
+                           text_limit_bytes(text));
+    return true;
 }

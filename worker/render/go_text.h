@@ -3,8 +3,10 @@
 #ifndef MYGRPCADAPTER_WORKER_RENDER_GO_TEXT_H
 #define MYGRPCADAPTER_WORKER_RENDER_GO_TEXT_H
 
-#include "worker/decode/request.h"
+#include <stdbool.h>
 
+struct call_refusal;
+struct request;
 struct text;
 
 enum go_text_ending {
@@ -16,9 +18,9 @@ enum go_text_ending {
  * dimensions of each instance, which are read on the way. Dimensions stand in the bytewise order of
  * their keys; of several with one key the last counts. Strings are neither quoted nor escaped.
  *
- * Returns 0; -EBADMSG and a reason (request.h) if an instance is malformed; -EMSGSIZE if the text's
- * limit was reached. After an error `text` is of no use. */
-int go_text_render(struct text *text, struct request *request, enum go_text_ending ending,
-                   char reason[REQUEST_REASON_BYTES]);
+ * Returns true, or false and why the call is refused: an instance is (request.h), or the text's limit,
+ * workers.max_text_bytes, was reached. `text` is of no use then. */
+bool go_text_render(struct text *text, struct request *request, enum go_text_ending ending,
+                    struct call_refusal *refusal_r);
 
 #endif

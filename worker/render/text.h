@@ -46,6 +46,13 @@ text_overflowed(const struct text *text)
     return text->overflowed;
 }
 
+/* The limit that the buffer was made with. */
+static inline size_t
+text_limit_bytes(const struct text *text)
+{
+    return text->limit_bytes;
+}
+
 /* What has been appended since the last reset; valid until the next append or reset. Not to be
  * called after an overflow. */
 struct bytes text_bytes(const struct text *text);

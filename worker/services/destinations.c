@@ -4,32 +4,41 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "common/admission.h"
 #include "common/heritage.h"
+#include "base/invariant.h"
 #include "base/log.h"
 #include "base/quote.h"
 #include "common/output_path.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "worker/call_refusal.h"
 
 #define ENTRIES 64
 #define FRESH_MS 1000
 #define QUOTED_BYTES 200
 
+/* What was found out about a path. */
 struct entry {
-    char *path; /* as the client sends it; NULL = an unused entry */
+    /* As the client sends it; NULL in an unused entry. */
+    char *path;
     size_t path_bytes;
     uint64_t hash;
+
     uint64_t checked_ms;
-    uint64_t used; /* tick of the last use */
-    int result;
-    const char *fault; /* a literal; for result -EINVAL */
-    char *name;        /* of the output; for result 0 */
+
+    /* destinations->tick at its last use. */
+    uint64_t used;
+
+    /* Why calls for it are refused; NULL if they are not. */
+    struct call_refusal *refusal;
+
+    /* The output's, if they are not. */
+    char *name;
     size_t name_bytes;
 };
 
@@ -54,6 +63,7 @@ static void
 clear_entry(struct entry *entry)
 {
     free(entry->path);
+    free(entry->refusal);
     free(entry->name);
     *entry = (struct entry){0};
 }
@@ -78,25 +88,49 @@ log_standard_output(const struct heritage *heritage)
                   NULL);
 }
 
-/* Finds out about a path. */
-static int
-check_path(const struct heritage *heritage, struct bytes path, char *name, const char **fault_r)
+/* Refuses a path for what its check ended with, and a literal that says what is wrong with it. */
+static bool
+refuse_path(const struct heritage *heritage, struct bytes path, int error, const char *fault,
+            struct call_refusal *refusal_r)
 {
-    int result = output_path_normalise(name, path, heritage->settings->output_root, fault_r);
+    char quoted[QUOTED_BYTES];
+    (void)quote_bytes(quoted, sizeof(quoted), path, QUOTE_MARKS);
+    switch (-error) {
+    case EINVAL:
+        return call_refuse(refusal_r, REFUSAL_FILE_PATH, "file_path \"%s\" %s", quoted, fault);
+    case EEXIST:
+        return call_refuse(refusal_r, REFUSAL_FILE_PATH,
+                           "file_path \"%s\" is a directory of another output, or the other way "
+                           "round",
+                           quoted);
+    case EUSERS:
+        return call_refuse(refusal_r, REFUSAL_MAX_FILES,
+                           "file_path \"%s\" would be one more than the output.max_files "
+                           "(%" PRId64 ") different output files",
+                           quoted, heritage->settings->output_max_files);
+    default:
+        return call_refuse(refusal_r, call_refusal_cause_of_error(error),
+                           "file_path \"%s\" cannot be checked: %s", quoted,
+                           strerrordesc_np(-error));
+    }
+}
+
+/* Finds out which output a path is, or why it is none. */
+static bool
+check_path(const struct heritage *heritage, struct bytes path, char *name,
+           struct call_refusal *refusal_r)
+{
+    const char *fault = NULL;
+    int result = output_path_normalise(name, path, heritage->settings->output_root, &fault);
     if (result == 0)
-        result = output_path_check(heritage->fds[HERITAGE_FD_ROOT],
-                                   heritage->fds[HERITAGE_FD_SEGMENTS], name, fault_r);
+        result = output_path_check(heritage->fds[HERITAGE_FD_ROOT], heritage->fds[HERITAGE_FD_SEGMENTS], name, &fault);
     if (result == 0)
         result = admission_admit(heritage->admission, name);
-    if (result > 0) {
+    if (result < 0)
+        return refuse_path(heritage, path, result, fault, refusal_r);
+    if (result > 0)
         log_new_output(path, name);
-        return 0;
-    }
-    if (result == -EEXIST) {
-        *fault_r = "is a directory of another output, or the other way round";
-        result = -EINVAL;
-    }
-    return result;
+    return true;
 }
 
 static struct entry *
@@ -127,79 +161,74 @@ make_room(struct destinations *destinations)
     return oldest;
 }
 
-/* Checks the path and keeps what came out in `entry`, which is unused. */
-static int
-fill_entry(const struct destinations *destinations, struct entry *entry, struct bytes path,
-           uint64_t hash, uint64_t now_ms)
+/* Checks the path and keeps what came out in `entry`, which is unused. False if there is no memory to
+ * keep it in. */
+static bool
+fill_entry(const struct heritage *heritage, struct entry *entry, struct bytes path)
 {
     char name[OUTPUT_NAME_BYTES_MAX];
-    entry->result = check_path(destinations->heritage, path, name, &entry->fault);
+    struct call_refusal refusal;
     entry->path = malloc(path.size);
-    if (entry->path != NULL && entry->result == 0)
-        entry->name = strdup(name);
-    if (entry->path == NULL || (entry->result == 0 && entry->name == NULL)) {
-        clear_entry(entry);
-        return -ENOMEM;
-    }
+    if (entry->path == NULL)
+        return false;
     memcpy(entry->path, path.data, path.size);
     entry->path_bytes = path.size;
-    entry->name_bytes = entry->result == 0 ? strlen(name) : 0;
-    entry->hash = hash;
-    entry->checked_ms = now_ms;
-    return 0;
+    if (check_path(heritage, path, name, &refusal)) {
+        entry->name = strdup(name);
+        entry->name_bytes = strlen(name);
+        return entry->name != NULL;
+    }
+    entry->refusal = malloc(sizeof(*entry->refusal));
+    if (entry->refusal != NULL)
+        *entry->refusal = refusal;
+    return entry->refusal != NULL;
 }
 
-static void
-explain(const struct heritage *heritage, struct bytes path, int result, const char *fault,
-        char reason[static DESTINATIONS_REASON_BYTES])
+/* What is known of a path, for FRESH_MS; NULL if there is no memory to know it in. */
+static struct entry *
+look_up(struct destinations *destinations, struct bytes path, uint64_t now_ms)
 {
-    char quoted[QUOTED_BYTES];
-    (void)quote_bytes(quoted, sizeof(quoted), path, QUOTE_MARKS);
-    if (result == -EINVAL)
-        (void)snprintf(reason, DESTINATIONS_REASON_BYTES, "file_path \"%s\" %s", quoted, fault);
-    else if (result == -EUSERS)
-        (void)snprintf(reason, DESTINATIONS_REASON_BYTES,
-                       "file_path \"%s\" would be one more than the output.max_files (%" PRId64
-                       ") different output files",
-                       quoted, heritage->settings->output_max_files);
-    else
-        (void)snprintf(reason, DESTINATIONS_REASON_BYTES, "file_path \"%s\" cannot be checked: %s",
-                       quoted, strerrordesc_np(-result));
+    uint64_t hash = XXH3_64bits(path.data, path.size);
+    struct entry *entry = find_entry(destinations, path, hash);
+    if (entry != NULL && now_ms >= entry->checked_ms + FRESH_MS) {
+        clear_entry(entry);
+        entry = NULL;
+    }
+    if (entry == NULL) {
+        entry = make_room(destinations);
+        entry->hash = hash;
+        entry->checked_ms = now_ms;
+        if (!fill_entry(destinations->heritage, entry, path)) {
+            clear_entry(entry);
+            return NULL;
+        }
+        INVARIANT((entry->name != NULL) != (entry->refusal != NULL));
+    }
+    entry->used = ++destinations->tick;
+    return entry;
 }
 
-int
+bool
 destinations_resolve(struct destinations *destinations, struct bytes file_path, uint64_t now_ms,
                      enum segment_kind *kind_r, struct bytes *name_r,
-                     char reason[static DESTINATIONS_REASON_BYTES])
+                     struct call_refusal *refusal_r)
 {
     if (file_path.size == 0) {
         log_standard_output(destinations->heritage);
         *kind_r = SEGMENT_STANDARD_OUTPUT;
         *name_r = (struct bytes){NULL, 0};
-        return 0;
+        return true;
     }
-    uint64_t hash = XXH3_64bits(file_path.data, file_path.size);
-    struct entry *entry = find_entry(destinations, file_path, hash);
-    if (entry != NULL && now_ms >= entry->checked_ms + FRESH_MS) {
-        clear_entry(entry);
-        entry = NULL;
-    }
-    int result = 0;
-    if (entry == NULL) {
-        entry = make_room(destinations);
-        result = fill_entry(destinations, entry, file_path, hash, now_ms);
-    }
-    if (result == 0) {
-        entry->used = ++destinations->tick;
-        result = entry->result;
-    }
-    if (result != 0) {
-        explain(destinations->heritage, file_path, result, entry->fault, reason);
-        return result;
+    const struct entry *entry = look_up(destinations, file_path, now_ms);
+    if (entry == NULL)
+        return refuse_path(destinations->heritage, file_path, -ENOMEM, NULL, refusal_r);
+    if (entry->refusal != NULL) {
+        *refusal_r = *entry->refusal;
+        return false;
     }
     *kind_r = SEGMENT_FILE;
     *name_r = (struct bytes){entry->name, entry->name_bytes};
-    return 0;
+    return true;
 }
 
 void

@@ -7,13 +7,13 @@
 #ifndef MYGRPCADAPTER_WORKER_SERVICES_DESTINATIONS_H
 #define MYGRPCADAPTER_WORKER_SERVICES_DESTINATIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "segment/segment_format.h"
 
-#define DESTINATIONS_REASON_BYTES 384
-
+struct call_refusal;
 struct destinations;
 struct heritage;
 
@@ -21,12 +21,10 @@ struct heritage;
 int destinations_open(struct destinations **out, const struct heritage *heritage);
 
 /* The output that `file_path` (any bytes) means: *kind_r and *name_r, which is good until the next
- * call. An empty path is standard output. Returns 0, or with a line of printable ASCII in `reason`:
- * -EINVAL: the path is not acceptable; -EUSERS: as many different outputs as output.max_files are
- * in use; another negative errno: it cannot be told now. */
-int destinations_resolve(struct destinations *destinations, struct bytes file_path, uint64_t now_ms,
-                         enum segment_kind *kind_r, struct bytes *name_r,
-                         char reason[static DESTINATIONS_REASON_BYTES]);
+ * call. An empty path is standard output. Returns true, or false and why the call is refused. */
+bool destinations_resolve(struct destinations *destinations, struct bytes file_path,
+                          uint64_t now_ms, enum segment_kind *kind_r, struct bytes *name_r,
+                          struct call_refusal *refusal_r);
 
 /* Frees; NULL-safe; sets *dp to NULL. */
 void destinations_close(struct destinations **dp);

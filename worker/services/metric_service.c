@@ -7,16 +7,16 @@
 #include "worker/services/metric_service.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/crash_point.h"
 #include "common/heritage.h"
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "worker/call_refusal.h"
 #include "worker/services/destinations.h"
 #include "worker/render/go_text.h"
 #include "worker/journal.h"
@@ -30,6 +30,8 @@
 /* Mixer has up to 1024 calls in flight; as many as this may come in one read of its connections. */
 #define CALLS_EXPECTED 256
 
+_Static_assert(SERVICE_MESSAGE_BYTES >= CALL_REFUSAL_TEXT_BYTES, "a refusal's text is a message");
+
 struct metric_service {
     const struct heritage *heritage;
     struct journal *journal;
@@ -37,80 +39,38 @@ struct metric_service {
     struct text *text;
     struct destinations *destinations;
     struct worker_tally *tally;
-    bool has_called; /* a call has been accepted */
+
+    /* A call has been accepted. */
+    bool has_called;
+
     struct log_brake brake;
 };
 
-static grpc_status_code
-status_of(int error)
-{
-    switch (-error) {
-    case EBADMSG:
-    case EINVAL:
-        return GRPC_STATUS_INVALID_ARGUMENT;
-    case ENOMEM:
-    case EMSGSIZE:
-    case EUSERS:
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return GRPC_STATUS_RESOURCE_EXHAUSTED;
-    default:
-        return GRPC_STATUS_UNAVAILABLE;
-    }
-}
+/* The status that a refused call is answered with. */
+static const grpc_status_code statuses[] = {
+#define STATUS(name, status, label, when) [REFUSAL_##name] = GRPC_STATUS_##status,
+    REFUSAL_CAUSES(STATUS)
+#undef STATUS
+};
 
-static enum tally_refusal
-refusal_of(int error)
-{
-    switch (-error) {
-    case EBADMSG:
-        return TALLY_REFUSAL_MALFORMED;
-    case EINVAL:
-        return TALLY_REFUSAL_FILE_PATH;
-    case ENOMEM:
-    case EMSGSIZE:
-    case EFBIG:
-        return TALLY_REFUSAL_TOO_LARGE;
-    case EUSERS:
-        return TALLY_REFUSAL_MAX_FILES;
-    case EDQUOT:
-        return TALLY_REFUSAL_SEGMENTS_LIMIT;
-    case ENOSPC:
-        return TALLY_REFUSAL_VOLUME_FULL;
-    default:
-        return TALLY_REFUSAL_SYSTEM;
-    }
-}
-
-/* Decodes and renders a request and finds its output. Returns 0, the record, which points into the
- * service's buffers, and the number of instances, or a negative errno and a message. */
-static int
+/* Decodes and renders a request and finds its output. Returns true, with a record that points into the
+ * service's buffers, or false and why the call is refused. */
+static bool
 make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
-            struct segment_record *record_r, uint64_t *instances_r,
-            char message[static SERVICE_MESSAGE_BYTES])
+            struct segment_record *record_r, struct call_refusal *refusal_r)
 {
     struct request *request = service->request;
-    _Static_assert(SERVICE_MESSAGE_BYTES >= REQUEST_REASON_BYTES, "a reason fits a message");
-    _Static_assert(SERVICE_MESSAGE_BYTES >= DESTINATIONS_REASON_BYTES, "a reason fits a message");
     text_reset(service->text);
-    int result = request_begin(request, wire, message);
-    if (result != 0)
-        return result;
+    if (!request_begin(request, wire, refusal_r))
+        return false;
     bool to_file = request->file_path.size > 0;
-    result = go_text_render(service->text, request, to_file ? GO_TEXT_FOR_FILE : GO_TEXT_FOR_STDOUT,
-                            message);
-    if (result == -EMSGSIZE)
-        (void)snprintf(message, SERVICE_MESSAGE_BYTES,
-                       "the text of the call is longer than workers.max_text_bytes (%" PRId64 ")",
-                       service->heritage->settings->workers_max_text_bytes);
-    if (result != 0)
-        return result;
+    if (!go_text_render(service->text, request, to_file ? GO_TEXT_FOR_FILE : GO_TEXT_FOR_STDOUT,
+                        refusal_r))
+        return false;
     record_r->payload = text_bytes(service->text);
-    *instances_r = request->instances_read;
     /* Last, since it counts against output.max_files: only a call that can be taken does. */
     return destinations_resolve(service->destinations, request->file_path, now_ms, &record_r->kind,
-                                &record_r->name, message);
+                                &record_r->name, refusal_r);
 }
 
 /* Once since the adapter started: the sign that Mixer has found it. */
@@ -128,39 +88,36 @@ note_first_call(struct metric_service *service, const struct segment_record *rec
 }
 
 static void
-log_refusal(struct metric_service *service, int error, const char *message, uint64_t now_ms)
+refuse(struct metric_service *service, const struct call_refusal *refusal, uint64_t now_ms,
+       struct unary_answer *answer_r)
 {
+    answer_r->status = statuses[refusal->cause];
+    (void)strcpy(answer_r->message, refusal->text);
+    tally_add(&service->tally->refusals[refusal->cause], 1);
     log_write_braked(
         &service->brake, now_ms, LOG_LEVEL_WARNING, "a call was refused",
-        LOG_FIELDS(log_string("reason", message), log_i64("status", status_of(error))));
+        LOG_FIELDS(log_string("reason", refusal->text), log_i64("status", answer_r->status)));
 }
 
 static void
 answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary_answer *answer_r)
 {
     struct metric_service *service = context;
-    struct segment_record record;
-    uint64_t instances = 0;
-    int result = make_record(service, request, now_ms, &record, &instances, answer_r->message);
-    if (result == 0) {
-        result = journal_append(service->journal, &record, now_ms);
-        if (result == 0) {
-            crash_point("call.appended");
-            note_first_call(service, &record, instances);
-            tally_add(&service->tally->request_bytes, request.size);
-            tally_add(&service->tally->instances, instances);
-            tally_add(&service->tally->text_bytes, record.payload.size);
-            /* OK, and the response is the empty message. */
-            answer_r->after_sync =
-                service->heritage->settings->segments_durability == DURABILITY_MACHINE;
-            return;
-        }
-        (void)snprintf(answer_r->message, SERVICE_MESSAGE_BYTES, "%s",
-                       journal_refusal(service->journal));
+    struct segment_record record = {.appended_ns = 0};
+    struct call_refusal refusal;
+    if (!make_record(service, request, now_ms, &record, &refusal) ||
+        !journal_append(service->journal, &record, now_ms, &refusal)) {
+        refuse(service, &refusal, now_ms, answer_r);
+        return;
     }
-    answer_r->status = status_of(result);
-    tally_add(&service->tally->refusals[refusal_of(result)], 1);
-    log_refusal(service, result, answer_r->message, now_ms);
+    crash_point("call.appended");
+    uint64_t instances = service->request->instances_read;
+    note_first_call(service, &record, instances);
+    tally_add(&service->tally->request_bytes, request.size);
+    tally_add(&service->tally->instances, instances);
+    tally_add(&service->tally->text_bytes, record.payload.size);
+    /* OK, and the response is the empty message. */
+    answer_r->after_sync = service->heritage->settings->segments_durability == DURABILITY_MACHINE;
 }
 
 int

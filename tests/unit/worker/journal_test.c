@@ -11,12 +11,15 @@
 #include "segment/segment_reader.h"
 #include "segment/segment_store.h"
 #include "segment/segment_writer.h"
+#include "worker/call_refusal.h"
 #include "worker/journal.h"
 
 #define SLOT 3U
 #define INCARNATION 17U
 #define SIZE_BYTES 8192
 #define RETRY_MS 100U
+#define ACCEPTED REFUSAL_CAUSE_COUNT
+
 /* Later than any moment the machine's own clock can give: journal_open() takes no clock. */
 #define NOW_MS (1ULL << 50)
 
@@ -25,6 +28,9 @@ struct fixture {
     struct settings settings;
     struct heritage heritage;
     struct journal *journal;
+
+    /* Why the last append was refused, if it was. */
+    struct call_refusal refusal;
     uint64_t appended;
 };
 
@@ -88,23 +94,30 @@ make_numbered(struct numbered *numbered, uint64_t i)
         .payload = {numbered->payload, size}};
 }
 
-static int
+/* Appends; returns ACCEPTED, or the cause of the refusal. */
+static enum refusal_cause
+append(struct fixture *f, const struct segment_record *record, uint64_t now_ms)
+{
+    return journal_append(f->journal, record, now_ms, &f->refusal) ? ACCEPTED : f->refusal.cause;
+}
+
+static enum refusal_cause
 append_numbered(struct fixture *f, uint64_t now_ms)
 {
     struct numbered numbered;
     make_numbered(&numbered, f->appended);
-    int result = journal_append(f->journal, &numbered.record, now_ms);
-    f->appended += result == 0 ? 1 : 0;
+    enum refusal_cause result = append(f, &numbered.record, now_ms);
+    f->appended += result == ACCEPTED ? 1 : 0;
     return result;
 }
 
-static int
+static enum refusal_cause
 append_sized(struct fixture *f, size_t payload_bytes, uint64_t now_ms)
 {
     char *payload = calloc(1, payload_bytes);
     assert_non_null(payload);
     struct segment_record record = {SEGMENT_FILE, {"big", 3}, {payload, payload_bytes}, 0};
-    int result = journal_append(f->journal, &record, now_ms);
+    enum refusal_cause result = append(f, &record, now_ms);
     free(payload);
     return result;
 }
@@ -113,7 +126,7 @@ static void
 append_many(struct fixture *f, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
-        assert_int_equal(append_numbered(f, NOW_MS), 0);
+        assert_int_equal(append_numbered(f, NOW_MS), ACCEPTED);
 }
 
 static bool
@@ -271,9 +284,9 @@ test_a_record_larger_than_a_segment_gets_one_of_its_own(void **state)
     struct segment_record record;
     begin(f);
     append_many(f, 3);
-    assert_int_equal(append_sized(f, payload, NOW_MS), 0);
+    assert_int_equal(append_sized(f, payload, NOW_MS), ACCEPTED);
     struct segment_record small = {SEGMENT_FILE, {"small", 5}, {"after", 5}, 0};
-    assert_int_equal(journal_append(f->journal, &small, NOW_MS), 0);
+    assert_int_equal(append(f, &small, NOW_MS), ACCEPTED);
     journal_close(&f->journal);
 
     assert_int_equal(list(f, &entries), 3);
@@ -301,10 +314,10 @@ test_a_record_larger_than_a_segment_gets_one_of_its_own(void **state)
 static void
 fill(struct fixture *f, uint64_t now_ms)
 {
-    int result = 0;
-    for (int i = 0; i < 10000 && result == 0; i++)
+    enum refusal_cause result = ACCEPTED;
+    for (int i = 0; i < 10000 && result == ACCEPTED; i++)
         result = append_numbered(f, now_ms);
-    assert_int_equal(result, -EDQUOT);
+    assert_int_equal(result, REFUSAL_SEGMENTS_LIMIT);
 }
 
 static void
@@ -336,7 +349,7 @@ test_the_limit_refuses_and_says_so_and_loses_nothing(void **state)
     f->settings.segments_limit_bytes = 3 * SIZE_BYTES + SIZE_BYTES / 2;
     begin(f);
     fill(f, NOW_MS);
-    assert_non_null(strstr(journal_refusal(f->journal), "segments.limit_bytes (28672)"));
+    assert_non_null(strstr(f->refusal.text, "segments.limit_bytes (28672)"));
     assert_int_equal(expect_all_there(f, 0, 0, &open), 3);
     assert_int_equal(open, 0); /* only what is sealed is ever given back */
     assert_int_equal(segment_store_slot_bytes(f->segments.fd, SLOT, &bytes), 0);
@@ -353,12 +366,12 @@ test_after_the_limit_it_tries_again_a_moment_later_and_not_before(void **state)
     fill(f, NOW_MS);
     uint64_t kept = first_of(f, 1);
     remove_segment(f, 0);
-    assert_int_equal(append_numbered(f, NOW_MS), -EDQUOT);
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS - 1), -EDQUOT);
-    assert_non_null(strstr(journal_refusal(f->journal), "segments.limit_bytes"));
+    assert_int_equal(append_numbered(f, NOW_MS), REFUSAL_SEGMENTS_LIMIT);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS - 1), REFUSAL_SEGMENTS_LIMIT);
+    assert_non_null(strstr(f->refusal.text, "segments.limit_bytes"));
     assert_int_equal(expect_all_there(f, kept, 1, &open), 2);
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), 0);
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), 0);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), ACCEPTED);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), ACCEPTED);
     assert_int_equal(expect_all_there(f, kept, 1, &open), 3);
     assert_int_equal(open, 1);
 }
@@ -370,10 +383,10 @@ test_a_limit_still_reached_is_looked_at_once_a_moment(void **state)
     f->settings.segments_limit_bytes = 2 * SIZE_BYTES;
     begin(f);
     fill(f, NOW_MS);
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), -EDQUOT);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), REFUSAL_SEGMENTS_LIMIT);
     remove_segment(f, 0);
-    assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS - 1), -EDQUOT);
-    assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS), 0);
+    assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS - 1), REFUSAL_SEGMENTS_LIMIT);
+    assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS), ACCEPTED);
 }
 
 static bool
@@ -398,7 +411,7 @@ test_after_the_limit_it_resumes_without_an_append_and_says_so(void **state)
     assert_true(says_it_refuses(f));
     journal_look(f->journal, NOW_MS + RETRY_MS);
     assert_false(says_it_refuses(f));
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), 0);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), ACCEPTED);
 }
 
 static void
@@ -410,7 +423,7 @@ test_other_slots_do_not_count_against_the_limit(void **state)
     scratch_put(&f->segments, "unrelated", rubbish, sizeof(rubbish));
     f->settings.segments_limit_bytes = SIZE_BYTES;
     begin(f);
-    assert_int_equal(append_numbered(f, NOW_MS), 0);
+    assert_int_equal(append_numbered(f, NOW_MS), ACCEPTED);
 }
 
 static void
@@ -421,9 +434,9 @@ test_what_an_earlier_incarnation_left_counts_against_the_limit(void **state)
     scratch_put(&f->segments, "00003-0000000016-0000000009.sealed", rubbish, sizeof(rubbish));
     f->settings.segments_limit_bytes = 2 * SIZE_BYTES - 1;
     begin(f); /* no room is no error here */
-    assert_int_equal(append_numbered(f, NOW_MS), -EDQUOT);
+    assert_int_equal(append_numbered(f, NOW_MS), REFUSAL_SEGMENTS_LIMIT);
     assert_int_equal(unlinkat(f->segments.fd, "00003-0000000016-0000000009.sealed", 0), 0);
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), 0);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), ACCEPTED);
 }
 
 static void
@@ -434,11 +447,11 @@ test_a_record_too_large_for_the_limit_is_refused(void **state)
     f->settings.segments_limit_bytes = 4 * SIZE_BYTES;
     begin(f);
     append_many(f, 2);
-    assert_int_equal(append_sized(f, 5 * SIZE_BYTES, NOW_MS), -EDQUOT);
-    assert_non_null(strstr(journal_refusal(f->journal), "segments.limit_bytes"));
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), 0);
-    assert_int_equal(append_sized(f, 5 * SIZE_BYTES, NOW_MS + RETRY_MS), -EDQUOT);
-    assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS), 0);
+    assert_int_equal(append_sized(f, 5 * SIZE_BYTES, NOW_MS), REFUSAL_SEGMENTS_LIMIT);
+    assert_non_null(strstr(f->refusal.text, "segments.limit_bytes"));
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), ACCEPTED);
+    assert_int_equal(append_sized(f, 5 * SIZE_BYTES, NOW_MS + RETRY_MS), REFUSAL_SEGMENTS_LIMIT);
+    assert_int_equal(append_numbered(f, NOW_MS + 2 * RETRY_MS), ACCEPTED);
     (void)expect_all_there(f, 0, 0, &open);
 }
 
@@ -450,8 +463,8 @@ test_a_record_too_large_for_the_limit_stands_in_nobodys_way(void **state)
     f->settings.segments_limit_bytes = 4 * SIZE_BYTES;
     begin(f);
     append_many(f, 2);
-    assert_int_equal(append_sized(f, 5 * SIZE_BYTES, NOW_MS), -EDQUOT);
-    assert_int_equal(append_numbered(f, NOW_MS), 0);
+    assert_int_equal(append_sized(f, 5 * SIZE_BYTES, NOW_MS), REFUSAL_SEGMENTS_LIMIT);
+    assert_int_equal(append_numbered(f, NOW_MS), ACCEPTED);
 }
 
 /* ---- a directory that is no good */
@@ -461,16 +474,15 @@ test_without_a_directory_it_refuses_and_lives(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdirat(f->segments.fd, "gone", 0700), 0);
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
-        openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     assert_int_equal(unlinkat(f->segments.fd, "gone", AT_REMOVEDIR), 0);
     begin(f);
-    assert_int_equal(append_numbered(f, NOW_MS), -ENOENT);
-    assert_non_null(strstr(journal_refusal(f->journal), "segments.directory"));
-    assert_non_null(strstr(journal_refusal(f->journal), "No such file or directory"));
-    assert_int_equal(append_numbered(f, NOW_MS + 1), -ENOENT);
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), -ENOENT);
+    assert_int_equal(append_numbered(f, NOW_MS), REFUSAL_SYSTEM);
+    assert_non_null(strstr(f->refusal.text, "segments.directory"));
+    assert_non_null(strstr(f->refusal.text, "No such file or directory"));
+    assert_int_equal(append_numbered(f, NOW_MS + 1), REFUSAL_SYSTEM);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS), REFUSAL_SYSTEM);
     journal_close(&f->journal);
     assert_null(f->journal);
     (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
@@ -488,13 +500,13 @@ test_a_directory_that_goes_and_comes_back(void **state)
     f->heritage.fds[HERITAGE_FD_SEGMENTS] = file_fd;
     f->heritage.incarnation++;
     begin(f);
-    assert_int_equal(append_numbered(f, NOW_MS), -ENOTDIR);
-    assert_non_null(strstr(journal_refusal(f->journal), "Not a directory"));
+    assert_int_equal(append_numbered(f, NOW_MS), REFUSAL_SYSTEM);
+    assert_non_null(strstr(f->refusal.text, "Not a directory"));
     f->heritage.fds[HERITAGE_FD_SEGMENTS] = f->segments.fd;
-    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS - 1), -ENOTDIR);
+    assert_int_equal(append_numbered(f, NOW_MS + RETRY_MS - 1), REFUSAL_SYSTEM);
     struct numbered first;
     make_numbered(&first, 0);
-    assert_int_equal(journal_append(f->journal, &first.record, NOW_MS + RETRY_MS), 0);
+    assert_int_equal(append(f, &first.record, NOW_MS + RETRY_MS), ACCEPTED);
     journal_close(&f->journal);
 
     struct segment_entry *entries = NULL;
@@ -511,18 +523,16 @@ test_an_open_segment_whose_file_is_gone_is_followed_by_a_refusal(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdirat(f->segments.fd, "gone", 0700), 0);
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
-        openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     begin(f);
     append_many(f, 1);
-    assert_int_equal(
-        unlinkat(f->heritage.fds[HERITAGE_FD_SEGMENTS], "00003-0000000017-0000000000.open", 0), 0);
+    assert_int_equal(unlinkat(f->heritage.fds[HERITAGE_FD_SEGMENTS], "00003-0000000017-0000000000.open", 0), 0);
     assert_int_equal(unlinkat(f->segments.fd, "gone", AT_REMOVEDIR), 0);
-    int result = 0;
-    for (int i = 0; i < 1000 && result == 0; i++)
+    enum refusal_cause result = ACCEPTED;
+    for (int i = 0; i < 1000 && result == ACCEPTED; i++)
         result = append_numbered(f, NOW_MS);
-    assert_int_equal(result, -ENOENT);
+    assert_int_equal(result, REFUSAL_SYSTEM);
     journal_close(&f->journal);
     (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
 }
@@ -581,7 +591,7 @@ test_the_seal_that_comes_with_a_refusal_is_told(void **state)
     assert_true(wake_ups(f) > 0);
     assert_int_equal(directory_changes(f), 2);
     atomic_store(&f->heritage.scoreboard->collector_sleeps, 1);
-    assert_int_equal(append_numbered(f, NOW_MS + 1), -EDQUOT);
+    assert_int_equal(append_numbered(f, NOW_MS + 1), REFUSAL_SEGMENTS_LIMIT);
     assert_int_equal(wake_ups(f), 0); /* nothing came */
     assert_int_equal(directory_changes(f), 2);
 }

@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "worker/call_refusal.h"
 #include "worker/render/go_text.h"
 #include "worker/decode/map.h"
 #include "worker/render/text.h"
@@ -28,7 +28,7 @@
 static struct request *request;
 static struct instance instance;
 static struct text *text;
-static char reason[REQUEST_REASON_BYTES];
+static struct call_refusal refusal;
 
 static int
 open_both(void **state)
@@ -49,17 +49,15 @@ close_both(void **state)
     return 0;
 }
 
-/* Reads all of it; returns the number of instances, or an error. */
+/* Reads all of it; returns the number of instances, or -1 if it is refused. */
 static int
 decode(struct bytes wire)
 {
     int count = 0;
-    int result = request_begin(request, wire, reason);
-    while (result == 0 && (result = request_next(request, &instance, reason)) > 0) {
-        result = 0;
+    int result = request_begin(request, wire, &refusal) ? 1 : -1;
+    while (result > 0 && (result = request_next(request, &instance, &refusal)) > 0)
         count++;
-    }
-    return result != 0 ? result : count;
+    return result < 0 ? -1 : count;
 }
 
 static void
@@ -72,8 +70,9 @@ assert_bytes(struct bytes bytes, const char *expected, size_t size)
 static void
 assert_refused(struct bytes wire, const char *expected)
 {
-    assert_int_equal(decode(wire), -EBADMSG);
-    assert_string_equal(reason, expected);
+    assert_int_equal(decode(wire), -1);
+    assert_int_equal(refusal.cause, REFUSAL_MALFORMED);
+    assert_string_equal(refusal.text, expected);
 }
 
 static void
@@ -84,7 +83,6 @@ empty_request(void **state)
     assert_int_equal(request->file_path.size, 0);
     assert_int_equal(request->config_type_url.size, 0);
     assert_int_equal(request->config_value.size, 0);
-    assert_string_equal(reason, "");
 }
 
 static void
@@ -150,9 +148,9 @@ reason_is_bounded(void **state)
     (void)state;
     char wire[1000] = "\x12\xe5\x07\x0a\xe2\x07";
     memset(wire + 6, 0xff, sizeof(wire) - 6);
-    assert_int_equal(decode((struct bytes){wire, sizeof(wire)}), -EBADMSG);
-    assert_true(strlen(reason) < 200);
-    assert_non_null(strstr(reason, "\\xff\\xff...\", not " REQUEST_PARAMS_TYPE));
+    assert_int_equal(decode((struct bytes){wire, sizeof(wire)}), -1);
+    assert_true(strlen(refusal.text) < 200);
+    assert_non_null(strstr(refusal.text, "\\xff\\xff...\", not " REQUEST_PARAMS_TYPE));
 }
 
 static void
@@ -199,8 +197,8 @@ static struct bytes
 render(struct bytes wire)
 {
     text_reset(text);
-    assert_int_equal(request_begin(request, wire, reason), 0);
-    assert_int_equal(go_text_render(text, request, GO_TEXT_FOR_FILE, reason), 0);
+    assert_true(request_begin(request, wire, &refusal));
+    assert_true(go_text_render(text, request, GO_TEXT_FOR_FILE, &refusal));
     return text_bytes(text);
 }
 
@@ -249,8 +247,8 @@ decode_number(uint64_t number, size_t size, bool behind)
                12);
         at += 12;
     }
-    assert_int_equal(request_begin(request, (struct bytes){wire, at}, reason), 0);
-    assert_int_equal(request_next(request, &instance, reason), 1);
+    assert_true(request_begin(request, (struct bytes){wire, at}, &refusal));
+    assert_int_equal(request_next(request, &instance, &refusal), 1);
     assert_int_equal(instance.value.kind, VALUE_INT64);
     return instance.value.integer;
 }
@@ -290,7 +288,7 @@ unknown_fields_and_groups_are_skipped(void **state)
     memset(wire, '\x7b', depth);
     memset(wire + depth, '\x7c', depth);
     assert_int_equal(decode((struct bytes){wire, depth * 2}), 0);
-    assert_int_equal(decode((struct bytes){wire, depth * 2 - 1}), -EBADMSG);
+    assert_int_equal(decode((struct bytes){wire, depth * 2 - 1}), -1);
     free(wire);
 }
 
@@ -365,8 +363,8 @@ overrunning_entries_are_bounded(void **state)
     size_t size = put_overrunning(wire, 2);
     assert_int_equal(decode((struct bytes){wire, size}), 1);
     size = put_overrunning(wire, 1000);
-    assert_int_equal(decode((struct bytes){wire, size}), -EBADMSG);
-    assert_non_null(strstr(reason, "too many map entries run past their end at byte "));
+    assert_int_equal(decode((struct bytes){wire, size}), -1);
+    assert_non_null(strstr(refusal.text, "too many map entries run past their end at byte "));
 }
 
 /* Every place at which the bytes can end. */
@@ -386,8 +384,7 @@ any_end(void **state)
         int result = decode((struct bytes){copy, size});
         free(copy);
         bool complete = size == 0 || size == 29 || size == 29 + 64;
-        assert_int_equal(result, !complete ? -EBADMSG : size > 0);
-        assert_int_equal(reason[0] == '\0', complete);
+        assert_int_equal(result, !complete ? -1 : size > 0);
     }
 }
 

@@ -10,12 +10,12 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/protobuf_c.h"
+#include "worker/call_refusal.h"
 #include "worker/decode/request.h"
 #include "worker/render/text.h"
 
@@ -24,7 +24,7 @@
 
 static struct request *request;
 static struct text *text;
-static char reason[REQUEST_REASON_BYTES];
+static struct call_refusal refusal;
 static size_t repacked; /* requests that protobuf-c took too */
 
 static int
@@ -45,12 +45,12 @@ close_both(void **state)
     return 0;
 }
 
-static int
+static bool
 decode_and_render(struct bytes wire, enum go_text_ending ending)
 {
     text_reset(text);
-    int result = request_begin(request, wire, reason);
-    return result != 0 ? result : go_text_render(text, request, ending, reason);
+    return request_begin(request, wire, &refusal) &&
+           go_text_render(text, request, ending, &refusal);
 }
 
 /* Bytes to be freed. */
@@ -93,7 +93,7 @@ check_repacked(struct bytes wire, struct bytes expected)
     struct bytes packed;
     if (memchr(expected.data, '\0', expected.size) != NULL || !protobuf_c_repack(wire, &packed))
         return false;
-    assert_int_equal(decode_and_render(packed, GO_TEXT_FOR_FILE), 0);
+    assert_true(decode_and_render(packed, GO_TEXT_FOR_FILE));
     assert_true(bytes_equal(text_bytes(text), expected));
     free(bytes_unconst(packed.data));
     return true;
@@ -105,17 +105,17 @@ check_golden(const char *name)
     struct owned wire = {0};
     struct owned expected = {0};
     assert_true(read_golden(name, "pb", &wire));
-    int result = decode_and_render(borrow(wire), GO_TEXT_FOR_FILE);
+    bool accepted = decode_and_render(borrow(wire), GO_TEXT_FOR_FILE);
     if (read_golden(name, "txt", &expected)) {
-        if (result != 0 || !bytes_equal(text_bytes(text), borrow(expected)))
-            print_error("%s differs: %s\n", name, reason);
-        assert_int_equal(result, 0);
+        if (!accepted || !bytes_equal(text_bytes(text), borrow(expected)))
+            print_error("%s differs: %s\n", name, refusal.text);
+        assert_true(accepted);
         assert_true(bytes_equal(text_bytes(text), borrow(expected)));
         repacked += check_repacked(borrow(wire), borrow(expected));
     } else {
         assert_true(read_golden(name, "err", &expected));
-        assert_int_equal(result, -EBADMSG);
-        assert_string_not_equal(reason, "");
+        assert_false(accepted);
+        assert_int_equal(refusal.cause, REFUSAL_MALFORMED);
     }
     free(wire.data);
     free(expected.data);
@@ -147,7 +147,7 @@ static void
 ending_for_stdout(void **state)
 {
     (void)state;
-    assert_int_equal(decode_and_render((struct bytes){NULL, 0}, GO_TEXT_FOR_STDOUT), 0);
+    assert_true(decode_and_render((struct bytes){NULL, 0}, GO_TEXT_FOR_STDOUT));
     assert_true(
         bytes_equal(text_bytes(text), (struct bytes){HEAD "\n\n", sizeof(HEAD "\n\n") - 1}));
 }
@@ -251,7 +251,7 @@ static void
 check_map(key_maker make, size_t count)
 {
     struct owned wire = make_request(make, count);
-    assert_int_equal(decode_and_render(borrow(wire), GO_TEXT_FOR_FILE), 0);
+    assert_true(decode_and_render(borrow(wire), GO_TEXT_FOR_FILE));
     free(wire.data);
 
     struct pair *pairs = calloc(count + 1, sizeof(*pairs));
@@ -326,8 +326,7 @@ keys_are_compared_bytewise(void **state)
     char wire[sizeof(dimensions) + 1] = "\x0a";
     wire[1] = sizeof(dimensions) - 1;
     memcpy(wire + 2, dimensions, sizeof(dimensions) - 1);
-    assert_int_equal(
-        decode_and_render((struct bytes){wire, sizeof(dimensions) + 1}, GO_TEXT_FOR_FILE), 0);
+    assert_true(decode_and_render((struct bytes){wire, sizeof(dimensions) + 1}, GO_TEXT_FOR_FILE));
     assert_true(bytes_equal(text_bytes(text), (struct bytes){expected, sizeof(expected) - 1}));
 }
 
@@ -336,11 +335,12 @@ text_limit_is_told_apart(void **state)
 {
     (void)state;
     struct owned wire = make_request(key_descending, 1000);
-    assert_int_equal(decode_and_render(borrow(wire), GO_TEXT_FOR_FILE), 0);
+    assert_true(decode_and_render(borrow(wire), GO_TEXT_FOR_FILE));
     size_t text_needed = text_bytes(text).size;
     struct text *usual = text;
     assert_int_equal(text_open(&text, text_needed - 1, 4096), 0);
-    assert_int_equal(decode_and_render(borrow(wire), GO_TEXT_FOR_FILE), -EMSGSIZE);
+    assert_false(decode_and_render(borrow(wire), GO_TEXT_FOR_FILE));
+    assert_int_equal(refusal.cause, REFUSAL_TOO_LARGE);
     text_close(&text);
     text = usual;
     free(wire.data);

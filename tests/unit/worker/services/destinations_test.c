@@ -6,9 +6,11 @@
 #include "common/admission.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "worker/call_refusal.h"
 #include "worker/services/destinations.h"
 
 #define FRESH_MS 1000U
+#define ACCEPTED REFUSAL_CAUSE_COUNT
 
 struct fixture {
     struct scratch root;
@@ -17,7 +19,7 @@ struct fixture {
     struct destinations *destinations;
     enum segment_kind kind;
     struct bytes name;
-    char reason[DESTINATIONS_REASON_BYTES];
+    struct call_refusal refusal;
 };
 
 static void
@@ -40,8 +42,7 @@ setup(void **state)
     assert_int_equal(mkdirat(f->root.fd, ".seg", 0700), 0);
     f->heritage.settings = &f->settings;
     f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
-        openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] = openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     f->settings.output_root = f->root.path;
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);
@@ -64,22 +65,23 @@ teardown(void **state)
     return 0;
 }
 
-static int
+/* ACCEPTED, or the cause of the refusal. */
+static enum refusal_cause
 resolve_bytes(struct fixture *f, const char *path, size_t size, uint64_t now_ms)
 {
     char *exact = malloc(size == 0 ? 1 : size); /* ends where the path ends */
     assert_non_null(exact);
     memcpy(exact, path, size);
-    memset(f->reason, 'z', sizeof(f->reason));
+    memset(&f->refusal, 'z', sizeof(f->refusal));
     f->kind = SEGMENT_SEAL;
     f->name = (struct bytes){"nothing", 7};
-    int result = destinations_resolve(f->destinations, (struct bytes){exact, size}, now_ms,
-                                      &f->kind, &f->name, f->reason);
+    bool accepted = destinations_resolve(f->destinations, (struct bytes){exact, size}, now_ms,
+                                         &f->kind, &f->name, &f->refusal);
     free(exact);
-    return result;
+    return accepted ? ACCEPTED : f->refusal.cause;
 }
 
-static int
+static enum refusal_cause
 resolve(struct fixture *f, const char *path, uint64_t now_ms)
 {
     return resolve_bytes(f, path, strlen(path), now_ms);
@@ -88,7 +90,7 @@ resolve(struct fixture *f, const char *path, uint64_t now_ms)
 static void
 expect_file(struct fixture *f, const char *path, uint64_t now_ms, const char *name)
 {
-    assert_int_equal(resolve(f, path, now_ms), 0);
+    assert_int_equal(resolve(f, path, now_ms), ACCEPTED);
     assert_int_equal(f->kind, SEGMENT_FILE);
     assert_int_equal(f->name.size, strlen(name));
     assert_memory_equal(f->name.data, name, strlen(name));
@@ -98,22 +100,23 @@ expect_file(struct fixture *f, const char *path, uint64_t now_ms, const char *na
 static void
 expect_printable_reason(const struct fixture *f)
 {
-    size_t size = strnlen(f->reason, sizeof(f->reason));
-    assert_true(size > 0 && size < sizeof(f->reason));
+    size_t size = strnlen(f->refusal.text, sizeof(f->refusal.text));
+    assert_true(size > 0 && size < sizeof(f->refusal.text));
     for (size_t i = 0; i < size; i++)
-        assert_true(f->reason[i] >= 0x20 && f->reason[i] < 0x7f);
+        assert_true(f->refusal.text[i] >= 0x20 && f->refusal.text[i] < 0x7f);
 }
 
 static void
-expect_refused(struct fixture *f, const char *path, uint64_t now_ms, int error, const char *fault)
+expect_refused(struct fixture *f, const char *path, uint64_t now_ms, enum refusal_cause cause,
+               const char *fault)
 {
     char quoted[256];
-    assert_int_equal(resolve(f, path, now_ms), error);
+    assert_int_equal(resolve(f, path, now_ms), cause);
     expect_printable_reason(f);
     (void)snprintf(quoted, sizeof(quoted), "file_path \"%s\" ", path);
-    assert_memory_equal(f->reason, quoted, strlen(quoted));
-    if (strstr(f->reason + strlen(quoted), fault) == NULL)
-        assert_string_equal(f->reason, fault); /* shows both */
+    assert_memory_equal(f->refusal.text, quoted, strlen(quoted));
+    if (strstr(f->refusal.text + strlen(quoted), fault) == NULL)
+        assert_string_equal(f->refusal.text, fault); /* shows both */
 }
 
 static void
@@ -121,13 +124,12 @@ test_an_empty_path_is_standard_output(void **state)
 {
     struct fixture *f = *state;
     for (uint64_t now = 0; now < 3; now++) {
-        assert_int_equal(resolve(f, "", now), 0);
+        assert_int_equal(resolve(f, "", now), ACCEPTED);
         assert_int_equal(f->kind, SEGMENT_STANDARD_OUTPUT);
         assert_int_equal(f->name.size, 0);
     }
-    assert_int_equal(destinations_resolve(f->destinations, (struct bytes){NULL, 0}, 5, &f->kind,
-                                          &f->name, f->reason),
-                     0);
+    assert_true(destinations_resolve(f->destinations, (struct bytes){NULL, 0}, 5, &f->kind,
+                                     &f->name, &f->refusal));
     assert_int_equal(f->kind, SEGMENT_STANDARD_OUTPUT);
 }
 
@@ -143,7 +145,7 @@ test_spellings_of_one_path_are_one_output(void **state)
         for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
             expect_file(f, spellings[i], 7, "logs/a");
     }
-    expect_refused(f, "logs/b", 7, -EUSERS, "output.max_files");
+    expect_refused(f, "logs/b", 7, REFUSAL_MAX_FILES, "output.max_files");
     assert_false(scratch_has(&f->root, "logs")); /* resolving creates nothing */
 }
 
@@ -172,7 +174,7 @@ test_a_refusal_names_the_path_and_the_reason(void **state)
     };
     for (int again = 0; again < 2; again++) { /* found out, then remembered */
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-            expect_refused(f, table[i][0], 7, -EINVAL, table[i][1]);
+            expect_refused(f, table[i][0], 7, REFUSAL_FILE_PATH, table[i][1]);
     }
     expect_file(f, "file", 7, "file");
 }
@@ -185,7 +187,7 @@ test_refused_paths_take_no_output_away(void **state)
     for (int i = 0; i < 10; i++) {
         char path[16];
         (void)snprintf(path, sizeof(path), "d%d/", i);
-        expect_refused(f, path, 7, -EINVAL, "slash");
+        expect_refused(f, path, 7, REFUSAL_FILE_PATH, "slash");
     }
     expect_file(f, "a", 7, "a");
 }
@@ -200,9 +202,9 @@ test_a_change_is_noticed_after_a_second_and_not_before(void **state)
     expect_file(f, "a", start, "a");
     expect_file(f, "a", start + 500, "a"); /* being used does not keep it fresh */
     expect_file(f, "a", start + FRESH_MS - 1, "a");
-    expect_refused(f, "a", start + FRESH_MS, -EINVAL, "is a directory");
+    expect_refused(f, "a", start + FRESH_MS, REFUSAL_FILE_PATH, "is a directory");
     assert_int_equal(unlinkat(f->root.fd, "a", AT_REMOVEDIR), 0);
-    expect_refused(f, "a", start + 2 * FRESH_MS - 1, -EINVAL, "is a directory");
+    expect_refused(f, "a", start + 2 * FRESH_MS - 1, REFUSAL_FILE_PATH, "is a directory");
     expect_file(f, "a", start + 2 * FRESH_MS, "a");
     expect_file(f, "a", start + 100 * FRESH_MS, "a");
 }
@@ -214,7 +216,7 @@ test_another_spelling_is_looked_at_on_its_own(void **state)
     expect_file(f, "a", 5000, "a");
     assert_int_equal(mkdirat(f->root.fd, "a", 0700), 0);
     expect_file(f, "a", 5001, "a");
-    expect_refused(f, "./a", 5001, -EINVAL, "is a directory");
+    expect_refused(f, "./a", 5001, REFUSAL_FILE_PATH, "is a directory");
 }
 
 static void
@@ -228,7 +230,7 @@ test_more_paths_than_are_remembered_still_mean_what_they_mean(void **state)
         (void)snprintf(path, sizeof(path), "./logs//f%u", which);
         (void)snprintf(name, sizeof(name), "logs/f%u", which);
         if (which % 10 == 3)
-            expect_refused(f, strcat(path, "/"), i, -EINVAL, "slash");
+            expect_refused(f, strcat(path, "/"), i, REFUSAL_FILE_PATH, "slash");
         else
             expect_file(f, path, i, name);
     }
@@ -249,12 +251,12 @@ test_the_path_longest_unused_is_forgotten_first(void **state)
         expect_file(f, path, 1, path);
         expect_file(f, "kept", 1, "kept");
     }
-    expect_refused(f, "dropped", 1, -EINVAL, "is a directory");
+    expect_refused(f, "dropped", 1, REFUSAL_FILE_PATH, "is a directory");
     for (unsigned i = 0; i < 64; i++) {
         (void)snprintf(path, sizeof(path), "g%u", i);
         expect_file(f, path, 1, path);
     }
-    expect_refused(f, "kept", 1, -EINVAL, "is a directory");
+    expect_refused(f, "kept", 1, REFUSAL_FILE_PATH, "is a directory");
 }
 
 static void
@@ -265,13 +267,13 @@ test_no_more_outputs_than_max_files(void **state)
     expect_file(f, "a", 7, "a");
     expect_file(f, "b", 7, "b");
     expect_file(f, "c", 7, "c");
-    expect_refused(f, "d", 7, -EUSERS, "output.max_files (3)");
-    expect_refused(f, "d", 8, -EUSERS, "output.max_files (3)");
-    expect_refused(f, "e", 7 + 2 * FRESH_MS, -EUSERS, "output.max_files (3)");
+    expect_refused(f, "d", 7, REFUSAL_MAX_FILES, "output.max_files (3)");
+    expect_refused(f, "d", 8, REFUSAL_MAX_FILES, "output.max_files (3)");
+    expect_refused(f, "e", 7 + 2 * FRESH_MS, REFUSAL_MAX_FILES, "output.max_files (3)");
     expect_file(f, "a", 7, "a");
     expect_file(f, "./b", 7, "b");
     expect_file(f, "c", 7 + 2 * FRESH_MS, "c");
-    assert_int_equal(resolve(f, "", 7), 0);
+    assert_int_equal(resolve(f, "", 7), ACCEPTED);
     assert_int_equal(f->kind, SEGMENT_STANDARD_OUTPUT);
 }
 
@@ -288,7 +290,7 @@ test_outputs_of_other_workers_count(void **state)
     expect_file(f, "a", 7, "a");
     expect_file(f, "b", 7, "b");
     f->destinations = own;
-    expect_refused(f, "c", 7, -EUSERS, "output.max_files (2)");
+    expect_refused(f, "c", 7, REFUSAL_MAX_FILES, "output.max_files (2)");
     expect_file(f, "b", 7, "b");
     destinations_close(&other);
 }
@@ -298,7 +300,7 @@ test_what_cannot_be_told_is_no_fault_of_the_path(void **state)
 {
     struct fixture *f = *state;
     f->heritage.fds[HERITAGE_FD_ROOT] = -1;
-    expect_refused(f, "a", 5000, -EBADF, "cannot be checked: Bad file descriptor");
+    expect_refused(f, "a", 5000, REFUSAL_SYSTEM, "cannot be checked: Bad file descriptor");
     f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
     expect_file(f, "a", 5000 + FRESH_MS, "a");
 }
@@ -306,10 +308,10 @@ test_what_cannot_be_told_is_no_fault_of_the_path(void **state)
 static void
 expect_hostile_refused(struct fixture *f, const char *path, size_t size)
 {
-    assert_int_equal(resolve_bytes(f, path, size, 7), -EINVAL);
+    assert_int_equal(resolve_bytes(f, path, size, 7), REFUSAL_FILE_PATH);
     expect_printable_reason(f);
-    assert_int_equal(strncmp(f->reason, "file_path \"", 11), 0);
-    const char *close_quote = strrchr(f->reason, '"');
+    assert_int_equal(strncmp(f->refusal.text, "file_path \"", 11), 0);
+    const char *close_quote = strrchr(f->refusal.text, '"');
     assert_int_equal(strncmp(close_quote, "\" ", 2), 0);
 }
 
@@ -338,9 +340,9 @@ test_bytes_that_could_forge_a_message_are_escaped(void **state)
 {
     struct fixture *f = *state;
     static const char path[] = "a\"b\\c\n\xc3\xa9%s\0z";
-    assert_int_equal(resolve_bytes(f, path, sizeof(path) - 1, 7), -EINVAL);
-    assert_string_equal(f->reason, "file_path \"a\\\"b\\\\c\\n\\xc3\\xa9%s\\x00z\" "
-                                   "holds a control character");
+    assert_int_equal(resolve_bytes(f, path, sizeof(path) - 1, 7), REFUSAL_FILE_PATH);
+    assert_string_equal(f->refusal.text, "file_path \"a\\\"b\\\\c\\n\\xc3\\xa9%s\\x00z\" "
+                                         "holds a control character");
 }
 
 static void
