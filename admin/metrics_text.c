@@ -1,14 +1,18 @@
-/* metrics_text.c -- one table of all metrics, and a way to write each kind of them.
+/* metrics_text.c -- writes the metrics of common/counters.h, each by the function that its row asks
+ * for. Runs in the admin process.
  *
- * Counters go on over the deaths of processes; what is here of them began with the adapter. A metric of
- * one number for each worker, or one for all, is a row; those with labels of their own have a function.
+ * Counters go on over the deaths of processes; what is here of them began with the adapter.
  */
 #include "admin/metrics_text.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
-#include "common/role.h"
+#include "base/invariant.h"
+#include "common/counters.h"
 #include "common/scoreboard.h"
 
 #define PREFIX "mygrpcadapter_"
@@ -16,231 +20,337 @@
 /* Statuses that the adapter answers with; others appear once they have been given. */
 #define USUAL_STATUSES (1U << 0 | 1U << 3 | 1U << 8 | 1U << 14)
 
-enum place { PLACE_WORKER, PLACE_COLLECTOR };
+#define INDEX_BYTES 12
 
-/* A 64-bit number in the scoreboard. */
-struct row {
+/* What is written, and of what. */
+struct page {
+    FILE *out;
+    const struct scoreboard *scoreboard;
+    const struct metrics_room *room;
+
+    /* CLOCK_REALTIME. */
+    uint64_t now_ns;
+};
+
+/* A row of counters.h. */
+struct metric {
     const char *name;
     const char *type;
+
+    /* Separated by commas. */
+    const char *labels;
+
     const char *help;
-    enum place place;
-    size_t offset; /* in struct worker_tally, or struct collector_tally */
+
+    /* Writes the samples. */
+    void (*write)(const struct page *page, const struct metric *metric);
+
+    /* Of its field in the tally of whoever counts it. */
+    size_t offset;
 };
 
-#define WORKER(field) PLACE_WORKER, offsetof(struct worker_tally, field)
-#define COLLECTOR(field) PLACE_COLLECTOR, offsetof(struct collector_tally, field)
-
-static const struct row rows[] = {
-    {"request_bytes_total", "counter", "Bytes of the requests that were accepted.",
-     WORKER(request_bytes)},
-    {"instances_total", "counter", "Metric instances in the calls that were accepted.",
-     WORKER(instances)},
-    {"text_bytes_total", "counter", "Bytes of text that the accepted calls became.",
-     WORKER(text_bytes)},
-    {"connections_accepted_total", "counter", "Connections taken.", WORKER(accepted)},
-    {"unknown_method_calls_total", "counter",
-     "Calls of a method that the adapter does not have, as Mixer makes them for another template.",
-     WORKER(unknown)},
-    {"records_delivered_total", "counter",
-     "Records, one for each accepted call, written to their outputs.", COLLECTOR(records)},
-    {"delivered_bytes_total", "counter", "Bytes of text written to the outputs.", COLLECTOR(bytes)},
-    {"quarantined_total", "counter",
-     "Segments, ledgers and outputs whose records were set aside in quarantine/.",
-     COLLECTOR(quarantined)},
-    {"segments", "gauge", "Segment files that wait to be merged or are being written.",
-     COLLECTOR(segments)},
-    {"segment_bytes", "gauge", "Bytes of the segment files.", COLLECTOR(segment_bytes)},
-    {"segment_unmerged_bytes", "gauge",
-     "Bytes of the segment files, at most, that hold what is not delivered.",
-     COLLECTOR(unmerged_bytes)},
-    {"outputs", "gauge", "Outputs that the collector knows of.", COLLECTOR(outputs)},
-    {"outputs_refusing", "gauge", "Outputs that cannot be written now.",
-     COLLECTOR(outputs_refusing)},
-};
-
+/* Begins a sample; its value is next. `...` are the values of the labels, as strings. */
 static void
-begin(FILE *out, const char *name, const char *type, const char *help)
+begin_sample(const struct page *page, const struct metric *metric, ...)
 {
-    (void)fprintf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
-}
-
-static uint64_t
-number_at(const void *tally, size_t offset)
-{
-    return tally_get((const _Atomic uint64_t *)(const void *)((const char *)tally + offset));
-}
-
-static void
-write_row(FILE *out, const struct scoreboard *scoreboard, const struct row *row)
-{
-    begin(out, row->name, row->type, row->help);
-    if (row->place == PLACE_COLLECTOR) {
-        (void)fprintf(out, PREFIX "%s %" PRIu64 "\n", row->name,
-                      number_at(&scoreboard->collector, row->offset));
-        return;
+    va_list values;
+    (void)fprintf(page->out, PREFIX "%s", metric->name);
+    va_start(values, metric);
+    const char *label = metric->labels;
+    while (*label != '\0') {
+        size_t size = strcspn(label, ",");
+        (void)fprintf(page->out, "%c%.*s=\"%s\"", label == metric->labels ? '{' : ',', (int)size,
+                      label, va_arg(values, const char *));
+        label += size;
+        label += *label == ',';
     }
-    for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
-        (void)fprintf(out, PREFIX "%s{worker=\"%" PRIu32 "\"} %" PRIu64 "\n", row->name, i,
-                      number_at(&scoreboard->slots[i].worker, row->offset));
+    va_end(values);
+    (void)fputs(label == metric->labels ? " " : "} ", page->out);
 }
 
-/* ---- those with labels of their own */
+static void
+end_sample(const struct page *page, uint64_t value)
+{
+    (void)fprintf(page->out, "%" PRIu64 "\n", value);
+}
+
+static const char *
+index_text(uint32_t index, char text[static INDEX_BYTES])
+{
+    (void)snprintf(text, INDEX_BYTES, "%" PRIu32, index);
+    return text;
+}
 
 static void
-write_calls(FILE *out, const struct scoreboard *scoreboard)
+write_one(const struct page *page, const struct metric *metric, uint64_t value)
 {
-    begin(out, "calls_total", "counter", "Calls answered, by gRPC status code.");
-    for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++) {
+    begin_sample(page, metric);
+    end_sample(page, value);
+}
+
+static void
+write_of_worker(const struct page *page, const struct metric *metric, uint32_t worker,
+                uint64_t value)
+{
+    char text[INDEX_BYTES];
+    begin_sample(page, metric, index_text(worker, text));
+    end_sample(page, value);
+}
+
+/* ---- numbers */
+
+static const void *
+field_of_worker(const struct page *page, const struct metric *metric, uint32_t worker)
+{
+    return (const char *)&page->scoreboard->slots[worker].worker + metric->offset;
+}
+
+static const void *
+field_of_collector(const struct page *page, const struct metric *metric)
+{
+    return (const char *)&page->scoreboard->collector + metric->offset;
+}
+
+static void
+write_worker_number(const struct page *page, const struct metric *metric)
+{
+    for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++) {
+        const _Atomic uint64_t *number = field_of_worker(page, metric, i);
+        write_of_worker(page, metric, i, tally_get(number));
+    }
+}
+
+static void
+write_collector_number(const struct page *page, const struct metric *metric)
+{
+    const _Atomic uint64_t *number = field_of_collector(page, metric);
+    write_one(page, metric, tally_get(number));
+}
+
+/* ---- histograms */
+
+/* What several histograms hold together. */
+struct sum {
+    uint64_t buckets[TALLY_BUCKETS + 1];
+    double ns;
+};
+
+static void
+add_histogram(struct sum *sum, const struct tally_histogram *histogram)
+{
+    for (uint32_t i = 0; i <= TALLY_BUCKETS; i++)
+        sum->buckets[i] += tally_get(&histogram->buckets[i]);
+    sum->ns += (double)tally_get(&histogram->sum_ns);
+}
+
+static void
+write_sum(const struct page *page, const struct metric *metric, const struct sum *sum)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < TALLY_BUCKETS; i++) {
+        total += sum->buckets[i];
+        (void)fprintf(page->out, PREFIX "%s_bucket{le=\"%g\"} %" PRIu64 "\n", metric->name,
+                      (double)tally_bounds_ns[i] / 1e9, total);
+    }
+    total += sum->buckets[TALLY_BUCKETS];
+    (void)fprintf(page->out, PREFIX "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", metric->name, total);
+    (void)fprintf(page->out, PREFIX "%s_sum %.9f\n", metric->name, sum->ns / 1e9);
+    (void)fprintf(page->out, PREFIX "%s_count %" PRIu64 "\n", metric->name, total);
+}
+
+static void
+write_worker_histogram(const struct page *page, const struct metric *metric)
+{
+    struct sum sum = {.ns = 0};
+    for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++)
+        add_histogram(&sum, field_of_worker(page, metric, i));
+    write_sum(page, metric, &sum);
+}
+
+static void
+write_collector_histogram(const struct page *page, const struct metric *metric)
+{
+    struct sum sum = {.ns = 0};
+    add_histogram(&sum, field_of_collector(page, metric));
+    write_sum(page, metric, &sum);
+}
+
+/* ---- families */
+
+static void
+write_statuses(const struct page *page, const struct metric *metric)
+{
+    char text[INDEX_BYTES];
+    for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++) {
         for (uint32_t status = 0; status < TALLY_STATUSES; status++) {
-            uint64_t count = tally_get(&scoreboard->slots[i].worker.statuses[status]);
-            if (count > 0 || (USUAL_STATUSES >> status & 1U) != 0)
-                (void)fprintf(
-                    out, PREFIX "calls_total{worker=\"%" PRIu32 "\",code=\"%s\"} %" PRIu64 "\n", i,
-                    tally_status_name(status), count);
+            uint64_t count = tally_get(&page->scoreboard->slots[i].worker.statuses[status]);
+            if (count == 0 && (USUAL_STATUSES >> status & 1U) == 0)
+                continue;
+            begin_sample(page, metric, index_text(i, text), tally_status_name(status));
+            end_sample(page, count);
         }
     }
 }
 
 static void
-write_refusals(FILE *out, const struct scoreboard *scoreboard)
+write_refusals(const struct page *page, const struct metric *metric)
 {
-    begin(out, "calls_refused_total", "counter", "Calls refused, by cause.");
     for (uint32_t cause = 0; cause < REFUSAL_CAUSE_COUNT; cause++) {
         uint64_t count = 0;
-        for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
-            count += tally_get(&scoreboard->slots[i].worker.refusals[cause]);
-        (void)fprintf(out, PREFIX "calls_refused_total{cause=\"%s\"} %" PRIu64 "\n",
-                      refusal_cause_label(cause), count);
+        for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++)
+            count += tally_get(&page->scoreboard->slots[i].worker.refusals[cause]);
+        begin_sample(page, metric, refusal_cause_label(cause));
+        end_sample(page, count);
     }
 }
 
 static void
-write_workers(FILE *out, const struct scoreboard *scoreboard)
+write_deaths(const struct page *page, const struct metric *metric)
 {
-    begin(out, "calls_in_flight", "gauge", "Calls taken whose answer is not out.");
-    for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
-        (void)fprintf(out, PREFIX "calls_in_flight{worker=\"%" PRIu32 "\"} %" PRIu64 "\n", i,
-                      scoreboard_in_flight(scoreboard, i));
-    begin(out, "connections", "gauge", "Connections open now.");
-    for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
-        (void)fprintf(
-            out, PREFIX "connections{worker=\"%" PRIu32 "\"} %" PRIu32 "\n", i,
-            atomic_load_explicit(&scoreboard->slots[i].connections, memory_order_relaxed));
-    begin(out, "worker_refusing", "gauge",
-          "1 while a worker has no segment to append to and refuses every call.");
-    for (uint32_t i = 0; i < scoreboard->facts.worker_count; i++)
-        (void)fprintf(out, PREFIX "worker_refusing{worker=\"%" PRIu32 "\"} %" PRIu32 "\n", i,
-                      atomic_load_explicit(&scoreboard->slots[i].refuses, memory_order_relaxed));
-}
-
-/* The sum of histograms that are `stride` bytes apart. */
-static void
-write_histogram(FILE *out, const char *name, const char *help,
-                const struct tally_histogram *histogram, size_t stride, uint32_t count)
-{
-    uint64_t total = 0;
-    double sum = 0;
-    begin(out, name, "histogram", help);
-    for (uint32_t bucket = 0; bucket <= TALLY_BUCKETS; bucket++) {
-        for (uint32_t i = 0; i < count; i++)
-            total +=
-                number_at((const char *)histogram + i * stride,
-                          offsetof(struct tally_histogram, buckets) + bucket * sizeof(uint64_t));
-        if (bucket < TALLY_BUCKETS)
-            (void)fprintf(out, PREFIX "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
-                          (double)tally_bounds_ns[bucket] / 1e9, total);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        sum += (double)number_at((const char *)histogram + i * stride,
-                                 offsetof(struct tally_histogram, sum_ns));
-    (void)fprintf(out, PREFIX "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, total);
-    (void)fprintf(out, PREFIX "%s_sum %.9f\n" PREFIX "%s_count %" PRIu64 "\n", name, sum / 1e9,
-                  name, total);
-}
-
-static void
-write_processes(FILE *out, const struct scoreboard *scoreboard)
-{
-    begin(out, "process_healthy", "gauge",
-          "1 for a process that serves and that nothing speaks against.");
-    for (uint32_t i = 0; i < scoreboard->slot_count; i++)
-        (void)fprintf(
-            out, PREFIX "process_healthy{role=\"%s\",slot=\"%" PRIu32 "\"} %" PRIu32 "\n",
-            role_name(scoreboard_role(scoreboard, i)), i,
-            atomic_load_explicit(&scoreboard->slots[i].process.healthy, memory_order_relaxed));
-    begin(out, "process_restarts_total", "counter",
-          "Processes that ended without being told to, by cause.");
-    for (uint32_t i = 0; i < scoreboard->slot_count; i++) {
-        for (uint32_t death = 0; death < TALLY_DEATHS; death++)
-            (void)fprintf(out,
-                          PREFIX "process_restarts_total{role=\"%s\",slot=\"%" PRIu32
-                                 "\",cause=\"%s\"} %" PRIu64 "\n",
-                          role_name(scoreboard_role(scoreboard, i)), i, tally_death_name(death),
-                          tally_get(&scoreboard->slots[i].process.deaths[death]));
+    const struct scoreboard *scoreboard = page->scoreboard;
+    char text[INDEX_BYTES];
+    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++) {
+        for (uint32_t death = 0; death < TALLY_DEATHS; death++) {
+            begin_sample(page, metric, scoreboard_role_name(scoreboard, i), index_text(i, text),
+                         tally_death_name(death));
+            end_sample(page, tally_get(&scoreboard->slots[i].process.deaths[death]));
+        }
     }
 }
 
+/* ---- what is seen, not counted */
+
 static void
-write_facts(FILE *out, const struct scoreboard *scoreboard)
+write_build_info(const struct page *page, const struct metric *metric)
 {
-    const struct scoreboard_facts *facts = &scoreboard->facts;
-    begin(out, "build_info", "gauge", "1, with the version of the program.");
-    (void)fprintf(out, PREFIX "build_info{version=\"%s\"} 1\n", facts->version);
-    begin(out, "start_time_seconds", "gauge", "When the adapter started, since the epoch.");
-    (void)fprintf(out, PREFIX "start_time_seconds %.3f\n", (double)facts->started_ns / 1e9);
-    begin(out, "workers", "gauge", "Worker processes that there should be.");
-    (void)fprintf(out, PREFIX "workers %" PRIu32 "\n", facts->worker_count);
-    begin(out, "ready", "gauge", "1 while calls are taken, as /readyz says.");
-    (void)fprintf(out, PREFIX "ready %d\n",
-                  scoreboard_serves(scoreboard, facts->worker_count) ? 1 : 0);
-    begin(out, "worker_connections_limit", "gauge", "workers.max_connections.");
-    (void)fprintf(out, PREFIX "worker_connections_limit %" PRIu64 "\n", facts->max_connections);
-    begin(out, "worker_segment_limit_bytes", "gauge",
-          "segments.limit_bytes: of the unmerged segments of one worker.");
-    (void)fprintf(out, PREFIX "worker_segment_limit_bytes %" PRIu64 "\n",
-                  facts->segments_limit_bytes);
+    begin_sample(page, metric, page->scoreboard->facts.version);
+    end_sample(page, 1);
 }
 
 static void
-write_oldest(FILE *out, const struct scoreboard *scoreboard, uint64_t now_ns)
+write_start_time_seconds(const struct page *page, const struct metric *metric)
 {
-    uint64_t oldest_ns = tally_get(&scoreboard->collector.oldest_ns);
-    double age = oldest_ns == 0 || oldest_ns > now_ns ? 0 : (double)(now_ns - oldest_ns) / 1e9;
-    begin(out, "merge_oldest_record_seconds", "gauge",
-          "Age of the oldest record known not to be delivered; 0 = there is none.");
-    (void)fprintf(out, PREFIX "merge_oldest_record_seconds %.3f\n", age);
+    begin_sample(page, metric);
+    (void)fprintf(page->out, "%.3f\n", (double)page->scoreboard->facts.started_ns / 1e9);
 }
 
 static void
-write_room(FILE *out, const struct metrics_room *room)
+write_workers(const struct page *page, const struct metric *metric)
 {
-    begin(out, "volume_free_bytes", "gauge",
-          "Bytes free for the adapter on a volume it writes to.");
-    (void)fprintf(out, PREFIX "volume_free_bytes{volume=\"output\"} %" PRIu64 "\n",
-                  room->output_bytes);
-    (void)fprintf(out, PREFIX "volume_free_bytes{volume=\"segments\"} %" PRIu64 "\n",
-                  room->segments_bytes);
+    write_one(page, metric, page->scoreboard->facts.worker_count);
 }
+
+static void
+write_ready(const struct page *page, const struct metric *metric)
+{
+    const struct scoreboard *scoreboard = page->scoreboard;
+    write_one(page, metric, scoreboard_serves(scoreboard, scoreboard->facts.worker_count) ? 1 : 0);
+}
+
+static void
+write_worker_connections_limit(const struct page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->scoreboard->facts.max_connections);
+}
+
+static void
+write_worker_segment_limit_bytes(const struct page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->scoreboard->facts.segments_limit_bytes);
+}
+
+static void
+write_process_healthy(const struct page *page, const struct metric *metric)
+{
+    const struct scoreboard *scoreboard = page->scoreboard;
+    char text[INDEX_BYTES];
+    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++) {
+        begin_sample(page, metric, scoreboard_role_name(scoreboard, i), index_text(i, text));
+        end_sample(page, atomic_load_explicit(&scoreboard->slots[i].process.healthy,
+                                              memory_order_relaxed));
+    }
+}
+
+static void
+write_calls_in_flight(const struct page *page, const struct metric *metric)
+{
+    for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++)
+        write_of_worker(page, metric, i, scoreboard_in_flight(page->scoreboard, i));
+}
+
+static void
+write_connections(const struct page *page, const struct metric *metric)
+{
+    for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++)
+        write_of_worker(
+            page, metric, i,
+            atomic_load_explicit(&page->scoreboard->slots[i].connections, memory_order_relaxed));
+}
+
+static void
+write_worker_refusing(const struct page *page, const struct metric *metric)
+{
+    for (uint32_t i = 0; i < page->scoreboard->facts.worker_count; i++)
+        write_of_worker(
+            page, metric, i,
+            atomic_load_explicit(&page->scoreboard->slots[i].refuses, memory_order_relaxed));
+}
+
+static void
+write_merge_oldest_record_seconds(const struct page *page, const struct metric *metric)
+{
+    uint64_t oldest_ns = tally_get(&page->scoreboard->collector.oldest_ns);
+    bool waits = oldest_ns != 0 && oldest_ns <= page->now_ns;
+    begin_sample(page, metric);
+    (void)fprintf(page->out, "%.3f\n", waits ? (double)(page->now_ns - oldest_ns) / 1e9 : 0);
+}
+
+static void
+write_volume_free_bytes(const struct page *page, const struct metric *metric)
+{
+    begin_sample(page, metric, "output");
+    end_sample(page, page->room->output_bytes);
+    begin_sample(page, metric, "segments");
+    end_sample(page, page->room->segments_bytes);
+}
+
+/* ---- the table */
+
+/* clang-format off */
+#define SEEN(metric, type, labels, help) \
+    {#metric, type, labels, help, write_##metric, 0},
+#define FAMILY(field, count, type, metric, labels, help) \
+    {metric, type, labels, help, write_##field, 0},
+#define WORKER_NUMBER(field, type, metric, help) \
+    {metric, type, "worker", help, write_worker_number, offsetof(struct worker_tally, field)},
+#define WORKER_HISTOGRAM(field, metric, help) \
+    {metric, "histogram", "", help, write_worker_histogram, offsetof(struct worker_tally, field)},
+#define COLLECTOR_NUMBER(field, type, metric, help) \
+    {metric, type, "", help, write_collector_number, offsetof(struct collector_tally, field)},
+#define COLLECTOR_HISTOGRAM(field, metric, help) \
+    {metric, "histogram", "", help, write_collector_histogram, \
+     offsetof(struct collector_tally, field)},
+#define HIDDEN(field)
+
+static const struct metric metrics[] = {
+    METRICS_SEEN(SEEN)
+    COUNTERS_OF_MASTER(WORKER_NUMBER, FAMILY, WORKER_HISTOGRAM, HIDDEN)
+    COUNTERS_OF_WORKER_LOOP(WORKER_NUMBER, FAMILY, WORKER_HISTOGRAM, HIDDEN)
+    COUNTERS_OF_ACCEPTOR(WORKER_NUMBER, FAMILY, WORKER_HISTOGRAM, HIDDEN)
+    COUNTERS_OF_COLLECTOR(COLLECTOR_NUMBER, FAMILY, COLLECTOR_HISTOGRAM, HIDDEN)
+};
+/* clang-format on */
 
 void
 metrics_text_write(FILE *out, const struct scoreboard *scoreboard, const struct metrics_room *room,
                    uint64_t now_ns)
 {
-    write_facts(out, scoreboard);
-    write_processes(out, scoreboard);
-    write_calls(out, scoreboard);
-    write_histogram(out, "call_duration_seconds",
-                    "From taking a call until its answer is out (with durability \"machine\", the "
-                    "wait for the disk included).",
-                    &scoreboard->slots[0].worker.durations, sizeof(struct scoreboard_slot),
-                    scoreboard->facts.worker_count);
-    write_refusals(out, scoreboard);
-    write_workers(out, scoreboard);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        write_row(out, scoreboard, &rows[i]);
-    write_histogram(out, "merge_lag_seconds",
-                    "From the append of a record to its delivery to its output.",
-                    &scoreboard->collector.lags, 0, 1);
-    write_oldest(out, scoreboard, now_ns);
-    write_room(out, room);
+    INVARIANT(scoreboard_process_count(scoreboard) <= scoreboard->slot_count);
+    const struct page page = {out, scoreboard, room, now_ns};
+    for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+        const struct metric *metric = &metrics[i];
+        (void)fprintf(out, "# HELP " PREFIX "%s %s\n", metric->name, metric->help);
+        (void)fprintf(out, "# TYPE " PREFIX "%s %s\n", metric->name, metric->type);
+        metric->write(&page, metric);
+    }
 }

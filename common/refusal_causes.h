@@ -28,12 +28,14 @@
           "the path cannot be checked, or a segment made, for another reason of the system's; "    \
           "the message has it")
 
+/* clang-format off */
 enum refusal_cause {
 #define REFUSAL_ENUMERATOR(name, status, label, when) REFUSAL_##name,
     REFUSAL_CAUSES(REFUSAL_ENUMERATOR)
 #undef REFUSAL_ENUMERATOR
-        REFUSAL_CAUSE_COUNT,
+    REFUSAL_CAUSE_COUNT,
 };
+/* clang-format on */
 
 /* The word for a cause, as a metric's label has it. */
 const char *refusal_cause_label(enum refusal_cause cause);

@@ -57,14 +57,29 @@ def test_every_metric_they_name_is_there(stage):
         "worker_connections_limit")}
 
 
-def test_readme_names_every_metric(stage):
-    """The table in the README has each, and no other."""
-    metrics = Admin(stage.start({"admin.address": "127.0.0.1:0"})).metrics()
+def readme_rows():
+    """Of the table in the README: the metrics that a row names, and the labels it says they have."""
     table = (REPOSITORY / "README.md").read_text().split("### Metrics")[1].split("Counters outlive")[0]
-    rows = [line.split("|")[1::2] for line in table.splitlines() if line.startswith("| `") and "mygrpcadapter_…" not in line]
-    names = [name for first, _ in rows for name in re.findall(r"`(\w+)`", first)]
-    names += re.findall(r"the limits are `(\w+)` and `(\w+)`", table)[0]
+    cells = [line.split("|") for line in table.splitlines() if line.startswith("| `") and "mygrpcadapter_…" not in line]
+    rows = [(re.findall(r"`(\w+)`", row[1]), set(re.findall(r"`(\w+)`", row[2]))) for row in cells]
+    limits = re.findall(r"the limits are `(\w+)` and `(\w+)`", table)[0]
+    return rows + [(list(limits), set())]
+
+
+def test_readme_names_every_metric(stage):
+    """The table in the README has each once, and no other."""
+    metrics = Admin(stage.start({"admin.address": "127.0.0.1:0"})).metrics()
+    names = [name for named, _ in readme_rows() for name in named]
     assert {f"mygrpcadapter_{name}" for name in names} == metrics.names() and len(set(names)) == len(names)
+
+
+def test_readme_names_their_labels(stage):
+    """Those of a row's metrics, all together."""
+    metrics = Admin(stage.start({"admin.address": "127.0.0.1:0"})).metrics()
+    for names, said in readme_rows():
+        labels = {label for sample, labels, _ in metrics.samples for label in labels
+                  if re.sub("^mygrpcadapter_", "", sample) in names}
+        assert labels == said, names
 
 
 def test_rules_are_rules():

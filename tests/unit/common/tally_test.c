@@ -1,6 +1,8 @@
 /* tally_test.c -- what is counted lands in its bucket, once. */
 #include "tests/unit/scratch.h"
 
+#include <grpc/status.h>
+
 #include "common/tally.h"
 
 static void
@@ -59,7 +61,33 @@ test_a_counter_adds_and_a_gauge_replaces(void **state)
 }
 
 static void
-test_every_cause_has_a_name_of_its_own(void **state)
+test_statuses_have_the_names_that_grpc_gives_them(void **state)
+{
+    (void)state;
+#define CHECK(name) assert_string_equal(tally_status_name(GRPC_STATUS_##name), #name)
+    CHECK(OK);
+    CHECK(CANCELLED);
+    CHECK(UNKNOWN);
+    CHECK(INVALID_ARGUMENT);
+    CHECK(DEADLINE_EXCEEDED);
+    CHECK(NOT_FOUND);
+    CHECK(ALREADY_EXISTS);
+    CHECK(PERMISSION_DENIED);
+    CHECK(RESOURCE_EXHAUSTED);
+    CHECK(FAILED_PRECONDITION);
+    CHECK(ABORTED);
+    CHECK(OUT_OF_RANGE);
+    CHECK(UNIMPLEMENTED);
+    CHECK(INTERNAL);
+    CHECK(UNAVAILABLE);
+    CHECK(DATA_LOSS);
+    CHECK(UNAUTHENTICATED);
+#undef CHECK
+    assert_string_equal(tally_status_name(TALLY_STATUSES), "UNKNOWN");
+}
+
+static void
+test_every_death_has_a_name_of_its_own(void **state)
 {
     (void)state;
     for (int i = 0; i < TALLY_DEATHS; i++) {
@@ -77,7 +105,8 @@ main(void)
         cmocka_unit_test(test_a_guess_changes_nothing_but_the_way),
         cmocka_unit_test(test_the_ends_are_open),
         cmocka_unit_test(test_a_counter_adds_and_a_gauge_replaces),
-        cmocka_unit_test(test_every_cause_has_a_name_of_its_own),
+        cmocka_unit_test(test_statuses_have_the_names_that_grpc_gives_them),
+        cmocka_unit_test(test_every_death_has_a_name_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
