@@ -1,8 +1,8 @@
 /* admin.c -- serves /metrics, /healthz and /readyz from one thread and one loop. Runs in the admin
  * process.
  *
- * A client can hold up other clients of this process at most: connections are few and short, and a
- * request's headers are bounded. It ends with the master.
+ * The most that a client can do is to hold up other clients of this process: connections are few
+ * and short, and a request's headers are bounded. The process ends with the master.
  */
 #include "admin/admin.h"
 

@@ -1,4 +1,5 @@
-/* metrics_text.h -- the scoreboard in Prometheus' text format. Runs in the admin process; keeps nothing. */
+/* metrics_text.h -- the scoreboard in Prometheus' text format. Runs in the admin process; keeps
+ * nothing. */
 #ifndef MYGRPCADAPTER_ADMIN_METRICS_TEXT_H
 #define MYGRPCADAPTER_ADMIN_METRICS_TEXT_H
 

@@ -1,5 +1,5 @@
-/* admission.c -- a hash table in shared memory, under a lock that survives the death of who holds it. Runs
- * in workers; made by the master.
+/* admission.c -- a hash table in shared memory, under a lock that survives the death of who holds
+ * it. Runs in workers; made by the master.
  *
  * Crash contract: a worker killed while it enters a name may leave some of the name's directories
  * entered and not the name. That costs room, and a refusal of a file of a directory's name.
@@ -14,18 +14,25 @@
 #include <sys/mman.h>
 #include <xxhash.h>
 
+#include "base/invariant.h"
+
 /* Places for each name: itself and some directories. */
 #define PLACES_PER_NAME 8
 
-enum role { ROLE_FILE, ROLE_DIRECTORY };
+/* What a name was accepted as. */
+enum usage { USAGE_FILE, USAGE_DIRECTORY };
 
 struct admission {
     pthread_mutex_t lock;
     uint32_t names_max;
     uint32_t names;
-    uint32_t places;   /* of the table */
-    uint32_t occupied; /* places */
-    uint64_t table[];  /* hash and role; 0 = free */
+
+    /* How many places the table has, and how many are taken. */
+    uint32_t places;
+    uint32_t occupied;
+
+    /* Hash and usage of a name; 0 in a free place. */
+    uint64_t table[];
 };
 
 static size_t
@@ -69,12 +76,12 @@ admission_close(struct admission **ap)
     *ap = NULL;
 }
 
-/* What a path of `size` bytes is entered as: never 0, its role in the lowest bit. */
+/* What a path of `size` bytes is entered as: never 0, its usage in the lowest bit. */
 static uint64_t
-key_of(const char *name, size_t size, enum role role)
+key_of(const char *name, size_t size, enum usage usage)
 {
     uint64_t hash = XXH3_64bits(name, size) | 2;
-    return role == ROLE_FILE ? hash | 1 : hash & ~UINT64_C(1);
+    return usage == USAGE_FILE ? hash | 1 : hash & ~UINT64_C(1);
 }
 
 /* The place of a key, or the free one where it belongs. There always is a free one. */
@@ -101,17 +108,19 @@ enter(struct admission *admission, uint64_t key)
         return;
     *place = key;
     admission->occupied++;
+    INVARIANT(admission->occupied < admission->places);
 }
 
-/* Whether the name, or a directory of it, is entered in the other role. Counts its directories. */
+/* Whether the name is entered as a directory, or a directory of it as a file. Counts its
+ * directories. */
 static bool
 conflicts(struct admission *admission, const char *name, uint32_t *directories_r)
 {
     *directories_r = 0;
-    if (is_entered(admission, key_of(name, strlen(name), ROLE_DIRECTORY)))
+    if (is_entered(admission, key_of(name, strlen(name), USAGE_DIRECTORY)))
         return true;
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        if (is_entered(admission, key_of(name, (size_t)(slash - name), ROLE_FILE)))
+        if (is_entered(admission, key_of(name, (size_t)(slash - name), USAGE_FILE)))
             return true;
         ++*directories_r;
     }
@@ -122,7 +131,7 @@ static int
 admit_locked(struct admission *admission, const char *name)
 {
     uint32_t directories;
-    uint64_t key = key_of(name, strlen(name), ROLE_FILE);
+    uint64_t key = key_of(name, strlen(name), USAGE_FILE);
     if (is_entered(admission, key))
         return 0;
     if (conflicts(admission, name, &directories))
@@ -132,7 +141,7 @@ admit_locked(struct admission *admission, const char *name)
         admission->occupied + directories + 1 >= admission->places)
         return -EUSERS;
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
-        enter(admission, key_of(name, (size_t)(slash - name), ROLE_DIRECTORY));
+        enter(admission, key_of(name, (size_t)(slash - name), USAGE_DIRECTORY));
     enter(admission, key);
     admission->names++;
     return 1;

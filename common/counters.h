@@ -1,9 +1,9 @@
 /* counters.h -- what is counted and shown: one table, one row each. Used by every process.
  *
- * A new counter is a row here and a tally_add() where it happens. Of the rows are made the fields of
- * the tallies (common/tally.h) and all that /metrics says (admin/metrics_text.c); README.md's table
- * groups the metrics by what a person asks, and tests hold it and manifests/monitoring/ to what there
- * is. A list is what one thread writes.
+ * A new counter is a row here and a tally_add() where it happens. Of the rows are made the fields
+ * of the tallies (common/tally.h) and all that /metrics says (admin/metrics_text.c); README.md's
+ * table groups the metrics by what a person asks, and tests hold it and manifests/monitoring/ to
+ * what there is. A list is what one thread writes.
  *
  *     NUMBER(field, type, metric, help)
  *         A number; a worker's has the label "worker".
@@ -16,15 +16,16 @@
  *     SEEN(metric, type, labels, help)
  *         A metric of what is not counted, but stands elsewhere in the scoreboard.
  *
- * A FAMILY or SEEN needs a function as well, which metrics_text.c has: write_FIELD(), write_METRIC().
+ * A FAMILY or SEEN needs a function as well, which metrics_text.c has: write_FIELD(),
+ * write_METRIC().
  */
 #ifndef MYGRPCADAPTER_COMMON_COUNTERS_H
 #define MYGRPCADAPTER_COMMON_COUNTERS_H
 
 #include "common/refusal_causes.h"
 
-/* By a worker's main thread, of HandleMetric calls but for `unknown`. Calls begun and not ended are in
- * flight; request_bytes, instances and text_bytes are of the calls that were accepted. */
+/* By a worker's main thread, of HandleMetric calls but for `unknown`. Calls begun and not ended
+ * are in flight; request_bytes, instances and text_bytes are of the calls that were accepted. */
 #define COUNTERS_OF_WORKER_LOOP(NUMBER, FAMILY, HISTOGRAM, HIDDEN)                                 \
     HIDDEN(begun)                                                                                  \
     HIDDEN(ended)                                                                                  \

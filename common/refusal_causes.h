@@ -1,13 +1,14 @@
 /* refusal_causes.h -- why a call can be refused: one table, one row a cause. Used by every process.
  *
- * A new cause is a row here and the place that refuses for it (worker/call_refusal.h). Of the row are
- * made the enum, the status of the answer, the label by which metrics and `status` count, and the row
- * of README.md's table, which a unit test holds to it.
+ * A new cause is a row here and the place that refuses for it (worker/call_refusal.h). Of the row
+ * are made the enum, the status of the answer, the label by which metrics and `status` count, and
+ * the row of README.md's table, which a unit test holds to it.
  */
 #ifndef MYGRPCADAPTER_COMMON_REFUSAL_CAUSES_H
 #define MYGRPCADAPTER_COMMON_REFUSAL_CAUSES_H
 
-/* CAUSE(name, gRPC status, label, when). The order is that in which metrics and `status` show them. */
+/* CAUSE(name, gRPC status, label, when). The order is that in which metrics and `status` show
+ * them. */
 #define REFUSAL_CAUSES(CAUSE)                                                                      \
     CAUSE(MALFORMED, INVALID_ARGUMENT, "malformed",                                                \
           "the request does not decode (the message names the field and the byte), or its config " \

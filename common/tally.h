@@ -1,9 +1,9 @@
 /* tally.h -- counters that one thread writes and everybody reads.
  *
- * They stand in the scoreboard. A counter has one writer, so to raise it is a load, an addition and a
- * store, all relaxed: no locked instruction, no shared cache line but when somebody looks. They are
- * kept when a process dies and its successor counts on, so that none ever goes back. What is counted
- * is in common/counters.h. Used by every process.
+ * They stand in the scoreboard. A counter has one writer, so to raise it is a load, an addition and
+ * a store, all relaxed: no locked instruction, no shared cache line but when somebody looks. They
+ * are kept when a process dies and its successor counts on, so that none ever goes back. What is
+ * counted is in common/counters.h. Used by every process.
  */
 #ifndef MYGRPCADAPTER_COMMON_TALLY_H
 #define MYGRPCADAPTER_COMMON_TALLY_H
@@ -104,8 +104,8 @@ tally_get(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* For the histogram's one writer: counts a value. Looks at the bucket *near first, and puts the one that
- * the value is in there: a good guess for the next of a series. */
+/* For the histogram's one writer: counts a value. Looks at the bucket *near first, and puts the
+ * one that the value is in there: a good guess for the next of a series. */
 static inline void
 tally_observe_near(struct tally_histogram *histogram, uint64_t ns, uint32_t *near)
 {

@@ -1,8 +1,8 @@
 /* call_refusal.h -- that a call is refused: for which cause, and in which words. Runs in a worker.
  *
- * Whoever finds that a call cannot be taken fills one and returns false; whoever stands between passes
- * it on; the service that has the call answers and counts by it. A call that is refused is no concern
- * of the collector's: its outputs refuse in another way (collector/output/refusal.h).
+ * Whoever finds that a call cannot be taken fills one and returns false; whoever stands between
+ * passes it on; the service that has the call answers and counts by it. A call that is refused is
+ * no concern of the collector's: its outputs refuse in another way (collector/output/refusal.h).
  */
 #ifndef MYGRPCADAPTER_WORKER_CALL_REFUSAL_H
 #define MYGRPCADAPTER_WORKER_CALL_REFUSAL_H
@@ -20,8 +20,8 @@ struct call_refusal {
     char text[CALL_REFUSAL_TEXT_BYTES];
 };
 
-/* Fills *refusal. Whatever a client sent must have been through quote_bytes() (base/quote.h); a text
- * too long is cut. Returns false, so that a caller can `return call_refuse(...)`. */
+/* Fills *refusal. Whatever a client sent must have been through quote_bytes() (base/quote.h); a
+ * text too long is cut. Returns false, so that a caller can `return call_refuse(...)`. */
 bool call_refuse(struct call_refusal *refusal, enum refusal_cause cause, const char *format, ...)
     __attribute__((cold, format(printf, 3, 4)));
 

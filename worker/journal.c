@@ -52,8 +52,8 @@ struct journal {
     uint64_t next_number;
     uint64_t next_sequence;
 
-    /* In JOURNAL_REFUSING: why, what size of a file was refused, and until when no other of that size
-     * or larger is tried for. */
+    /* In JOURNAL_REFUSING: why, what size of a file was refused, and until when no other of that
+     * size or larger is tried for. */
     struct call_refusal refusal;
     uint64_t refused_file_bytes;
     uint64_t retry_at_ms;
@@ -61,8 +61,8 @@ struct journal {
     /* When the open segment is looked at from outside again. */
     uint64_t check_at_ms;
 
-    /* segments.durability is "machine": then another thread syncs `writer`, and whoever changes that
-     * holds the lock. */
+    /* segments.durability is "machine": then another thread syncs `writer`, and whoever changes
+     * that holds the lock. */
     bool durable;
     pthread_mutex_t sync_lock;
 
@@ -254,8 +254,8 @@ check_intact(struct journal *journal, uint64_t now_ms)
     leave_segment(journal, segment_writer_abandon);
 }
 
-/* Has an open segment with room for such a body. *tried_r tells whether it had to try for one. Returns
- * false, with the reason in journal->refusal, if there is none. */
+/* Has an open segment with room for such a body. *tried_r tells whether it had to try for one.
+ * Returns false, with the reason in journal->refusal, if there is none. */
 static bool
 make_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms, bool *tried_r)
 {

@@ -20,9 +20,9 @@ struct journal;
  * here: appends fail until there is some. Returns 0 or a negative errno; the caller owns *out. */
 int journal_open(struct journal **out, const struct heritage *heritage);
 
-/* Appends one record. Returns true, or false with nothing appended and the reason in *refusal_r. After a
- * failure that no single record is the cause of, the next attempt to make a segment is a moment later;
- * until then it fails alike. */
+/* Appends one record. Returns true, or false with nothing appended and the reason in *refusal_r.
+ * After a failure that no single record is the cause of, the next attempt to make a segment is a
+ * moment later; until then it fails alike. */
 bool journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms,
                     struct call_refusal *refusal_r);
 

@@ -102,8 +102,8 @@ worker_main(const struct heritage *heritage)
     }
     child_ready(heritage);
     result = server_run(worker.server);
-    /* A connection that will not end cannot be freed, only left to the kernel, and the open segment to
-     * the collector. */
+    /* A connection that will not end cannot be freed: it is left to the kernel, and the open
+     * segment to the collector. */
     if (result != 0)
         _exit(0);
     commit_stop(&worker.commit);

@@ -1,9 +1,9 @@
 /* request_fuzz.c -- fuzzes what a worker does with the bytes of a call: request_begin(), then
  * go_text_render().
  *
- * An input is an encoded HandleMetricRequest and nothing else, so tests/golden/ serves as it is; where
- * the text is cut follows from a hash of it. request_mutator.c keeps the lengths right, request.dict
- * knows the tags.
+ * An input is an encoded HandleMetricRequest and nothing else, so tests/golden/ serves as it is;
+ * where the text is cut follows from a hash of it. request_mutator.c keeps the lengths right,
+ * request.dict knows the tags.
  *
  * Holds for all of them:
  *   - a refusal has a cause and a text, one line of printable ASCII that fits its buffer; a request
@@ -13,9 +13,10 @@
  *   - the text begins with the file_path, ends with one newline for a file and two for standard
  *     output, and is otherwise the same;
  *   - room for the text is enough, and any less is refused as too large;
- *   - what protobuf-c takes is taken, its text is bounded by its size, and it has the same text after
- *     protobuf-c has read and written it; but protobuf-c merges messages that a decoder for Go replaces,
- *     ends strings at a NUL byte, and takes fields of negative numbers and bools of any wire type.
+ *   - what protobuf-c takes is taken, its text is bounded by its size, and it has the same text
+ *     after protobuf-c has read and written it; but protobuf-c merges messages that a decoder for
+ *     Go replaces, ends strings at a NUL byte, and takes fields of negative numbers and bools of
+ *     any wire type.
  *
  * libprotobuf-c is not instrumented: it is not what is tested.
  */

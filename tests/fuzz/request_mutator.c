@@ -1,9 +1,9 @@
 /* request_mutator.c -- mutates requests as trees.
  *
- * libFuzzer changes bytes, and a byte put into a dimension's key makes five lengths around it wrong:
- * what comes out is refused at once. Here, two times in three, a field is chosen at any depth, it or
- * its bytes are changed, and the lengths around it are put right. The rest is left to libFuzzer, so
- * that malformed requests are tried as well.
+ * libFuzzer changes bytes, and a byte put into a dimension's key makes five lengths around it
+ * wrong: what comes out is refused at once. Here, two times in three, a field is chosen at any
+ * depth, it or its bytes are changed, and the lengths around it are put right. The rest is left to
+ * libFuzzer, so that malformed requests are tried as well.
  */
 #include "tests/fuzz/request_tree.h"
 

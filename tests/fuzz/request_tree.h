@@ -1,8 +1,8 @@
 /* request_tree.h -- the messages of a HandleMetricRequest as a tree of bytes.
  *
- * For the request target only: it reads an encoded request by a table of its own (which field of which
- * message is a message), so that the mutator can change a field deep inside and keep all lengths
- * around it right, and so that the target can tell whether a message was given twice.
+ * For the request target only: it reads an encoded request by a table of its own (which field of
+ * which message is a message), so that the mutator can change a field deep inside and keep all
+ * lengths around it right, and so that the target can tell whether a message was given twice.
  */
 #ifndef MYGRPCADAPTER_TESTS_FUZZ_REQUEST_TREE_H
 #define MYGRPCADAPTER_TESTS_FUZZ_REQUEST_TREE_H

@@ -14,7 +14,8 @@
 /* Between calls, the memory of so many entries is kept. */
 #define KEEP_ENTRIES 4096
 
-/* As many of each array as mappings: they end at different places and are given back apart. */
+/* Reserves one array. Each is a mapping of its own, since memory is given back from a different
+ * place of each on. */
 static void *
 reserve(size_t size)
 {
@@ -98,8 +99,8 @@ compare(const struct map_entry *a, const struct map_entry *b)
     return (a->key.size > b->key.size) - (a->key.size < b->key.size);
 }
 
-/* What the keys at the indexes say first, then the one added first: as a stable sort has them. *unique_r
- * becomes false if the keys are equal. */
+/* Compares the keys at two indexes; of equal ones the one that was added first comes first, as in a
+ * stable sort. *unique_r becomes false if they are equal. */
 static int
 compare_at(const struct map_entry *entries, uint32_t a, uint32_t b, bool *unique_r)
 {
@@ -142,8 +143,8 @@ merge_runs(const struct map_entry *entries, const uint32_t *order, size_t from, 
     }
 }
 
-/* Sorts `order`, whatever permutation it is. Returns whether no two keys are equal: in a merge, as in an
- * insertion, neighbours of the result have been compared. */
+/* Sorts `order`, whatever permutation it is. Returns whether no two keys are equal: insertion
+ * and merge have compared all that are neighbours in the end. */
 static bool
 sort_order(struct map *map)
 {

@@ -1,12 +1,14 @@
 /* map.h -- the entries of one map, in the order of their keys.
  *
- * Keys are ordered bytewise; of two of which one begins with the other the shorter comes first, and of
- * several equal ones the last that was added counts: what Go makes of a map and prints of it.
+ * Keys are ordered bytewise, and a key comes before a longer one that begins with it. Of entries
+ * with equal keys only the last that was added counts. That is what Go makes of a map and how it
+ * prints one.
  *
- * Address space for as many entries as a request can hold is reserved once, a page becomes memory when
- * it is first touched, and adding cannot fail. Entries are not moved, but their indexes sorted; and
- * since the maps of a handler's instances mostly have the same keys in the same places, the order of
- * the last map is tried first. Else a stable bottom-up merge sort of O(n log n), whatever the keys are.
+ * Address space for as many entries as a request can hold is reserved once, and a page becomes
+ * memory when it is first touched: adding cannot fail. Entries stay where they are, and their
+ * indexes are sorted. The maps of a handler's instances mostly have the same keys in the same
+ * places, so the order of the last map is tried first. Where it does not hold, a stable bottom-up
+ * merge sort follows, which takes O(n log n) whatever the keys are.
  *
  * Runs in a worker, one to a thread. Keys and values point to where they were read from.
  */
@@ -22,20 +24,29 @@
 #include "worker/decode/value.h"
 
 struct map_entry {
-    uint64_t prefix; /* the key's first bytes as a big-endian number: one comparison settles most */
+    /* map_prefix() of the key: one comparison of numbers settles most. */
+    uint64_t prefix;
+
     struct bytes key;
     struct value value;
 };
 
 /* The fields are for the functions of this module only. */
 struct map {
-    struct map_entry *entries; /* as they were added */
-    uint32_t *order;           /* indexes of entries */
-    uint32_t *scratch;
+    /* As they were added. */
+    struct map_entry *entries;
     size_t count;
-    size_t order_count; /* `order` is a permutation of so many */
     size_t count_max;
-    size_t touched; /* the most entries that there were since memory was last given back */
+
+    /* Their indexes, a permutation of the first order_count ones. */
+    uint32_t *order;
+    size_t order_count;
+
+    /* As large as `order`, for sorting. */
+    uint32_t *scratch;
+
+    /* The most entries that there were since memory was last given back. */
+    size_t touched;
 };
 
 /* Reserves a map for at most `count_max` entries. Returns 0 or a negative errno; the caller owns
@@ -57,8 +68,8 @@ map_clear(struct map *map)
 /* Removes all entries and gives back the memory of a map that was large. */
 void map_trim(struct map *map);
 
-/* Where the next entry goes; not more than given to map_open(). The caller fills in key and value, and
- * then adds it, or leaves it. */
+/* Where the next entry goes, if there are fewer than map_open() was told. The caller fills in
+ * key and value, and then adds it by map_add(), or leaves it. */
 static inline struct map_entry *
 map_place(const struct map *map)
 {
@@ -109,6 +120,7 @@ map_is_like_last(const struct map *map)
     return true;
 }
 
+/* For map_sort() only. */
 size_t map_sort_anew(struct map *map);
 
 /* Puts the entries in order and returns how many different keys they have, for map_at(). */

@@ -62,8 +62,9 @@ request_close(struct request **rp)
 
 /* ---- the instances */
 
-/* An entry has been read past its end by so much, which gogo allows (wire.h). But whoever has many that
- * do so could have each byte read again and again: not more than once more, all in all. */
+/* Allows that an entry was read past its end, as gogo does (wire.h). A client that sends many of
+ * these could have each byte read again and again: in all, not more bytes are read twice than
+ * the request has. */
 static bool
 allow_overrun(struct request *request, const struct wire *wire, const uint8_t *end)
 {

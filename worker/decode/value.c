@@ -149,7 +149,7 @@ read_message(struct wire_fault *fault, struct bytes message, enum value_kind kin
     return value_read_string_map(fault, message, NULL);
 }
 
-/* Reads the member that a field of a Value is. */
+/* Reads a field of a Value, which is one of its members. */
 static inline bool
 read_member(struct wire *wire, const struct wire_field *field, struct value *value)
 {
@@ -213,8 +213,8 @@ read_any(struct wire_fault *fault, struct bytes message, struct value *value)
     return true;
 }
 
-/* Reads what nearly all values are: one member, a string, a number below 2^14 or a double. False for any
- * other, with *value as it was. */
+/* Reads what nearly all values are: a single member that is a string, a number below 2^14 or a
+ * double. Returns false for any other, with *value as it was. */
 static inline bool
 read_usual(struct bytes message, struct value *value)
 {

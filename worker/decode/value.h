@@ -1,5 +1,5 @@
-/* value.h -- one istio.policy.v1beta1.Value, decoded. Runs in a worker; a value points into the bytes
- * it was read from. */
+/* value.h -- one istio.policy.v1beta1.Value, decoded. Runs in a worker; a value points into the
+ * bytes it was read from. */
 #ifndef MYGRPCADAPTER_WORKER_DECODE_VALUE_H
 #define MYGRPCADAPTER_WORKER_DECODE_VALUE_H
 
@@ -37,7 +37,9 @@ struct moment {
 struct value {
     enum value_kind kind;
     union {
-        struct bytes bytes; /* strings, addresses and names; of a string map the message */
+        /* Of strings, addresses and names; of a string map its message. */
+        struct bytes bytes;
+
         int64_t integer;
         double number;
         bool truth;
@@ -45,8 +47,9 @@ struct value {
     };
 };
 
-/* Reads a message. As in gogo a member given later replaces one given before, messages too,
- * and one in *value when it begins: value_clear() makes it a new one. */
+/* Reads a message into *value. As in gogo, each member replaces the one before it, even where
+ * both are messages, and the first one replaces what *value has: value_clear() it for a new
+ * value. Returns false at a fault. */
 bool value_read(struct wire_fault *fault, struct bytes message, struct value *value);
 
 static inline void
@@ -55,7 +58,8 @@ value_clear(struct value *value)
     value->kind = VALUE_NONE;
 }
 
-/* Reads a StringMap and adds what is in it to `map`, if that is not NULL. */
+/* Reads a StringMap and adds what is in it to `map`, if that is not NULL. Returns false at a
+ * fault. */
 bool value_read_string_map(struct wire_fault *fault, struct bytes message, struct map *map);
 
 #endif

@@ -58,8 +58,9 @@ wire_explain(const struct wire_fault *fault, struct call_refusal *refusal_r)
                        colon, fault->length, place);
 }
 
-/* The number that a varint of up to 8 bytes says, whose byte 0 is the lowest of `bytes`; those behind it
- * are zero. The 7 bits of each are pushed together, those of neighbours first. */
+/* The number that a varint of up to 8 bytes says. Its first byte is the lowest of `bytes`, and
+ * the bytes that it does not have are zero. The 7 bits of each byte are pushed together, those
+ * of neighbours first. */
 static uint64_t
 gather_sevens(uint64_t bytes)
 {
@@ -76,7 +77,8 @@ wire_varint_long(struct wire_fault *fault, const uint8_t *at, const uint8_t *end
     uint64_t number = 0;
     if (end - at >= 8) {
         uint64_t bytes = le64_get(at);
-        uint64_t last = ~bytes & 0x8080808080808080; /* the lowest bit is that of the last byte */
+        /* Its lowest bit is that of the varint's last byte. */
+        uint64_t last = ~bytes & 0x8080808080808080;
         if (last != 0) {
             uint64_t up_to_last = last ^ (last - 1);
             unsigned size = (unsigned)__builtin_ctzll(last) / 8 + 1;
@@ -103,8 +105,8 @@ skip_fixed(struct wire *wire, ptrdiff_t size)
     return true;
 }
 
-/* A group is skipped to its end, other groups in it too. As in gogo, it does not matter what numbers
- * the fields in it have, nor which group a tag ends. */
+/* A group is skipped to its end, other groups in it too. As in gogo, it does not matter what
+ * numbers the fields in it have, nor which group a tag ends. */
 const uint8_t *
 wire_skip_value(struct wire_fault *fault, const struct wire_field *first, const uint8_t *at,
                 const uint8_t *end)

@@ -1,14 +1,14 @@
 /* wire.h -- reads the wire format of Protocol Buffers field by field, where it lies.
  *
- * As lenient and as strict as the decoders that gogo/protobuf generates for Go, which Mixer's adapters
- * are built with: tags, lengths and numbers may be overlong, up to 10 bytes, and what is above 64 bits
- * is dropped; of a field's number the lower 32 bits count; unknown fields are skipped, groups among
- * them. Nothing is copied, nothing recurses on what a client sent, and nothing outside the bytes is
- * read. Runs in a worker; keeps nothing.
+ * As lenient and as strict as the decoders that gogo/protobuf generates for Go, which Mixer's
+ * adapters are built with: tags, lengths and numbers may be overlong, up to 10 bytes, and what is
+ * above 64 bits is dropped; of a field's number the lower 32 bits count; unknown fields are
+ * skipped, groups among them. Nothing is copied, nothing recurses on what a client sent, and
+ * nothing outside the bytes is read. Runs in a worker; keeps nothing.
  *
- * A function returns false at the first fault and leaves what and where behind. On the way back each
- * level adds the name of its field with wire_in(): a good message pays nothing for it. A struct wire is
- * a local variable of whoever reads a message, so that it lives in registers.
+ * A function that meets a fault notes it in the struct wire_fault and returns false. On the way
+ * back each level adds the name of its field with wire_in(): a good message pays nothing for it. A
+ * struct wire is a local variable of whoever reads a message, so that it lives in registers.
  *
  *     while (wire_more(&wire)) {
  *         struct wire_field field;
@@ -74,9 +74,11 @@ struct wire {
     struct wire_fault *fault;
 };
 
-/* A field's tag, read; its value is next. */
+/* A field whose tag has been read; its value is next. */
 struct wire_field {
-    const uint8_t *at; /* the tag */
+    /* Where the tag is. */
+    const uint8_t *at;
+
     int32_t number;
     unsigned type;
 };
@@ -94,7 +96,8 @@ void wire_fault_begin(struct wire_fault *fault, struct bytes bytes);
 
 /* ---- what a reader calls at a fault; all return false */
 
-/* Notes what is well-formed and refused all the same, for `cause`: a limit that is passed at `at`. */
+/* Notes what is well-formed and refused all the same, for `cause`: a limit that is passed at
+ * `at`. */
 static inline bool
 wire_refuse_for(const struct wire *wire, enum refusal_cause cause, const uint8_t *at,
                 const char *what)
@@ -120,11 +123,12 @@ wire_refuse_length(const struct wire *wire, const uint8_t *at, uint64_t length)
     return wire_refuse(wire, at, NULL);
 }
 
+/* For wire_in() and wire_in_item(), and where no struct wire is at hand. */
 bool wire_fault_in(struct wire_fault *fault, const char *name);
 bool wire_fault_in_item(struct wire_fault *fault, const char *name, size_t index);
 
-/* Puts the name of the field that the fault is in before those it has already; `index` for a repeated
- * one. */
+/* Puts the name of the field that the fault is in before the names that it has already; with its
+ * index if the field is repeated. */
 static inline bool
 wire_in(const struct wire *wire, const char *name)
 {
@@ -137,8 +141,8 @@ wire_in_item(const struct wire *wire, const char *name, size_t index)
     return wire_fault_in_item(wire->fault, name, index);
 }
 
-/* Refuses the call for the fault, in words such as "instances[3].name: length 5 at byte 12 runs past the
- * end". Returns false. */
+/* Refuses the call for the fault, in words such as "instances[3].name: length 5 at byte 12 runs
+ * past the end". Returns false. */
 bool wire_explain(const struct wire_fault *fault, struct call_refusal *refusal_r);
 
 /* ---- reading */
@@ -265,9 +269,9 @@ wire_skip(struct wire *wire, const struct wire_field *field)
 
 /* ---- the entries of maps */
 
-/* True if `message` is what nearly all entries are: field 1, then field 2, both of a type with a length and
- * shorter than 128 bytes, and nothing else. wire_tag() and wire_length() would read the same. If false, *first_r
- * and *second_r are untouched. */
+/* True if `message` is what nearly all entries are: field 1, then field 2, both of a type with a
+ * length and shorter than 128 bytes, and nothing else. wire_tag() and wire_length() would read
+ * the same. If false, *first_r and *second_r are untouched. */
 static inline bool
 wire_is_pair(struct bytes message, struct bytes *first_r, struct bytes *second_r)
 {
@@ -285,14 +289,17 @@ wire_is_pair(struct bytes message, struct bytes *first_r, struct bytes *second_r
     return true;
 }
 
-/* An entry that is no such pair is read the general way, in which gogo is more lenient with entries than with messages.
+/* Any other entry is read field by field, and gogo is more lenient with these fields than with
+ * those of a message. It goes by the number of a field alone, whatever its wire type, and a
+ * field may run past the entry, up to the end of the message around it; what stands behind the
+ * entry is then read all the same.
  *
- * What is in a map entry it reads by the field's number alone, whatever the wire type; and it bounds
- * that by the end of the message around the entry, then goes on behind the entry as if nothing were.
- * So an entry is read with wire_tag(), wire_length() and wire_skip_in_entry() out of a struct wire that
- * ends where the message around it does, until it has come to the entry's own end or passed it. */
+ * So an entry is read with wire_tag(), wire_length() and wire_skip_in_entry(), out of a struct
+ * wire that ends where the message around the entry does, until the entry's own end is reached
+ * or passed. */
 
-/* Steps over the value of a field of an entry that ends at `end`; past that is a fault here. */
+/* Steps over the value of an unknown field of an entry that ends at `end`. This one may not run
+ * past that. */
 static inline bool
 wire_skip_in_entry(struct wire *wire, const struct wire_field *field, const uint8_t *end)
 {

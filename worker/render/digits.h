@@ -1,4 +1,5 @@
-/* digits.h -- decimal digits two at a time. Used by text.c and go_double.cc, in a worker, for every number of every call. */
+/* digits.h -- decimal digits two at a time. Runs in a worker: text.c and go_double.cc write
+ * every number of every call with it. */
 #ifndef MYGRPCADAPTER_WORKER_RENDER_DIGITS_H
 #define MYGRPCADAPTER_WORKER_RENDER_DIGITS_H
 

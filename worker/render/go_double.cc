@@ -1,8 +1,10 @@
-/* go_double.cc -- the fewest digits that read back as the same double, in the form that Go's rule asks for.
+/* go_double.cc -- the fewest digits that read back as the same double, in the form that Go's rule
+ * asks for.
  *
- * Runs in a worker. C++ for std::to_chars, which prints what has an exponent; no C library in Debian prints the fewest
- * digits of every double, and trying "%.17g" and fewer misses powers of two such as 2^-44. Where there is no exponent,
- * numbers are small enough for exact integers, and so for a way that costs half.
+ * Runs in a worker. C++ for std::to_chars, which prints what has an exponent; no C library in
+ * Debian prints the fewest digits of every double, and trying "%.17g" and fewer misses powers of
+ * two such as 2^-44. Where there is no exponent, numbers are small enough for exact integers, and
+ * so for a way that costs half.
  */
 #include "worker/render/go_double.h"
 
@@ -16,7 +18,7 @@
 namespace
 {
 
-/* From the one on, and below the other, the text has no exponent. */
+/* From the first on, and below the second, the text has no exponent. */
 constexpr double plain_min = 1e-4;
 constexpr double plain_end = 1e6;
 constexpr int whole_digits_max = 6;
@@ -52,18 +54,21 @@ struct decimal {
     int places;
 };
 
-/* Of the decimals that read back as `size`, which is from plain_min to below plain_end and not whole, that with the fewest
- * digits; of several the nearest, and of two as near the even one.
+/* Of the decimals that read back as `size`, the one with the fewest digits; of several such the
+ * nearest, and of two that are equally near the even one. `size` is at least plain_min, below
+ * plain_end, and not whole.
  *
- * `size` is mantissa / 2^shift, 33 <= shift <= 66, and what reads back lies within half the way to its neighbours. That
- * interval, 1 / 2^shift wide, is looked at times 10^places, for the least `places` that make it wider than 1: it then holds
- * a whole number at least and at most one that ends in 0, since it is narrower than 10. If it holds such a one, that is what
- * is left when digits are dropped; else it is the whole number before or behind `size`. This is Schubfach (Raffaello
- * Giulietti, "The Schubfach way to render doubles"), but with so few exponents nothing needs to be rounded: counted in
- * halves of 1 / 2^shift, all is below 2^53 * 10 * 2^66 * 2 < 2^125.
+ * `size` is mantissa / 2^shift, 33 <= shift <= 66, and what reads back lies within half the way
+ * to its neighbours. That interval, 1 / 2^shift wide, is looked at times 10^places, for the
+ * least `places` that make it wider than 1: it then holds a whole number at least and at most
+ * one that ends in 0, since it is narrower than 10. If it holds such a one, that is what is left
+ * when digits are dropped; else it is the whole number before or behind `size`. This is
+ * Schubfach (Raffaello Giulietti, "The Schubfach way to render doubles"), but with so few
+ * exponents nothing needs to be rounded: counted in halves of 1 / 2^shift, all is below 2^53 *
+ * 10 * 2^66 * 2 < 2^125.
  *
- * The neighbour before a power of two is nearer. But those that come here, 2^-1 to 2^-13, have 13 decimals at most and are
- * themselves such a whole number. */
+ * The neighbour before a power of two is nearer. But those that come here, 2^-1 to 2^-13, have
+ * 13 decimals at most and are themselves such a whole number. */
 decimal
 shortest(double size)
 {
@@ -105,8 +110,8 @@ write_eight_digits(char *out, uint32_t number)
     digits_put_two(out + 6, lower % 100);
 }
 
-/* Writes a fraction of rest / 10^places, which is not 0: as 8 or 16 digits behind the zeros that it may begin with, and
- * takes those back that are zeros at its end. */
+/* Writes a fraction of rest / 10^places, which is not 0: as 8 or 16 digits behind the zeros that
+ * it may begin with, and takes those back that are zeros at its end. */
 char *
 write_fraction(char *out, uint64_t rest, int places)
 {
@@ -128,8 +133,8 @@ write_fraction(char *out, uint64_t rest, int places)
     return out;
 }
 
-/* No whole number lies between a double and a decimal that reads back as it: the whole numbers are doubles too. So what
- * stands before the point can be had from `size`. */
+/* No whole number lies between a double and a decimal that reads back as it: the whole numbers
+ * are doubles too. So what stands before the point can be had from `size`. */
 char *
 write_plain(char *out, double size)
 {

@@ -1,7 +1,7 @@
 /* go_text.c -- the walkthrough adapter's format.
  *
- * Runs in a worker, for every call: this and decoding are what a call costs. Running out of text sticks
- * in it and is looked at once, at the end.
+ * Runs in a worker, for every call: this and decoding are what a call costs. A text that has
+ * overflowed takes nothing any more (text.h), so it is asked once, at the end.
  */
 #include "worker/render/go_text.h"
 

@@ -18,12 +18,18 @@
 
 /* The fields are for the functions of this header only. */
 struct text {
-    char *at;  /* where the next byte goes */
-    char *end; /* of the room; equals `at` after an overflow, so that nothing fits any more */
+    /* Where the next byte goes, and where the room ends: at `at` after an overflow, so that
+     * nothing fits any more. */
+    char *at;
+    char *end;
+
     char *base;
     size_t limit_bytes;
-    size_t mapped_bytes; /* limit_bytes in whole pages */
-    size_t keep_bytes;   /* whole pages */
+
+    /* Both in whole pages. */
+    size_t mapped_bytes;
+    size_t keep_bytes;
+
     bool overflowed;
 };
 
@@ -78,7 +84,8 @@ text_place(struct text *text, size_t size)
     return place;
 }
 
-/* Copies `size` bytes as their first and their last `piece`, which may overlap; of a size that the compiler knows. */
+/* Copies `size` bytes in two pieces of `piece` bytes, which may overlap: the first and the last
+ * of them. The compiler knows `piece` and makes a few instructions of it. */
 static inline void
 text_copy_ends(char *to, const char *from, size_t size, size_t piece)
 {
@@ -114,7 +121,7 @@ text_add_bytes(struct text *text, const void *data, size_t size)
         memcpy(place, data, size);
 }
 
-/* The same where the compiler does not know the size, and it is mostly small: what a client sent. */
+/* The same for what a client sent: its size is mostly small, and the compiler does not know it. */
 static inline void
 text_add(struct text *text, struct bytes bytes)
 {

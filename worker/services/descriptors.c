@@ -1,5 +1,5 @@
-/* descriptors.c -- a set of file descriptors, unpacked once, and walked for each look-up: a handful of
- * small files. */
+/* descriptors.c -- a set of file descriptors, unpacked once, and walked for each look-up: they are
+ * a handful of small files. Runs in a worker. */
 #include "worker/services/descriptors.h"
 
 #include <errno.h>
@@ -19,7 +19,9 @@ typedef Google__Protobuf__FieldDescriptorProto field_descriptor;
 
 struct descriptors {
     size_t count;
-    struct bytes bytes[DESCRIPTORS_FILES_MAX]; /* each file as it stands in the set */
+
+    /* Each file as it stands in the set, and unpacked. */
+    struct bytes bytes[DESCRIPTORS_FILES_MAX];
     file_descriptor *files[DESCRIPTORS_FILES_MAX];
 };
 
@@ -102,7 +104,7 @@ descriptors_find_file(const struct descriptors *descriptors, const char *name)
 
 /* ---- symbols */
 
-/* What follows the first parts of a dotted name, if these are `prefix`: "" if that is all of it; NULL if
+/* What follows `prefix` in a dotted name whose first parts it is: "" if nothing does. NULL if
  * they are others. */
 static const char *
 after(const char *name, const char *prefix)

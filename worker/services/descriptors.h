@@ -1,5 +1,5 @@
-/* descriptors.h -- what proto/ defines, as protoc described it when the program was built, to be looked
- * up. Runs in a worker, for server reflection. */
+/* descriptors.h -- what proto/ defines, as protoc described it when the program was built, to be
+ * looked up. Runs in a worker, for server reflection. */
 #ifndef MYGRPCADAPTER_WORKER_SERVICES_DESCRIPTORS_H
 #define MYGRPCADAPTER_WORKER_SERVICES_DESCRIPTORS_H
 
@@ -11,8 +11,8 @@
 #define DESCRIPTORS_FILES_MAX 32U
 #define DESCRIPTORS_NONE SIZE_MAX
 
-/* A serialized google.protobuf.FileDescriptorSet, each file after those it imports; the Makefile has it
- * made of proto/. */
+/* A serialized google.protobuf.FileDescriptorSet, each file after those it imports; the Makefile
+ * has it made of proto/. */
 extern const unsigned char descriptors_set[];
 extern const size_t descriptors_set_size;
 
@@ -25,9 +25,9 @@ int descriptors_open(struct descriptors **out, struct bytes set);
 /* Frees; NULL-safe; sets *dp to NULL. */
 void descriptors_close(struct descriptors **dp);
 
-/* The index of the file of that name, the one that defines `symbol` (a full name), or the one that
- * extends the message `type` by `number` (extensions beside messages, not in them); DESCRIPTORS_NONE if
- * there is none. */
+/* The index of the file of that name, the one that defines `symbol` (a full name), or the one
+ * that extends the message `type` by `number` (extensions beside messages, not in them);
+ * DESCRIPTORS_NONE if there is none. */
 size_t descriptors_find_file(const struct descriptors *descriptors, const char *name);
 size_t descriptors_find_symbol(const struct descriptors *descriptors, const char *symbol);
 size_t descriptors_find_extension(const struct descriptors *descriptors, const char *type,

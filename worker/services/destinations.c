@@ -161,8 +161,8 @@ make_room(struct destinations *destinations)
     return oldest;
 }
 
-/* Checks the path and keeps what came out in `entry`, which is unused. False if there is no memory to
- * keep it in. */
+/* Checks the path and keeps what came out in `entry`, which is unused. False if there is no
+ * memory to keep it in. */
 static bool
 fill_entry(const struct heritage *heritage, struct entry *entry, struct bytes path)
 {

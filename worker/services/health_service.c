@@ -80,8 +80,8 @@ judge(const struct health_service *service, enum subject subject, bool draining)
     return STATUS(SERVICE_UNKNOWN);
 }
 
-/* In a drain no worker is healthy, so a call that still comes is answered NOT_SERVING; a worker that is
- * replaced, with the adapter serving on, says SERVING to its end. */
+/* In a drain no worker is healthy, so a call that still comes is answered NOT_SERVING; a worker
+ * that is replaced, with the adapter serving on, says SERVING to its end. */
 static void
 answer_check(void *context, struct bytes request, uint64_t now_ms, struct unary_answer *answer_r)
 {

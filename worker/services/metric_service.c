@@ -53,8 +53,8 @@ static const grpc_status_code statuses[] = {
 #undef STATUS
 };
 
-/* Decodes and renders a request and finds its output. Returns true, with a record that points into the
- * service's buffers, or false and why the call is refused. */
+/* Decodes and renders a request and finds its output. Returns true, with a record that points
+ * into the service's buffers, or false and why the call is refused. */
 static bool
 make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
             struct segment_record *record_r, struct call_refusal *refusal_r)

@@ -8,8 +8,9 @@ struct journal;
 struct methods;
 struct metric_service;
 
-/* Makes the service, which appends to `journal`, and adds its method to `methods`, where it is good as
- * long as the service. Returns 0 or a negative errno; the caller owns *out and keeps the journal alive. */
+/* Makes the service, which appends to `journal`, and adds its method to `methods`, where it is
+ * good as long as the service. Returns 0 or a negative errno; the caller owns *out and keeps the
+ * journal alive. */
 int metric_service_open(struct metric_service **out, struct methods *methods,
                         const struct heritage *heritage, struct journal *journal);
 

@@ -1,5 +1,5 @@
-/* reflection_service.c -- answers each request of a reflection stream from the descriptors built into the
- * program. Runs in a worker's main thread.
+/* reflection_service.c -- answers each request of a reflection stream from the descriptors built
+ * into the program. Runs in a worker's main thread.
  *
  * v1 and v1alpha are the same bytes under two names, so one codec serves both. The descriptors are
  * unpacked when somebody first asks: hardly any adapter is ever asked.

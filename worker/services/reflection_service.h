@@ -1,5 +1,5 @@
-/* reflection_service.h -- gRPC's server reflection, v1 and v1alpha: what services are here and of what
- * types, so that grpcurl can list, describe and call them. Runs in a worker. */
+/* reflection_service.h -- gRPC's server reflection, v1 and v1alpha: what services are here and
+ * of what types, so that grpcurl can list, describe and call them. Runs in a worker. */
 #ifndef MYGRPCADAPTER_WORKER_SERVICES_REFLECTION_SERVICE_H
 #define MYGRPCADAPTER_WORKER_SERVICES_REFLECTION_SERVICE_H
 

@@ -1,5 +1,5 @@
-/* metrics_text_test.c -- what stands in the scoreboard is what /metrics says, each number once, with
- * its labels. */
+/* metrics_text_test.c -- what stands in the scoreboard is what /metrics says, each number once,
+ * with its labels. */
 #include "tests/unit/scratch.h"
 
 #include "admin/metrics_text.h"

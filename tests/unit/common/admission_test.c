@@ -1,5 +1,5 @@
-/* admission_test.c -- the table of accepted outputs: how many, which exclude each other, and that it
- * stands the death of who uses it. */
+/* admission_test.c -- the table of accepted outputs: how many, which exclude each other, and
+ * that it stands the death of who uses it. */
 #include "tests/unit/scratch.h"
 
 #include <signal.h>

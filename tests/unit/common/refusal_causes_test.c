@@ -1,5 +1,5 @@
-/* refusal_causes_test.c -- the causes for which calls are refused have labels that can be told apart,
- * and README.md's table is made of their rows. Runs in the root of the repository. */
+/* refusal_causes_test.c -- the causes for which calls are refused have labels that can be told
+ * apart, and README.md's table is made of their rows. Runs in the root of the repository. */
 #include "tests/unit/scratch.h"
 
 #include "common/refusal_causes.h"

@@ -228,8 +228,8 @@ overlong_numbers(void **state)
     assert_text(WIRE("\x8a\x80\x80\x80\x80\x01\x04\x0a\x02\x10\x05"), "5", "");
 }
 
-/* A request with one instance whose value is an int64 of `size` bytes, as few as it can have or more; `behind` says
- * whether anything follows. */
+/* A request with one instance whose value is an int64 of `size` bytes, as few as it can have or
+ * more; `behind` says whether anything follows. */
 static int64_t
 decode_number(uint64_t number, size_t size, bool behind)
 {
@@ -328,8 +328,8 @@ entries_as_gogo_reads_them(void **state)
                    "instances[0].dimensions[0]: a field runs past the map entry's end at byte 4");
 }
 
-/* Writes a request of one instance with `count` entries, each of which has as its value a string of all
- * that follows it. Returns its size. */
+/* Writes a request of one instance with `count` entries, each of which has as its value a string
+ * of all that follows it. Returns its size. */
 static size_t
 put_overrunning(char *wire, size_t count)
 {

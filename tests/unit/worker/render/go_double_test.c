@@ -125,7 +125,8 @@ significant(const char *text, char digits[GO_DOUBLE_BYTES_MAX + 2])
     digits[used] = '\0';
 }
 
-/* The text reads back, with a digit less it would not, and of those as long it is the nearest: C's own. */
+/* The text reads back, with a digit less it would not, and of those as long it is the nearest:
+ * C's own. */
 static void
 assert_fewest(double value)
 {
@@ -163,8 +164,8 @@ decimals_are_the_fewest(void **state)
     }
 }
 
-/* All exponents that are printed without one, and some on both sides. Of a power of two the digits are those of the number
- * itself; the nearest of as few might not read back. */
+/* All exponents that are printed without one, and some on both sides. Of a power of two the
+ * digits are those of the number itself; the nearest of as few might not read back. */
 static void
 all_plain_exponents(void **state)
 {

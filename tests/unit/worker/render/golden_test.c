@@ -1,5 +1,6 @@
-/* golden_test.c -- requests against what the Go adapter wrote for them and against what protobuf-c makes
- * of them, and maps that a hostile client could send. Runs in the root of the repository. */
+/* golden_test.c -- requests against what the Go adapter wrote for them and against what
+ * protobuf-c makes of them, and maps that a hostile client could send. Runs in the root of the
+ * repository. */
 #include "worker/render/go_text.h"
 
 #include <setjmp.h>
@@ -84,9 +85,9 @@ read_golden(const char *name, const char *extension, struct owned *out)
     return true;
 }
 
-/* The text that is made of `wire` after protobuf-c has read and written it. It ends strings at a NUL byte:
- * where there is one, or where it takes the request for malformed, nothing is checked. Returns whether
- * it was. */
+/* The text that is made of `wire` after protobuf-c has read and written it. It ends strings at a
+ * NUL byte: where there is one, or where it takes the request for malformed, nothing is checked.
+ * Returns whether it was. */
 static bool
 check_repacked(struct bytes wire, struct bytes expected)
 {

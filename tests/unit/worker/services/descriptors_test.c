@@ -68,7 +68,8 @@ test_a_file_comes_with_all_it_imports_itself_first(void **state)
     (void)state;
     struct descriptors *descriptors = open_built_in();
     size_t file = descriptors_find_file(descriptors, "metric.proto");
-    /* any, extensions, report, value; descriptor behind extensions; duration, timestamp behind value. */
+    /* any, extensions, report, value; descriptor behind extensions; duration, timestamp behind
+     * value. */
     assert_int_equal(descriptors_closure(descriptors, file, closure), 8);
     assert_memory_equal(closure[0].data, "\x0a\x0cmetric.proto", 14);
     file = descriptors_find_file(descriptors, "health.proto");
