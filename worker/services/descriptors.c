@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "google/protobuf/descriptor.pb-c.h"
 
 typedef Google__Protobuf__FileDescriptorProto file_descriptor;
@@ -260,6 +261,7 @@ size_t
 descriptors_closure(const struct descriptors *descriptors, size_t file,
                     struct bytes out[static DESCRIPTORS_FILES_MAX])
 {
+    INVARIANT(file < descriptors->count);
     bool wanted[DESCRIPTORS_FILES_MAX] = {false};
     size_t count = 0;
     wanted[file] = true;

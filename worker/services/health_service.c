@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "health.pb-c.h"
@@ -59,6 +60,8 @@ encode_response(serving_status status, char out[static RESPONSE_BYTES_MAX])
 {
     Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
     response.status = status;
+    INVARIANT(grpc__health__v1__health_check_response__get_packed_size(&response) <=
+              RESPONSE_BYTES_MAX);
     size_t size = grpc__health__v1__health_check_response__pack(&response, (uint8_t *)out);
     return (struct bytes){out, size};
 }
@@ -141,6 +144,8 @@ health_service_open(struct health_service **out, struct methods *methods,
     if (service == NULL)
         return -ENOMEM;
     service->heritage = heritage;
+    INVARIANT(methods->unary_count < SERVICE_UNARY_MAX &&
+              methods->stream_count < SERVICE_STREAMS_MAX);
     methods->unary[methods->unary_count++] = (struct unary_method){
         .path = "/grpc.health.v1.Health/Check",
         .context = service,

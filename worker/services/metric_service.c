@@ -8,10 +8,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/crash_point.h"
+#include "base/invariant.h"
 #include "common/heritage.h"
 #include "base/log.h"
 #include "common/scoreboard.h"
@@ -92,7 +93,7 @@ refuse(struct metric_service *service, const struct call_refusal *refusal, uint6
        struct unary_answer *answer_r)
 {
     answer_r->status = statuses[refusal->cause];
-    (void)strcpy(answer_r->message, refusal->text);
+    (void)snprintf(answer_r->message, sizeof(answer_r->message), "%s", refusal->text);
     tally_add(&service->tally->refusals[refusal->cause], 1);
     log_write_braked(
         &service->brake, now_ms, LOG_LEVEL_WARNING, "a call was refused",
@@ -140,6 +141,7 @@ metric_service_open(struct metric_service **out, struct methods *methods,
         metric_service_close(&service);
         return result;
     }
+    INVARIANT(methods->unary_count < SERVICE_UNARY_MAX);
     methods->unary[methods->unary_count++] =
         (struct unary_method){.path = "/metric.HandleMetricService/HandleMetric",
                               .context = service,

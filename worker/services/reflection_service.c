@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/invariant.h"
 #include "reflection_v1.pb-c.h"
 #include "worker/services/descriptors.h"
 #include "worker/grpc/service.h"
@@ -198,6 +199,7 @@ take_request(void *context, struct stream *stream, struct bytes message)
 static void
 add_method(struct methods *methods, struct reflection_service *service, const char *path)
 {
+    INVARIANT(methods->stream_count < SERVICE_STREAMS_MAX);
     methods->streams[methods->stream_count++] = (struct stream_method){
         .path = path,
         .context = service,
