@@ -44,8 +44,8 @@ struct metric_service {
     /* A call has been accepted. */
     bool has_called;
 
-    /* Of the last call that was refused. Not in a function's frame: there it would cost every call an
-     * instruction for each instance. */
+    /* Of the last call that was refused. Not in a function's frame: there it would cost every call
+     * an instruction for each instance. */
     struct call_refusal refusal;
 
     struct log_brake brake;
