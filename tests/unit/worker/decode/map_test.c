@@ -1,5 +1,5 @@
-/* map_test.c -- entries come out in the order of their keys, the last of equal ones only, whatever map
- * was there before. */
+/* map_test.c -- entries come out in the order of their keys, the last of equal ones only,
+ * whatever map was there before. */
 #include "tests/unit/scratch.h"
 
 #include "worker/decode/map.h"

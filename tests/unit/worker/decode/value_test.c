@@ -1,5 +1,5 @@
-/* value_test.c -- each member of a Value is read, by the short way and by the general one, and a fault
- * in one names it. */
+/* value_test.c -- each member of a Value is read, by the short way and by the general one, and a
+ * fault in one names it. */
 #include "tests/unit/scratch.h"
 
 #include "worker/call_refusal.h"

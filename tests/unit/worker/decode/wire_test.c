@@ -1,5 +1,5 @@
-/* wire_test.c -- tags, numbers and lengths are read as gogo reads them, and a fault says what, where
- * and for which cause. */
+/* wire_test.c -- tags, numbers and lengths are read as gogo reads them, and a fault says what,
+ * where and for which cause. */
 #include "tests/unit/scratch.h"
 
 #include "worker/call_refusal.h"

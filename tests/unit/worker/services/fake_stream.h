@@ -1,5 +1,5 @@
-/* fake_stream.h -- a stream without gRPC, to be included once: what a method sends and how it ends a
- * stream is kept, to be looked at. It stands in for worker/grpc/stream_call.c. */
+/* fake_stream.h -- a stream without gRPC, to be included once: what a method sends and how it
+ * ends a stream is kept, to be looked at. It stands in for worker/grpc/stream_call.c. */
 #ifndef MYGRPCADAPTER_TESTS_UNIT_WORKER_SERVICES_FAKE_STREAM_H
 #define MYGRPCADAPTER_TESTS_UNIT_WORKER_SERVICES_FAKE_STREAM_H
 

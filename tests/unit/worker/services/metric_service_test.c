@@ -1,5 +1,5 @@
-/* metric_service_test.c -- a call that is taken is in the journal and counted; one that is refused has
- * the status, the message and the count of its cause, and leaves nothing. */
+/* metric_service_test.c -- a call that is taken is in the journal and counted; one that is
+ * refused has the status, the message and the count of its cause, and leaves nothing. */
 #include "tests/unit/scratch.h"
 
 #include <sys/eventfd.h>
