@@ -13,6 +13,7 @@
 
 #include "base/invariant.h"
 #include "common/counters.h"
+#include "common/role.h"
 #include "common/scoreboard.h"
 
 #define PREFIX "mygrpcadapter_"
@@ -209,10 +210,10 @@ write_deaths(const struct page *page, const struct metric *metric)
 {
     const struct scoreboard *scoreboard = page->scoreboard;
     char text[INDEX_BYTES];
-    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++) {
+    for (uint32_t i = 0; i < scoreboard->slot_count; i++) {
         for (uint32_t death = 0; death < TALLY_DEATHS; death++) {
-            begin_sample(page, metric, scoreboard_role_name(scoreboard, i), index_text(i, text),
-                         tally_death_name(death));
+            begin_sample(page, metric, role_name(scoreboard_role(scoreboard, i)),
+                         index_text(i, text), tally_death_name(death));
             end_sample(page, tally_get(&scoreboard->slots[i].process.deaths[death]));
         }
     }
@@ -264,8 +265,8 @@ write_process_healthy(const struct page *page, const struct metric *metric)
 {
     const struct scoreboard *scoreboard = page->scoreboard;
     char text[INDEX_BYTES];
-    for (uint32_t i = 0; i < scoreboard_process_count(scoreboard); i++) {
-        begin_sample(page, metric, scoreboard_role_name(scoreboard, i), index_text(i, text));
+    for (uint32_t i = 0; i < scoreboard->slot_count; i++) {
+        begin_sample(page, metric, role_name(scoreboard_role(scoreboard, i)), index_text(i, text));
         end_sample(page, atomic_load_explicit(&scoreboard->slots[i].process.healthy,
                                               memory_order_relaxed));
     }
@@ -345,7 +346,7 @@ void
 metrics_text_write(FILE *out, const struct scoreboard *scoreboard, const struct metrics_room *room,
                    uint64_t now_ns)
 {
-    INVARIANT(scoreboard_process_count(scoreboard) <= scoreboard->slot_count);
+    INVARIANT(scoreboard->facts.worker_count <= scoreboard->slot_count);
     const struct page page = {out, scoreboard, room, now_ns};
     for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
         const struct metric *metric = &metrics[i];

@@ -69,7 +69,7 @@ struct collector_tally {
 
 /* By the master, for the process in a slot. */
 struct process_tally {
-    /* enum slot_state: scoreboard_state_name(). */
+    /* enum slot_state (common/slot_state.h). */
     alignas(TALLY_LINE_BYTES) _Atomic uint32_t state;
 
     /* It serves and nothing speaks against it. */
@@ -79,6 +79,10 @@ struct process_tally {
     _Atomic int32_t pid;
 
     _Atomic uint64_t incarnation;
+
+    /* enum role: scoreboard_role(). */
+    _Atomic uint32_t role;
+
     TALLY_FIELDS(COUNTERS_OF_MASTER)
 };
 

@@ -168,7 +168,8 @@ check_limit(struct journal *journal, uint64_t file_bytes)
     const struct heritage *heritage = journal->heritage;
     int64_t limit_bytes = heritage->settings->segments_limit_bytes;
     uint64_t used;
-    int result = segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
+    int result =
+        segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
     if (result != 0)
         return refuse_for_error(journal, result);
     if (used + file_bytes > (uint64_t)limit_bytes)

@@ -123,7 +123,8 @@ check_path(const struct heritage *heritage, struct bytes path, char *name,
     const char *fault = NULL;
     int result = output_path_normalise(name, path, heritage->settings->output_root, &fault);
     if (result == 0)
-        result = output_path_check(heritage->fds[HERITAGE_FD_ROOT], heritage->fds[HERITAGE_FD_SEGMENTS], name, &fault);
+        result = output_path_check(heritage->fds[HERITAGE_FD_ROOT],
+                                   heritage->fds[HERITAGE_FD_SEGMENTS], name, &fault);
     if (result == 0)
         result = admission_admit(heritage->admission, name);
     if (result < 0)

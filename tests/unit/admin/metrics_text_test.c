@@ -14,14 +14,25 @@ struct fixture {
     char *text;
 };
 
+/* Workers, a collector, and in a slot beyond an admin process. */
+static void
+open_scoreboard(struct fixture *f, uint32_t slots)
+{
+    assert_int_equal(scoreboard_open(&f->scoreboard, slots), 0);
+    f->scoreboard->facts.worker_count = WORKERS;
+    for (uint32_t i = 0; i < slots; i++)
+        scoreboard_set_role(f->scoreboard, i,
+                            i < WORKERS    ? ROLE_WORKER
+                            : i == WORKERS ? ROLE_COLLECTOR
+                                           : ROLE_ADMIN);
+}
+
 static int
 setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    assert_int_equal(scoreboard_open(&f->scoreboard, WORKERS + 2), 0);
-    f->scoreboard->facts.worker_count = WORKERS;
-    f->scoreboard->facts.has_admin = 1;
+    open_scoreboard(f, WORKERS + 2);
     *state = f;
     return 0;
 }
@@ -207,7 +218,8 @@ static void
 test_without_an_admin_process_none_is_shown(void **state)
 {
     struct fixture *f = *state;
-    f->scoreboard->facts.has_admin = 0;
+    scoreboard_close(&f->scoreboard);
+    open_scoreboard(f, WORKERS + 1);
     write_text(f);
     assert_null(strstr(f->text, "role=\"admin\""));
     assert_non_null(strstr(f->text, "role=\"collector\""));

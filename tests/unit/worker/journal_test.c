@@ -474,7 +474,8 @@ test_without_a_directory_it_refuses_and_lives(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdirat(f->segments.fd, "gone", 0700), 0);
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] = openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     assert_int_equal(unlinkat(f->segments.fd, "gone", AT_REMOVEDIR), 0);
     begin(f);
@@ -523,11 +524,13 @@ test_an_open_segment_whose_file_is_gone_is_followed_by_a_refusal(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdirat(f->segments.fd, "gone", 0700), 0);
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] = openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->segments.fd, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     begin(f);
     append_many(f, 1);
-    assert_int_equal(unlinkat(f->heritage.fds[HERITAGE_FD_SEGMENTS], "00003-0000000017-0000000000.open", 0), 0);
+    assert_int_equal(
+        unlinkat(f->heritage.fds[HERITAGE_FD_SEGMENTS], "00003-0000000017-0000000000.open", 0), 0);
     assert_int_equal(unlinkat(f->segments.fd, "gone", AT_REMOVEDIR), 0);
     enum refusal_cause result = ACCEPTED;
     for (int i = 0; i < 1000 && result == ACCEPTED; i++)

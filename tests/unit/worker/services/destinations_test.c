@@ -42,7 +42,8 @@ setup(void **state)
     assert_int_equal(mkdirat(f->root.fd, ".seg", 0700), 0);
     f->heritage.settings = &f->settings;
     f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] = openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0);
     f->settings.output_root = f->root.path;
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);

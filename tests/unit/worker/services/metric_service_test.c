@@ -58,10 +58,12 @@ setup(void **state)
     f->heritage.settings = &f->settings;
     f->heritage.worker_count = 1;
     f->heritage.incarnation = 1;
-    f->heritage.root_fd = f->root.fd;
-    f->heritage.segments_fd = openat(f->root.fd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    f->heritage.collector_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    assert_true(f->heritage.segments_fd >= 0 && f->heritage.collector_fd >= 0);
+    f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
+        openat(f->root.fd, "segments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert_true(f->heritage.fds[HERITAGE_FD_SEGMENTS] >= 0 &&
+                f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] >= 0);
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 2), 0);
     *state = f;
     return 0;
@@ -76,8 +78,8 @@ teardown(void **state)
     journal_close(&f->journal);
     admission_close(&f->heritage.admission);
     scoreboard_close(&f->heritage.scoreboard);
-    (void)close(f->heritage.segments_fd);
-    (void)close(f->heritage.collector_fd);
+    (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
+    (void)close(f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
     scratch_close(&f->root);
     free(f);
     return 0;
@@ -206,8 +208,8 @@ test_without_a_segment_directory(void **state)
     journal_close(&f->journal);
     metric_service_close(&f->service);
     admission_close(&f->heritage.admission);
-    (void)close(f->heritage.segments_fd);
-    f->heritage.segments_fd =
+    (void)close(f->heritage.fds[HERITAGE_FD_SEGMENTS]);
+    f->heritage.fds[HERITAGE_FD_SEGMENTS] =
         openat(f->root.fd, "no directory", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     f->methods.unary_count = 0;
     begin(f);
