@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "worker/decode/map.h"
 #include "worker/decode/wire.h"
 
 /* IPAddress, DNSName, EmailAddress, Uri: one field that is a string or bytes. */
@@ -105,7 +104,8 @@ read_string_entry(struct wire_fault *fault, struct bytes entry, const uint8_t *o
 }
 
 bool
-value_read_string_map(struct wire_fault *fault, struct bytes message, struct map *map)
+value_read_string_map(struct wire_fault *fault, struct bytes message, value_take_pair take,
+                      void *context)
 {
     struct wire wire = wire_open(fault, message);
     for (size_t count = 0; wire_more(&wire);) {
@@ -124,12 +124,8 @@ value_read_string_map(struct wire_fault *fault, struct bytes message, struct map
             !(wire_is_pair(entry, &key, &string) ||
               read_string_entry(fault, entry, wire.end, &key, &string)))
             return wire_in_item(&wire, "value", count);
-        if (map != NULL) {
-            struct map_entry *place = map_place(map);
-            place->key = key;
-            place->value = (struct value){.kind = VALUE_STRING, .bytes = string};
-            map_add(map);
-        }
+        if (take != NULL)
+            take(context, key, string);
         count++;
     }
     return true;
@@ -146,7 +142,7 @@ read_message(struct wire_fault *fault, struct bytes message, enum value_kind kin
     if (kind != VALUE_STRING_MAP)
         return read_wrapped_bytes(fault, message, &value->bytes);
     value->bytes = message;
-    return value_read_string_map(fault, message, NULL);
+    return value_read_string_map(fault, message, NULL, NULL);
 }
 
 /* Reads a field of a Value, which is one of its members. */

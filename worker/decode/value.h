@@ -9,8 +9,6 @@
 #include "base/bytes.h"
 #include "worker/decode/wire.h"
 
-struct map;
-
 /* Which member of the oneof is set; the numbers are the fields'. */
 enum value_kind {
     VALUE_NONE = 0,
@@ -58,8 +56,12 @@ value_clear(struct value *value)
     value->kind = VALUE_NONE;
 }
 
-/* Reads a StringMap and adds what is in it to `map`, if that is not NULL. Returns false at a
- * fault. */
-bool value_read_string_map(struct wire_fault *fault, struct bytes message, struct map *map);
+/* Takes one entry of a StringMap; key and string are good as long as the message. */
+typedef void (*value_take_pair)(void *context, struct bytes key, struct bytes string);
+
+/* Reads a StringMap and gives each entry, as it comes, to `take`, unless that is NULL. Returns false
+ * at a fault. */
+bool value_read_string_map(struct wire_fault *fault, struct bytes message, value_take_pair take,
+                           void *context);
 
 #endif

@@ -18,13 +18,23 @@
 #include "worker/decode/value.h"
 #include "worker/decode/wire.h"
 
+static void
+add_pair(void *context, struct bytes key, struct bytes string)
+{
+    struct map *strings = context;
+    struct map_entry *place = map_place(strings);
+    place->key = key;
+    place->value = (struct value){.kind = VALUE_STRING, .bytes = string};
+    map_add(strings);
+}
+
 /* "map[string]string{a: 1,b: 2,}" */
 static void
 add_string_map(struct text *text, struct map *strings, struct bytes message)
 {
     struct wire_fault none; /* it was read before */
     map_clear(strings);
-    (void)value_read_string_map(&none, message, strings);
+    (void)value_read_string_map(&none, message, add_pair, strings);
     size_t count = map_sort(strings);
     text_add_literal(text, "map[string]string{");
     for (size_t i = 0; i < count; i++) {
