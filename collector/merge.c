@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "collector/backlog.h"
-#include "collector/gather.h"
+#include "collector/text_pool.h"
 #include "collector/output/ledger.h"
 #include "collector/output/output.h"
 #include "collector/output/output_index.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collector/output/account.h"
+#include "collector/output/delivery_count.h"
 #include "collector/output/batch.h"
 #include "collector/destination/destination.h"
 #include "collector/output/positions.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "commands/segments/segments_ledger.h"
-#include "commands/segments/segments_writer.h"
+#include "commands/segments/segments_lock_holder.h"
 
 /* One segment while its records are read. */
 struct reading {

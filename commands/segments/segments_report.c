@@ -10,7 +10,7 @@
 #include "commands/segments/segments_listing.h"
 #include "commands/segments/segments_outputs.h"
 #include "commands/segments/segments_table.h"
-#include "commands/segments/segments_writer.h"
+#include "commands/segments/segments_lock_holder.h"
 
 #define NOTHING "-"
 #define SEGMENT_COLUMNS "rrrllrrrrrl"

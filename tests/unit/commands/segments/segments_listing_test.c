@@ -6,7 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "commands/segments/segments_listing.h"
-#include "commands/segments/segments_writer.h"
+#include "commands/segments/segments_lock_holder.h"
 
 #define LEDGER "ledger-0123456789abcdef0123456789abcdef"
 #define NAME_0 "00000-0000000007-0000000000"

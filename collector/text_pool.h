@@ -1,7 +1,7 @@
-/* gather.h -- the text of one pass, copied together so that what stands one behind the other in an output is one
+/* text_pool.h -- the text of one pass, copied together so that what stands one behind the other in an output is one
  * piece of memory, and one piece for the kernel to write. Runs in the collector. */
-#ifndef MYGRPCADAPTER_COLLECTOR_GATHER_H
-#define MYGRPCADAPTER_COLLECTOR_GATHER_H
+#ifndef MYGRPCADAPTER_COLLECTOR_TEXT_POOL_H
+#define MYGRPCADAPTER_COLLECTOR_TEXT_POOL_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
-/* account.h -- what the collector has delivered, told to the scoreboard. Runs in the collector. */
-#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_ACCOUNT_H
-#define MYGRPCADAPTER_COLLECTOR_OUTPUT_ACCOUNT_H
+/* delivery_count.h -- what the collector has delivered, told to the scoreboard. Runs in the collector. */
+#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_DELIVERY_COUNT_H
+#define MYGRPCADAPTER_COLLECTOR_OUTPUT_DELIVERY_COUNT_H
 
 #include <stddef.h>
 

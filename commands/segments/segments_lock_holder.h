@@ -1,4 +1,4 @@
-/* segments_writer.h -- who has a segment file locked, found out without touching it.
+/* segments_lock_holder.h -- who has a segment file locked, found out without touching it.
  *
  * A segment's writer holds flock(2) on it. To try that lock would disturb: while the lock is had
  * for the trial, a worker that prepares this file is refused, and a collector that tries to take it
@@ -9,8 +9,8 @@
  *
  * Runs in the process of `mygrpcadapter segments`.
  */
-#ifndef MYGRPCADAPTER_COMMANDS_SEGMENTS_SEGMENTS_WRITER_H
-#define MYGRPCADAPTER_COMMANDS_SEGMENTS_SEGMENTS_WRITER_H
+#ifndef MYGRPCADAPTER_COMMANDS_SEGMENTS_SEGMENTS_LOCK_HOLDER_H
+#define MYGRPCADAPTER_COMMANDS_SEGMENTS_SEGMENTS_LOCK_HOLDER_H
 
 #include <stdio.h>
 #include <sys/stat.h>

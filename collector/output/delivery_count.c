@@ -1,5 +1,5 @@
-/* account.c -- counts records as they reach their outputs. Runs in the collector. */
-#include "collector/output/account.h"
+/* delivery_count.c -- counts records as they reach their outputs. Runs in the collector. */
+#include "collector/output/delivery_count.h"
 
 #include "collector/output/batch.h"
 #include "base/clock.h"

@@ -1,5 +1,5 @@
-/* segments_writer.c -- reads /proc/locks. Runs in the process of `mygrpcadapter segments`. */
-#include "commands/segments/segments_writer.h"
+/* segments_lock_holder.c -- reads /proc/locks. Runs in the process of `mygrpcadapter segments`. */
+#include "commands/segments/segments_lock_holder.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

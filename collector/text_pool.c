@@ -1,5 +1,5 @@
-/* gather.c -- a block of memory that is filled from its beginning with each pass. Runs in the collector. */
-#include "collector/gather.h"
+/* text_pool.c -- a block of memory that is filled from its beginning with each pass. Runs in the collector. */
+#include "collector/text_pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
