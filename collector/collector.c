@@ -33,7 +33,7 @@
 #define NAP_MS 10            /* between two passes while there is work */
 #define SLEEP_MS_MAX 200     /* the heartbeat's period */
 #define LOOK_AGAIN_MS 1000   /* the directory is read so often even if nobody said it changed */
-#define REST_MS 1000         /* idle so long, it lets go of the outputs */
+#define IDLE_MS 1000         /* idle for so long, it lets go of what it has open */
 #define ORPHAN_DRAIN_MS 5000 /* without a master, so long at most for what is left */
 
 struct collector {
@@ -155,8 +155,8 @@ sleep_for_work(struct collector *collector, bool *announced)
     uint64_t timeout_ms = merge_retry_in_ms(collector->merge, now_ms);
     if (timeout_ms > SLEEP_MS_MAX)
         timeout_ms = SLEEP_MS_MAX;
-    if (now_ms >= collector->worked_ms + REST_MS)
-        merge_rest(collector->merge);
+    if (now_ms >= collector->worked_ms + IDLE_MS)
+        merge_release_idle(collector->merge);
     sleep_until(collector, true, timeout_ms);
     *announced = false;
     atomic_store(sleeps, 0);
@@ -174,11 +174,11 @@ merge_until_drained(struct collector *collector)
         int64_t found = merge_pass(collector->merge, now_ms);
         beat(collector);
         if (collector->draining && merge_is_empty(collector->merge)) {
-            merge_rest(collector->merge);
+            merge_release_idle(collector->merge);
             return 0;
         }
         if (collector->draining && now_ms >= collector->deadline_ms) {
-            merge_log_rest(collector->merge);
+            merge_log_unmerged(collector->merge);
             return EX_TEMPFAIL;
         }
         if (found > 0)

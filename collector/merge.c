@@ -45,7 +45,7 @@ struct merge {
     size_t output_capacity;
     struct output_index index; /* of all outputs */
     size_t turn;               /* which segment the next pass begins with */
-    struct gather gather;      /* the text of the pass */
+    struct text_pool texts;    /* the text of the pass */
     struct backlog backlog;
     uint64_t read_bytes; /* of segments, in this pass */
     bool behind;         /* the last pass left records unread that it could see */
@@ -154,7 +154,7 @@ merge_open(struct merge **out, const struct heritage *heritage)
     merge->heritage = heritage;
     merge->stale = true;
     bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
-    merge->gather.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
+    merge->texts.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
     sources_init(&merge->sources, heritage->fds[HERITAGE_FD_SEGMENTS], durable);
     int result = recover_outputs(merge);
     if (result != 0) {
@@ -226,7 +226,7 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
         return;
     }
     struct segment_record kept = *record;
-    int result = gather_add(&merge->gather, record->payload, &kept.payload);
+    int result = text_pool_add(&merge->texts, record->payload, &kept.payload);
     if (result == 0)
         result = output_queue(output, source, at, source->position.offset, &kept);
     if (result != 0)
@@ -284,7 +284,7 @@ read_sources(struct merge *merge)
     if (readable == 0)
         return 0;
     size_t records_max = PASS_RECORDS_MAX / readable + 1;
-    size_t bytes_max = merge->gather.capacity / readable + 1;
+    size_t bytes_max = merge->texts.capacity / readable + 1;
     size_t records = 0;
     merge->turn++;
     for (size_t step = 0; step < sources->count; step++) {
@@ -401,7 +401,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     retry_outputs(merge, now_ms);
     size_t records = read_sources(merge);
     deliver_all(merge, now_ms);
-    gather_reset(&merge->gather);
+    text_pool_empty(&merge->texts);
     backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
     sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
@@ -430,24 +430,24 @@ void
 merge_reopen(struct merge *merge)
 {
     for (size_t i = 0; i < merge->output_count; i++)
-        output_rest(merge->outputs[i]);
+        output_release(merge->outputs[i]);
 }
 
 void
-merge_rest(struct merge *merge)
+merge_release_idle(struct merge *merge)
 {
     size_t kept = 0;
     for (size_t i = 0; i < merge->output_count; i++) {
         struct output *output = merge->outputs[i];
-        output_rest(output);
+        output_release(output);
         if (merge->stale || !output_is_forgettable(output, &merge->sources)) {
             merge->outputs[kept++] = output;
             continue;
         }
         output_close(&output, true);
     }
-    gather_rest(&merge->gather);
-    sources_rest(&merge->sources);
+    text_pool_clear(&merge->texts);
+    sources_trim(&merge->sources);
     if (kept == merge->output_count)
         return;
     merge->output_count = kept;
@@ -463,7 +463,7 @@ merge_is_empty(const struct merge *merge)
 }
 
 void
-merge_log_rest(const struct merge *merge)
+merge_log_unmerged(const struct merge *merge)
 {
     size_t blocked = 0;
     for (size_t i = 0; i < merge->output_count; i++)
@@ -485,7 +485,7 @@ merge_close(struct merge **mp)
         output_close(&merge->outputs[i], false);
     free(merge->outputs);
     output_index_clear(&merge->index);
-    gather_rest(&merge->gather);
+    text_pool_clear(&merge->texts);
     sources_clear(&merge->sources);
     free(merge);
 }

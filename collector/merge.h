@@ -32,7 +32,7 @@ bool merge_is_behind(const struct merge *merge);
 uint64_t merge_retry_in_ms(const struct merge *merge, uint64_t now_ms);
 
 /* Lets go of what an idle collector does not need. */
-void merge_rest(struct merge *merge);
+void merge_release_idle(struct merge *merge);
 
 /* Lets go of the outputs' descriptors: each is opened anew for its next batch. */
 void merge_reopen(struct merge *merge);
@@ -42,7 +42,7 @@ void merge_reopen(struct merge *merge);
 bool merge_is_empty(const struct merge *merge);
 
 /* Logs what is still to be merged. */
-void merge_log_rest(const struct merge *merge);
+void merge_log_unmerged(const struct merge *merge);
 
 /* Frees; NULL-safe; sets *mp to NULL. Leaves ledgers and segments as they are. */
 void merge_close(struct merge **mp);

@@ -6,56 +6,56 @@
 #include <string.h>
 
 static int
-keep_alone(struct gather *gather, struct bytes bytes, struct bytes *kept_r)
+keep_alone(struct text_pool *pool, struct bytes bytes, struct bytes *kept_r)
 {
-    if (gather->single_count == gather->single_capacity) {
-        size_t larger = gather->single_capacity == 0 ? 16 : gather->single_capacity * 2;
-        char **grown = realloc(gather->singles, larger * sizeof(char *));
+    if (pool->single_count == pool->single_capacity) {
+        size_t larger = pool->single_capacity == 0 ? 16 : pool->single_capacity * 2;
+        char **grown = realloc(pool->singles, larger * sizeof(char *));
         if (grown == NULL)
             return -ENOMEM;
-        gather->singles = grown;
-        gather->single_capacity = larger;
+        pool->singles = grown;
+        pool->single_capacity = larger;
     }
     char *copy = malloc(bytes.size);
     if (copy == NULL)
         return -ENOMEM;
     memcpy(copy, bytes.data, bytes.size);
-    gather->singles[gather->single_count++] = copy;
+    pool->singles[pool->single_count++] = copy;
     *kept_r = (struct bytes){copy, bytes.size};
     return 0;
 }
 
 int
-gather_add(struct gather *gather, struct bytes bytes, struct bytes *kept_r)
+text_pool_add(struct text_pool *pool, struct bytes bytes, struct bytes *kept_r)
 {
-    if (gather->block == NULL)
-        gather->block = malloc(gather->capacity);
-    if (gather->block == NULL)
+    if (pool->block == NULL)
+        pool->block = malloc(pool->capacity);
+    if (pool->block == NULL)
         return -ENOMEM;
-    if (bytes.size > gather->capacity - gather->used)
-        return keep_alone(gather, bytes, kept_r);
-    char *copy = gather->block + gather->used;
+    if (bytes.size > pool->capacity - pool->used)
+        return keep_alone(pool, bytes, kept_r);
+    char *copy = pool->block + pool->used;
     if (bytes.size > 0)
         memcpy(copy, bytes.data, bytes.size);
-    gather->used += bytes.size;
+    pool->used += bytes.size;
     *kept_r = (struct bytes){copy, bytes.size};
     return 0;
 }
 
 void
-gather_reset(struct gather *gather)
+text_pool_empty(struct text_pool *pool)
 {
-    for (size_t i = 0; i < gather->single_count; i++)
-        free(gather->singles[i]);
-    gather->single_count = 0;
-    gather->used = 0;
+    for (size_t i = 0; i < pool->single_count; i++)
+        free(pool->singles[i]);
+    pool->single_count = 0;
+    pool->used = 0;
 }
 
 void
-gather_rest(struct gather *gather)
+text_pool_clear(struct text_pool *pool)
 {
-    gather_reset(gather);
-    free(gather->singles);
-    free(gather->block);
-    *gather = (struct gather){.capacity = gather->capacity};
+    text_pool_empty(pool);
+    free(pool->singles);
+    free(pool->block);
+    *pool = (struct text_pool){.capacity = pool->capacity};
 }

@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 
-/* Zero it before use, but for the capacity; the other fields are for gather.c. */
-struct gather {
+/* Zero it before use, but for the capacity; the other fields are for text_pool.c. */
+struct text_pool {
     size_t
         capacity; /* what a pass usually gathers at most; a record for which no room is left is kept by itself */
     char *block;
@@ -18,13 +18,13 @@ struct gather {
     size_t single_capacity;
 };
 
-/* Copies bytes: *kept_r, good until gather_reset(). Returns 0 or -ENOMEM. */
-int gather_add(struct gather *gather, struct bytes bytes, struct bytes *kept_r);
+/* Copies bytes: *kept_r, good until text_pool_empty(). Returns 0 or -ENOMEM. */
+int text_pool_add(struct text_pool *pool, struct bytes bytes, struct bytes *kept_r);
 
 /* Forgets what was gathered; keeps the block for the next pass. */
-void gather_reset(struct gather *gather);
+void text_pool_empty(struct text_pool *pool);
 
 /* Gives all memory back; bytes can be added again. */
-void gather_rest(struct gather *gather);
+void text_pool_clear(struct text_pool *pool);
 
 #endif

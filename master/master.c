@@ -137,7 +137,7 @@ find_incarnation(struct master *master, const struct settings *settings,
                  struct complaint *complaint)
 {
     uint64_t next = 0;
-    int result = segment_directory_prepare(master->volume.segments_fd, &next);
+    int result = segment_store_next_incarnation(master->volume.segments_fd, &next);
     if (result != 0)
         return complain(complaint, EX_IOERR, "segments.directory: cannot read \"%s\": %s",
                         settings->segments_directory, strerrordesc_np(-result));

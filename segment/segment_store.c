@@ -86,7 +86,7 @@ segment_store_list(int directory_fd, struct segment_entry **entries_r, size_t *c
 }
 
 int
-segment_directory_prepare(int directory_fd, uint64_t *next_r)
+segment_store_next_incarnation(int directory_fd, uint64_t *next_r)
 {
     struct segment_entry *entries = NULL;
     size_t count = 0;

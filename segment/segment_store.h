@@ -29,7 +29,7 @@ int segment_store_list(int directory_fd, struct segment_entry **entries_r, size_
 /* The first incarnation to give out: *next_r, higher than any in the directory, and than any an earlier
  * master gave out unless the clock was set back (milliseconds since the epoch): its workers may be alive
  * still. Returns 0 or a negative errno. For the master, before it forks. */
-int segment_directory_prepare(int directory_fd, uint64_t *next_r);
+int segment_store_next_incarnation(int directory_fd, uint64_t *next_r);
 
 /* Bytes that the segment files of one slot take up, merged or not (but not ".new" ones): *bytes_r. Returns 0 or a
  * negative errno. */

@@ -11,7 +11,7 @@ make_room(struct segment_window *window, size_t bytes)
 {
     if (bytes <= window->capacity)
         return 0;
-    segment_window_rest(window); /* what is in it is about to be overwritten */
+    segment_window_clear(window); /* what is in it is about to be overwritten */
     window->bytes = malloc(bytes);
     if (window->bytes == NULL)
         return -ENOMEM;
@@ -47,7 +47,7 @@ segment_window_fill(struct segment_window *window, const void *owner, int fd, ui
 }
 
 void
-segment_window_rest(struct segment_window *window)
+segment_window_clear(struct segment_window *window)
 {
     free(window->bytes);
     *window = (struct segment_window){0};

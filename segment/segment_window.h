@@ -26,6 +26,6 @@ int segment_window_fill(struct segment_window *window, const void *owner, int fd
                         size_t least, size_t most);
 
 /* Gives its memory back; it can be filled again. */
-void segment_window_rest(struct segment_window *window);
+void segment_window_clear(struct segment_window *window);
 
 #endif

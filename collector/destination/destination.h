@@ -49,7 +49,7 @@ struct destination_kind {
     int (*identify)(struct destination *destination, uint64_t *device_r, uint64_t *inode_r);
 
     /* Lets go of descriptors; the next prepare() gets them again. */
-    void (*rest)(struct destination *destination);
+    void (*release)(struct destination *destination);
 
     /* Frees; NULL-safe; sets *dp to NULL. */
     void (*close)(struct destination **dp);

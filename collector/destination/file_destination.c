@@ -51,7 +51,7 @@ struct destination {
 };
 
 static void
-file_rest(struct destination *destination)
+file_release(struct destination *destination)
 {
     if (destination->fd >= 0)
         (void)close(destination->fd);
@@ -97,7 +97,7 @@ file_close(struct destination **dp)
 {
     if (*dp == NULL)
         return;
-    file_rest(*dp);
+    file_release(*dp);
     free((*dp)->name);
     free(*dp);
     *dp = NULL;
@@ -174,7 +174,7 @@ leave_if_replaced(struct destination *destination)
         return result;
     log_write(LOG_LEVEL_INFO, "the output file was renamed, replaced or removed; a new one is used",
               LOG_FIELDS(log_string("output", destination->name)));
-    file_rest(destination);
+    file_release(destination);
     return 0;
 }
 
@@ -230,7 +230,7 @@ rotate_if_due(struct destination *destination)
         log_write(LOG_LEVEL_INFO, "an output file was rotated",
                   LOG_FIELDS(log_string("output", destination->name),
                              log_u64("bytes", destination->size)));
-        file_rest(destination);
+        file_release(destination);
         return true;
     }
     if (log_allowed(&destination->rotation_brake, clock_monotonic_ms(), 10000, &suppressed))
@@ -298,7 +298,7 @@ adopt_if_marked(struct destination *destination, int fd, const struct ledger_mar
     int result = fd < 0 ? fd : adopt(destination, fd);
     if (result != 0 || is_marked(destination, mark))
         return result;
-    file_rest(destination);
+    file_release(destination);
     return -ENOENT;
 }
 
@@ -395,7 +395,7 @@ file_sync(struct destination *destination)
 static int
 file_undo(struct destination *destination, const struct ledger_mark *mark)
 {
-    file_rest(destination);
+    file_release(destination);
     int result = adopt_marked(destination, mark);
     if (result != 0 && result != -ENOENT)
         return result;
@@ -423,9 +423,9 @@ file_undo(struct destination *destination, const struct ledger_mark *mark)
     return 0;
 }
 
-#define FILE_WAYS                                                                                  \
+#define FILE_OPERATIONS                                                                            \
     .prepare = file_prepare, .deliver = file_deliver, .sync = file_sync, .undo = file_undo,        \
-    .identify = file_identify, .rest = file_rest, .close = file_close
+    .identify = file_identify, .release = file_release, .close = file_close
 
-const struct destination_kind file_destination = {.open = file_open, FILE_WAYS};
-const struct destination_kind aside_destination = {.open = aside_open, FILE_WAYS};
+const struct destination_kind file_destination = {.open = file_open, FILE_OPERATIONS};
+const struct destination_kind aside_destination = {.open = aside_open, FILE_OPERATIONS};

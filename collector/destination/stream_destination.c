@@ -158,7 +158,7 @@ stream_identify(struct destination *destination, uint64_t *device_r, uint64_t *i
 }
 
 static void
-stream_rest(struct destination *destination)
+stream_release(struct destination *destination)
 {
     (void)destination;
 }
@@ -170,6 +170,6 @@ const struct destination_kind stream_destination = {
     .sync = stream_sync,
     .undo = stream_undo,
     .identify = stream_identify,
-    .rest = stream_rest,
+    .release = stream_release,
     .close = stream_close,
 };

@@ -370,9 +370,9 @@ sources_retire(struct sources *sources, void (*forget)(void *context, size_t ind
 }
 
 void
-sources_rest(struct sources *sources)
+sources_trim(struct sources *sources)
 {
-    segment_window_rest(&sources->window);
+    segment_window_clear(&sources->window);
 }
 
 void
@@ -384,6 +384,6 @@ sources_clear(struct sources *sources)
     }
     free(sources->list);
     free(sources->free_indexes);
-    segment_window_rest(&sources->window);
+    segment_window_clear(&sources->window);
     sources_init(sources, sources->directory_fd, sources->durable);
 }

@@ -87,7 +87,7 @@ void sources_retire(struct sources *sources, void (*forget)(void *context, size_
                     void *context);
 
 /* Lets go of what an idle collector does not need. */
-void sources_rest(struct sources *sources);
+void sources_trim(struct sources *sources);
 
 /* Frees all of it; leaves the files alone. */
 void sources_clear(struct sources *sources);

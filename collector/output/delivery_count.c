@@ -8,8 +8,8 @@
 #include "common/scoreboard.h"
 
 void
-account_delivered(const struct heritage *heritage, const char *output, const struct batch *batch,
-                  size_t delivered)
+delivery_count_add(const struct heritage *heritage, const char *output, const struct batch *batch,
+                   size_t delivered)
 {
     struct collector_tally *tally = &heritage->scoreboard->collector;
     if (delivered == 0)

@@ -9,7 +9,7 @@ struct heritage;
 
 /* Counts the first `delivered` records of a batch, which have reached the output named `output`, and
  * writes a line about the very first one since the adapter started. */
-void account_delivered(const struct heritage *heritage, const char *output,
-                       const struct batch *batch, size_t delivered);
+void delivery_count_add(const struct heritage *heritage, const char *output,
+                        const struct batch *batch, size_t delivered);
 
 #endif

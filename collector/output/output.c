@@ -22,7 +22,7 @@
 
 struct output {
     const struct heritage *heritage;
-    const struct destination_kind *ways;
+    const struct destination_kind *operations;
     struct destination *destination;
     struct ledger *ledger; /* NULL until something is to be delivered */
     enum segment_kind kind;
@@ -50,14 +50,14 @@ int
 output_open(struct output **out, const struct heritage *heritage, enum segment_kind kind,
             struct bytes name)
 {
-    const struct destination_kind *ways = destination_kind_find(kind);
-    if (ways == NULL)
+    const struct destination_kind *operations = destination_kind_find(kind);
+    if (operations == NULL)
         return -EPROTO;
     struct output *output = calloc(1, sizeof(*output));
     if (output == NULL)
         return -ENOMEM;
     output->heritage = heritage;
-    output->ways = ways;
+    output->operations = operations;
     output->kind = kind;
     output->name_bytes = name.size;
     output->name = calloc(1, name.size + 1);
@@ -65,7 +65,7 @@ output_open(struct output **out, const struct heritage *heritage, enum segment_k
     if (result == 0 && name.size > 0)
         memcpy(output->name, name.data, name.size);
     if (result == 0)
-        result = ways->open(&output->destination, heritage, output->name);
+        result = operations->open(&output->destination, heritage, output->name);
     if (result != 0) {
         output_close(&output, false);
         return result;
@@ -159,7 +159,7 @@ is_durable(const struct output *output)
 static void
 sync_destination(const struct output *output)
 {
-    int result = is_durable(output) ? output->ways->sync(output->destination) : 0;
+    int result = is_durable(output) ? output->operations->sync(output->destination) : 0;
     if (result != 0)
         start_afresh(output, "an output cannot be synced", result);
 }
@@ -216,8 +216,8 @@ set_aside(struct output *output)
               "an output cannot be written; its records are set aside in quarantine/",
               LOG_FIELDS(log_string("output", name_for_log(output))));
     tally_add(&output->heritage->scoreboard->collector.quarantined, 1);
-    output->ways->close(&output->destination);
-    output->ways = &aside_destination;
+    output->operations->close(&output->destination);
+    output->operations = &aside_destination;
     output->destination = aside;
     output->unfinished.length = 0;
     output->begun.bytes = 0;
@@ -231,7 +231,7 @@ undo(struct output *output)
 {
     if (output->unfinished.length == 0)
         return 0;
-    int result = output->ways->undo(output->destination, &output->unfinished);
+    int result = output->operations->undo(output->destination, &output->unfinished);
     if (result != 0)
         return result;
     sync_destination(output);
@@ -270,7 +270,7 @@ output_stands_in_the_way_of(const struct output *output, const struct output *ot
     uint64_t device;
     uint64_t inode;
     return output != other && output->unfinished.length > 0 &&
-           other->ways->identify(other->destination, &device, &inode) == 0 &&
+           other->operations->identify(other->destination, &device, &inode) == 0 &&
            device == output->unfinished.device && inode == output->unfinished.inode;
 }
 
@@ -292,7 +292,7 @@ output_retry(struct output *output, uint64_t now_ms)
     struct ledger_mark mark;
     int result = undo(output);
     if (result == 0)
-        result = output->ways->prepare(output->destination, &mark);
+        result = output->operations->prepare(output->destination, &mark);
     if (result != 0 && refusal_is_final(&output->refusal, result, now_ms))
         result = set_aside(output);
     if (result != 0)
@@ -360,7 +360,7 @@ begin_batch(struct output *output, const struct sources *sources, struct deliver
         batch_move_to_front(&output->batch, output->begun.source_index, output->begun.offset) != 0)
         result = -EAGAIN; /* the record to go on with is not among these */
     if (result == 0)
-        result = output->ways->prepare(output->destination, &delivery->mark);
+        result = output->operations->prepare(output->destination, &delivery->mark);
     if (result != 0)
         return result;
     delivery->mark.length = batch_bytes(&output->batch);
@@ -413,8 +413,8 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
     int error = begin_batch(output, sources, &delivery);
     if (error == 0) {
         crash_point("output.intent_noted");
-        delivered = output->ways->deliver(output->destination, output->batch.payloads,
-                                          output->batch.count, &delivery);
+        delivered = output->operations->deliver(output->destination, output->batch.payloads,
+                                                output->batch.count, &delivery);
         error = delivery.error;
         INVARIANT(delivered == output->batch.count || error != 0);
         crash_point("output.delivered");
@@ -423,7 +423,7 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         settle(output, sources, &delivery, delivered);
         crash_point("output.settled");
     }
-    account_delivered(output->heritage, name_for_log(output), &output->batch, delivered);
+    delivery_count_add(output->heritage, name_for_log(output), &output->batch, delivered);
     give_back(output, delivered);
     if (delivered > 0)
         output->refusal.retry_ms = 0;
@@ -445,9 +445,9 @@ output_postpone(struct output *output, uint64_t now_ms)
 /* ---- ending */
 
 void
-output_rest(struct output *output)
+output_release(struct output *output)
 {
-    output->ways->rest(output->destination);
+    output->operations->release(output->destination);
 }
 
 bool
@@ -468,7 +468,7 @@ output_close(struct output **op, bool forget)
         ledger_remove(&output->ledger);
     ledger_close(&output->ledger);
     if (output->destination != NULL)
-        output->ways->close(&output->destination);
+        output->operations->close(&output->destination);
     free(output->name);
     positions_clear(&output->positions);
     batch_clear(&output->batch);

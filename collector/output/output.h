@@ -92,7 +92,7 @@ void output_deliver(struct output *output, const struct sources *sources, uint64
 void output_postpone(struct output *output, uint64_t now_ms);
 
 /* Lets go of descriptors until there is something to deliver again. */
-void output_rest(struct output *output);
+void output_release(struct output *output);
 
 /* True if no source has records that this output has consumed: it may be closed, and its ledger
  * removed. */

@@ -85,7 +85,7 @@ find_writer(int directory_fd, struct segments_file *file, const struct stat *sta
 {
     if (file->quarantined || file->state == SEGMENT_STATE_SEALED)
         return 0;
-    long writer = segments_writer_pid(status);
+    long writer = segments_lock_holder_find(status);
     if (writer == 0 && file->state == SEGMENT_STATE_OPEN) {
         int fd = segments_file_open(directory_fd, file);
         if (fd >= 0)

@@ -45,7 +45,7 @@ holder_in_line(char *line, const struct stat *status)
 }
 
 long
-segments_writer_find(FILE *locks, const struct stat *status)
+segments_lock_holder_read(FILE *locks, const struct stat *status)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -57,12 +57,12 @@ segments_writer_find(FILE *locks, const struct stat *status)
 }
 
 long
-segments_writer_pid(const struct stat *status)
+segments_lock_holder_find(const struct stat *status)
 {
     FILE *locks = fopen("/proc/locks", "re");
     if (locks == NULL)
-        return SEGMENTS_WRITER_UNKNOWN;
-    long pid = segments_writer_find(locks, status);
+        return SEGMENTS_LOCK_HOLDER_UNKNOWN;
+    long pid = segments_lock_holder_read(locks, status);
     (void)fclose(locks);
     return pid;
 }

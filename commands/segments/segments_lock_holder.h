@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define SEGMENTS_WRITER_UNKNOWN (-1L)
+#define SEGMENTS_LOCK_HOLDER_UNKNOWN (-1L)
 
 /* Reads lines as /proc/locks has them. Returns the pid of the process that holds flock on the file,
  * 0 if none does. */
-long segments_writer_find(FILE *locks, const struct stat *status);
+long segments_lock_holder_read(FILE *locks, const struct stat *status);
 
-/* The same from this system's locks; SEGMENTS_WRITER_UNKNOWN where they cannot be read. */
-long segments_writer_pid(const struct stat *status);
+/* The same from this system's locks; SEGMENTS_LOCK_HOLDER_UNKNOWN where they cannot be read. */
+long segments_lock_holder_find(const struct stat *status);
 
 #endif

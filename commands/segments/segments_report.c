@@ -92,7 +92,7 @@ state_name(const struct segments_file *file)
 static void
 add_writer(struct segments_table *table, long writer)
 {
-    if (writer == SEGMENTS_WRITER_UNKNOWN)
+    if (writer == SEGMENTS_LOCK_HOLDER_UNKNOWN)
         segments_table_add(table, "?");
     else
         add_number(table, writer != 0, (uint64_t)writer);

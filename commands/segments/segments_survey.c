@@ -105,7 +105,7 @@ look_once(struct survey *survey)
     if (result == 0 && reader != NULL)
         result = walk(survey, reader);
     segment_reader_close(&reader);
-    segment_window_rest(&window);
+    segment_window_clear(&window);
     return result;
 }
 

@@ -65,7 +65,7 @@ prepare(struct stage *stage)
     heritage.fds[HERITAGE_FD_SEGMENTS] = volume.segments_fd;
     if (heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] < 0 ||
         scoreboard_open(&heritage.scoreboard, SLOTS + 1) != 0 ||
-        segment_directory_prepare(heritage.fds[HERITAGE_FD_SEGMENTS], &incarnation) != 0)
+        segment_store_next_incarnation(heritage.fds[HERITAGE_FD_SEGMENTS], &incarnation) != 0)
         return false;
     for (uint32_t slot = 0; slot <= SLOTS; slot++) {
         heritage.slot = slot;
@@ -126,7 +126,7 @@ take_step(struct stage *stage)
     else if (choice < 97)
         merge_look_again(stage->merge);
     else if (choice < 98)
-        merge_rest(stage->merge);
+        merge_release_idle(stage->merge);
     else
         write_back(stage);
 }
@@ -144,7 +144,7 @@ drain(struct stage *stage)
         (void)merge_pass(stage->merge, stage->now_ms);
         stage->now_ms += STEP_MS;
         if (merge_is_empty(stage->merge)) {
-            merge_rest(stage->merge);
+            merge_release_idle(stage->merge);
             return true;
         }
     }

@@ -156,11 +156,11 @@ test_idle_outputs_leave_no_ledger(void **state)
     append(writer, "out", "x");
     start(f);
     merge_all(f);
-    merge_rest(f->merge);
+    merge_release_idle(f->merge);
     assert_true(scratch_has(&f->segments, name)); /* the segment is still there, and x consumed */
     segment_writer_seal(&writer);
     merge_all(f);
-    merge_rest(f->merge);
+    merge_release_idle(f->merge);
     assert_false(scratch_has(&f->segments, name));
     writer = begin(f, 0, 1, 1);
     append(writer, "out", "y");
@@ -199,7 +199,7 @@ test_an_unfinished_batch_is_cut_off_and_written_again(void **state)
         scratch_expect(&f->root, "out", "before\nfirst\nsecond\n");
         segment_writer_seal(&writer);
         merge_all(f);
-        merge_rest(f->merge);
+        merge_release_idle(f->merge);
     }
 }
 
@@ -232,7 +232,7 @@ test_many_outputs_are_told_apart(void **state)
         segment_writer_seal(&writer);
         merge_all(f);
         if (round == 1)
-            merge_rest(f->merge); /* forgets them all */
+            merge_release_idle(f->merge); /* forgets them all */
         assert_int_equal(count_entries(f), 0);
     }
 }
@@ -252,7 +252,7 @@ test_an_output_is_found_after_another_is_forgotten(void **state)
     writer = begin(f, 0, 1, 0);
     append(writer, "kept", "2\n");
     merge_all(f);
-    merge_rest(f->merge);
+    merge_release_idle(f->merge);
     append(writer, "kept", "3\n");
     append(writer, "gone", "4\n");
     append(writer, "kept", "5\n");
@@ -398,7 +398,7 @@ test_an_unfinished_batch_is_found_in_a_renamed_file(void **state)
         segment_writer_seal(&writer);
         start(f);
         merge_all(f);
-        merge_rest(f->merge);
+        merge_release_idle(f->merge);
         scratch_expect(&f->root, "logs/out.1", "before\n");
         scratch_expect(&f->root, "logs/out", replaced ? "new\nfirst\n" : "first\n");
         assert_int_equal(unlinkat(f->root.fd, "logs/out", 0), 0);

@@ -467,10 +467,10 @@ test_the_store_lists_in_order_and_counts_a_slot(void **state)
     assert_int_equal(segment_store_slot_bytes(scratch->fd, 1, &bytes), 0);
     assert_int_equal(bytes, 7);
     uint64_t now_ms = clock_realtime_ns() / 1000000;
-    assert_int_equal(segment_directory_prepare(scratch->fd, &next), 0);
+    assert_int_equal(segment_store_next_incarnation(scratch->fd, &next), 0);
     assert_true(next >= now_ms); /* later starts give out higher numbers */
     scratch_put(scratch, "00000-9999999999999-0000000000.sealed", "ab", 2);
-    assert_int_equal(segment_directory_prepare(scratch->fd, &next), 0);
+    assert_int_equal(segment_store_next_incarnation(scratch->fd, &next), 0);
     assert_int_equal(next, 10000000000000);
 }
 

@@ -115,7 +115,7 @@ find_in(const char *text, const struct stat *status)
     (void)snprintf(copy, sizeof(copy), "%s", text);
     FILE *locks = fmemopen(copy, strlen(copy), "r");
     assert_non_null(locks);
-    long pid = segments_writer_find(locks, status);
+    long pid = segments_lock_holder_read(locks, status);
     (void)fclose(locks);
     return pid;
 }
@@ -144,18 +144,18 @@ test_writer_of_a_file(void **state)
     scratch_put(scratch, NAME_0 ".open", "", 0);
     int fd = openat(scratch->fd, NAME_0 ".open", O_RDWR | O_CLOEXEC);
     assert_int_equal(fstat(fd, &status), 0);
-    if (segments_writer_pid(&status) == SEGMENTS_WRITER_UNKNOWN) {
+    if (segments_lock_holder_find(&status) == SEGMENTS_LOCK_HOLDER_UNKNOWN) {
         (void)close(fd);
         skip();
     }
-    assert_int_equal(segments_writer_pid(&status), 0);
+    assert_int_equal(segments_lock_holder_find(&status), 0);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     /* A file system may hide its own device behind another: then nobody is found, and never
      * somebody else. */
-    long pid = segments_writer_pid(&status);
+    long pid = segments_lock_holder_find(&status);
     assert_true(pid == getpid() || pid == 0);
     (void)close(fd);
-    assert_int_equal(segments_writer_pid(&status), 0);
+    assert_int_equal(segments_lock_holder_find(&status), 0);
 }
 
 int
