@@ -28,8 +28,8 @@
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "segment/segment_directory.h"
 
-#define LOCK_NAME "collector.lock"
 #define NAP_MS 10            /* between two passes while there is work */
 #define SLEEP_MS_MAX 200     /* the heartbeat's period */
 #define LOOK_AGAIN_MS 1000   /* the directory is read so often even if nobody said it changed */
@@ -104,10 +104,11 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
 static bool
 get_lock(struct collector *collector)
 {
-    int fd = openat(collector->heritage->fds[HERITAGE_FD_SEGMENTS], LOCK_NAME,
-                    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = openat(collector->heritage->fds[HERITAGE_FD_SEGMENTS],
+                    SEGMENT_DIRECTORY_COLLECTOR_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        log_write(LOG_LEVEL_ERROR, "cannot open " LOCK_NAME, LOG_FIELDS(log_error(errno)));
+        log_write(LOG_LEVEL_ERROR, "cannot open " SEGMENT_DIRECTORY_COLLECTOR_LOCK,
+                  LOG_FIELDS(log_error(errno)));
         return false;
     }
     uint64_t suppressed;

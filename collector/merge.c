@@ -83,7 +83,7 @@ static void
 quarantine_ledger(const struct merge *merge, const char *name)
 {
     log_write(LOG_LEVEL_ERROR,
-              "a damaged ledger is set aside in " SEGMENT_QUARANTINE
+              "a damaged ledger is set aside in " SEGMENT_DIRECTORY_QUARANTINE
               "/; records that are still in segments may be written twice",
               LOG_FIELDS(log_string("ledger", name)));
     tally_add(&merge->heritage->scoreboard->collector.quarantined, 1);

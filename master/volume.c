@@ -19,9 +19,9 @@
 #include "base/invariant.h"
 #include "common/settings.h"
 #include "master/lock_owner.h"
+#include "segment/segment_directory.h"
 
 #define SEGMENTS_MODE 0700
-#define LOCK_NAME "lock"
 #define LOCK_MODE 0600
 
 /* The children of a master that was just killed need a moment to let go of its lock. */
@@ -136,7 +136,7 @@ lock_patiently(int fd)
 static int
 take_lock(struct volume *volume, const char *path, struct complaint *complaint)
 {
-    volume->lock_fd = openat(volume->segments_fd, LOCK_NAME,
+    volume->lock_fd = openat(volume->segments_fd, SEGMENT_DIRECTORY_LOCK,
                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
     if (volume->lock_fd < 0)
         return complain_path(complaint, "segments.directory", path, errno);

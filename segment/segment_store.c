@@ -201,10 +201,10 @@ segment_store_remove_new(int directory_fd, const struct segment_identity *identi
 void
 segment_store_sync(int directory_fd)
 {
-    int fd =
-        openat(directory_fd, SEGMENT_QUARANTINE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(directory_fd, SEGMENT_DIRECTORY_QUARANTINE,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0) {
-        disk_sync(fd, SEGMENT_QUARANTINE);
+        disk_sync(fd, SEGMENT_DIRECTORY_QUARANTINE);
         (void)close(fd);
     }
     disk_sync(directory_fd, "segments.directory");
@@ -213,14 +213,15 @@ segment_store_sync(int directory_fd)
 int
 segment_store_quarantine(int directory_fd, const char *name)
 {
-    if (mkdirat(directory_fd, SEGMENT_QUARANTINE, 0700) != 0 && errno != EEXIST)
+    if (mkdirat(directory_fd, SEGMENT_DIRECTORY_QUARANTINE, 0700) != 0 && errno != EEXIST)
         return -errno;
     crash_point("store.quarantine_made");
     for (unsigned copy = 0; copy < 1000; copy++) {
         char target[NAME_MAX + 64];
         int length =
-            copy == 0 ? snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%s", name)
-                      : snprintf(target, sizeof(target), SEGMENT_QUARANTINE "/%s.%u", name, copy);
+            copy == 0 ? snprintf(target, sizeof(target), SEGMENT_DIRECTORY_QUARANTINE "/%s", name)
+                      : snprintf(target, sizeof(target), SEGMENT_DIRECTORY_QUARANTINE "/%s.%u",
+                                 name, copy);
         if (length < 0 || length >= (int)sizeof(target))
             return -EINVAL;
         if (renameat2(directory_fd, name, directory_fd, target, RENAME_NOREPLACE) == 0 ||

@@ -12,9 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "segment/segment_directory.h"
 #include "segment/segment_name.h"
-
-#define SEGMENT_QUARANTINE "quarantine"
 
 struct segment_entry {
     struct segment_identity identity;

@@ -29,12 +29,15 @@
 #include "base/log.h"
 #include "common/output_path.h"
 #include "common/settings.h"
-#include "segment/segment_store.h"
+#include "segment/segment_directory.h"
 
 /* A call writes so many pieces of memory at most, and not many more bytes: given 4 MiB at once, the page cache
  * took half as long again for each. */
 #define PIECES_MAX 256
 #define WRITE_BYTES (1U << 20)
+
+/* What the path of a file for undeliverable records begins with, from the segment directory. */
+#define UNDELIVERABLE SEGMENT_DIRECTORY_QUARANTINE "/" SEGMENT_DIRECTORY_UNDELIVERABLE
 
 struct destination {
     const struct heritage *heritage;
@@ -80,10 +83,10 @@ static int
 aside_open(struct destination **out, const struct heritage *heritage, const char *name)
 {
     char ledger_name[LEDGER_NAME_BYTES_MAX];
-    char path[LEDGER_NAME_BYTES_MAX + sizeof(SEGMENT_QUARANTINE "/undeliverable-")];
+    char path[LEDGER_NAME_BYTES_MAX + sizeof(UNDELIVERABLE)];
     ledger_name_format(ledger_name, SEGMENT_FILE, (struct bytes){name, strlen(name)});
-    (void)snprintf(path, sizeof(path), SEGMENT_QUARANTINE "/undeliverable-%s", ledger_name);
-    if (mkdirat(heritage->fds[HERITAGE_FD_SEGMENTS], SEGMENT_QUARANTINE, 0700) != 0 &&
+    (void)snprintf(path, sizeof(path), UNDELIVERABLE "%s", ledger_name);
+    if (mkdirat(heritage->fds[HERITAGE_FD_SEGMENTS], SEGMENT_DIRECTORY_QUARANTINE, 0700) != 0 &&
         errno != EEXIST)
         return -errno;
     int result = file_open(out, heritage, path);

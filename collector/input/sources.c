@@ -53,7 +53,8 @@ quarantine(struct sources *sources, const struct segment_entry *entry, uint64_t 
         return result;
     }
     sources->quarantined++;
-    log_write(LOG_LEVEL_ERROR, "a damaged segment is set aside in " SEGMENT_QUARANTINE "/",
+    log_write(LOG_LEVEL_ERROR,
+              "a damaged segment is set aside in " SEGMENT_DIRECTORY_QUARANTINE "/",
               LOG_FIELDS(log_string("segment", name), log_u64("offset", offset),
                          log_u64("records_before", records_before), log_string("reason", reason),
                          log_u64("quarantined", sources->quarantined)));

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "segment/segment_directory.h"
 
 struct output {
     const struct heritage *heritage;
@@ -212,9 +213,11 @@ set_aside(struct output *output)
     int result = aside_destination.open(&aside, output->heritage, output->name);
     if (result != 0)
         return result;
-    log_write(LOG_LEVEL_ERROR,
-              "an output cannot be written; its records are set aside in quarantine/",
-              LOG_FIELDS(log_string("output", name_for_log(output))));
+    log_write(
+        LOG_LEVEL_ERROR,
+        "an output cannot be written; its records are set aside in " SEGMENT_DIRECTORY_QUARANTINE
+        "/",
+        LOG_FIELDS(log_string("output", name_for_log(output))));
     tally_add(&output->heritage->scoreboard->collector.quarantined, 1);
     output->operations->close(&output->destination);
     output->operations = &aside_destination;

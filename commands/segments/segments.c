@@ -81,7 +81,7 @@ look_into(const struct segments_options *options)
         return complain_about(directory_fd, options->directory);
     if (!options->dump)
         (void)printf("directory: %s%s\n\n", options->directory,
-                     beneath ? "/" SEGMENTS_DEFAULT : "");
+                     beneath ? "/" SEGMENT_DIRECTORY_NAME : "");
     int code = inspect_and_report(options, directory_fd);
     (void)close(directory_fd);
     return code;

@@ -116,7 +116,7 @@ visit_ledger(struct segments_inspection *inspection, int fd, const struct segmen
              struct segments_row *row)
 {
     struct segments_ledger ledger;
-    size_t prefix = file->quarantined ? strlen(SEGMENT_QUARANTINE "/") : 0;
+    size_t prefix = file->quarantined ? strlen(SEGMENT_DIRECTORY_QUARANTINE "/") : 0;
     int result = segments_ledger_read(&ledger, fd, file->name + prefix);
     row->survey.damage = ledger.damage;
     row->survey.damage_offset = ledger.damage_offset;

@@ -50,7 +50,7 @@ describe_name(struct segments_file *file, const char *name, bool quarantined)
     else if (ledger_name_is(bare))
         file->kind = SEGMENTS_FILE_LEDGER;
     (void)snprintf(file->name, sizeof(file->name), "%s%s",
-                   quarantined ? SEGMENT_QUARANTINE "/" : "", name);
+                   quarantined ? SEGMENT_DIRECTORY_QUARANTINE "/" : "", name);
     return file->kind != SEGMENTS_FILE_OTHER ||
            (quarantined && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
 }
@@ -112,7 +112,7 @@ segments_listing_read(struct segments_listing *listing, int directory_fd)
      * name is then gone. */
     int result = add_directory(listing, directory_fd, ".", false);
     if (result == 0)
-        result = add_directory(listing, directory_fd, SEGMENT_QUARANTINE, true);
+        result = add_directory(listing, directory_fd, SEGMENT_DIRECTORY_QUARANTINE, true);
     if (result == -ENOENT)
         result = 0; /* nothing was ever set aside */
     if (result == 0 && listing->count > 0)
@@ -150,7 +150,7 @@ segments_directory_open(const char *path, bool *beneath_r)
     if (result > 0)
         return fd;
     int beneath =
-        result < 0 ? -1 : openat(fd, SEGMENTS_DEFAULT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        result < 0 ? -1 : openat(fd, SEGMENT_DIRECTORY_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (result == 0 && beneath < 0) {
         if (errno == ENOENT)
             return fd;

@@ -10,13 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "segment/segment_directory.h"
 #include "segment/segment_name.h"
 #include "segment/segment_store.h"
 
-/* What segments.directory is called by default, beneath output.root. */
-#define SEGMENTS_DEFAULT ".mygrpcadapter"
-
-#define SEGMENTS_FILE_NAME_BYTES_MAX (NAME_MAX + sizeof(SEGMENT_QUARANTINE "/"))
+#define SEGMENTS_FILE_NAME_BYTES_MAX (NAME_MAX + sizeof(SEGMENT_DIRECTORY_QUARANTINE "/"))
 
 /* In the order they are listed in. */
 enum segments_file_kind {

@@ -9,6 +9,8 @@
 #include <getopt.h>
 #include <stdarg.h>
 
+#include "segment/segment_directory.h"
+
 #define SEE_HELP "see mygrpcadapter segments --help"
 
 static const struct option long_options[] = {
@@ -23,7 +25,8 @@ static const char help_text[] =
     "Usage: mygrpcadapter segments DIRECTORY [OPTION...]\n"
     "Lists the segments and ledgers of an adapter, running or not. It changes nothing and takes "
     "no\n"
-    "lock. DIRECTORY is a segments.directory, or an output.root with .mygrpcadapter beneath it.\n"
+    "lock. DIRECTORY is a segments.directory, or an output.root with " SEGMENT_DIRECTORY_NAME
+    " beneath it.\n"
     "\n"
     "  --dump      print the records instead: a line for each, then its text as it is\n"
     "  --escape    with --dump: the text on the same line, bytes other than ASCII as \\xNN\n"

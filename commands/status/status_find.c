@@ -19,8 +19,8 @@
 
 #include "base/directory.h"
 #include "common/scoreboard.h"
+#include "segment/segment_directory.h"
 
-#define LOCK_NAME "lock"
 #define MEMORY_LINK "/memfd:" SCOREBOARD_NAME
 
 /* What a look through a process's descriptors has found. */
@@ -39,7 +39,8 @@ static int
 read_lock(int directory_fd, struct stat *lock_r, pid_t *pid_r)
 {
     char text[24] = "";
-    int fd = openat(directory_fd, LOCK_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = openat(directory_fd, SEGMENT_DIRECTORY_LOCK,
+                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? -ESRCH : -errno;
     ssize_t size = pread(fd, text, sizeof(text) - 1, 0);

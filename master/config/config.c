@@ -15,8 +15,7 @@
 #include "master/config/config_file.h"
 #include "master/config/config_table.h"
 #include "master/config/config_value.h"
-
-#define SEGMENTS_DIRECTORY_NAME ".mygrpcadapter"
+#include "segment/segment_directory.h"
 
 /* Room that a segment file needs beside the text of a call. */
 #define SEGMENT_OVERHEAD_BYTES INT64_C(16384)
@@ -62,7 +61,7 @@ resolve_directory(struct settings *settings, struct complaint *complaint)
     INVARIANT(length > 0);
     const char *separator = settings->output_root[length - 1] == '/' ? "" : "/";
     char *path = NULL;
-    if (asprintf(&path, "%s%s%s", settings->output_root, separator, SEGMENTS_DIRECTORY_NAME) < 0)
+    if (asprintf(&path, "%s%s%s", settings->output_root, separator, SEGMENT_DIRECTORY_NAME) < 0)
         return complain(complaint, EX_OSERR, "out of memory");
     free(settings->segments_directory);
     settings->segments_directory = path;
