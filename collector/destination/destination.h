@@ -9,7 +9,7 @@
 
 #include <sys/uio.h>
 
-#include "collector/output/ledger.h"
+#include "segment/ledger_format.h"
 
 struct heritage;
 struct destination;

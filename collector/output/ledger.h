@@ -1,29 +1,10 @@
 /* ledger.h -- how far one output is: the record that moves together with its bytes.
  *
- * Each output has a ledger file of its own in the segment directory. It holds two blocks, written
- * in turns, so that a write that is cut short spoils only the older one; the valid block with the
- * higher generation counts:
+ * Each output has a ledger file of its own in the segment directory; segment/ledger_format.h has the
+ * layout.
  *
- *      0  8  magic "mygrpcld"
- *      8  4  version, 1
- *     12  4  bytes of the whole record, checksum included
- *     16  8  generation
- *     24  8  device of the output file
- *     32  8  inode of the output file
- *     40  8  offset: size of the output file before the batch
- *     48  8  length of the batch in bytes; 0 = settled, no batch under way
- *     56  2  kind: enum segment_kind
- *     58  2  name_bytes
- *     60  4  position_count
- *     64     name of the output, zeros to the next multiple of 8
- *            positions: segment id (16), offset (8): all records of this output before it are in it
- *            checksum: XXH3-64 of all before it
- *
- * Block 0 is at byte 0 of the file, block 1 at LEDGER_BLOCK_BYTES (the file is sparse). All numbers
- * are little-endian.
- *
- * Crash contract: what ledger_write() returned 0 for is what ledger_open_existing() finds after the process
- * dies, or, if it died inside ledger_write(), either that or what was there before. Runs in the
+ * Crash contract: what ledger_write() returned 0 for is what ledger_open_existing() finds after the
+ * process dies, or, if it died inside ledger_write(), either that or what was there before. Runs in the
  * collector.
  */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_LEDGER_H
@@ -31,47 +12,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "segment/segment_format.h"
-
-#define LEDGER_BLOCK_BYTES (16U << 20)
-#define LEDGER_NAME_BYTES_MAX 48U
+#include "segment/ledger_format.h"
 
 struct ledger;
 
-/* The output file as it stood before a batch. */
-struct ledger_mark {
-    uint64_t device;
-    uint64_t inode;
-    uint64_t offset; /* its size */
-    uint64_t length; /* of the batch that may follow; 0 = none */
-};
-
-struct ledger_position {
-    struct segment_id id;
-    uint64_t offset;
-};
-
-/* What a ledger says. */
-struct ledger_state {
-    enum segment_kind kind;
-    struct bytes name; /* of the output */
-    struct ledger_mark mark;
-    const struct ledger_position *positions;
-    size_t position_count;
-};
-
-/* The name of the ledger file of an output. */
-void ledger_name_format(char name[static LEDGER_NAME_BYTES_MAX], enum segment_kind kind,
-                        struct bytes output_name);
-
-/* Whether a file name in the segment directory is a ledger's. */
-bool ledger_name_is(const char *name);
-
-/* Opens the ledger of an output, and creates it settled and without positions if it is not there; it
- * appears whole or not at all. *created_r says which. With `durable` a new one is on the disk, under its
- * name, before this returns. Returns 0 or a negative errno; the caller owns *out. */
+/* Opens the ledger of an output. If it is not there, it is created: settled and without positions, whole
+ * or not at all. *created_r says whether it was. With `durable` a new one is on the disk, under its name,
+ * before this returns. Returns 0 or a negative errno; the caller owns *out. */
 int ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind,
                 struct bytes output_name, bool durable, bool *created_r);
 

@@ -10,6 +10,7 @@
 
 #include "collector/output/delivery_count.h"
 #include "collector/output/batch.h"
+#include "collector/output/ledger.h"
 #include "collector/destination/destination.h"
 #include "collector/output/positions.h"
 #include "collector/output/refusal.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "collector/output/ledger.h"
+#include "segment/ledger_format.h"
 #include "collector/input/sources.h"
 
 struct positions_recovered;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "collector/output/ledger.h"
+#include "segment/ledger_format.h"
 
 static int
 compare_files(const void *a, const void *b)

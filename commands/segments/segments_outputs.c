@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/segments/segments_ledger.h"
+#include "base/array.h"
 
 static int
 compare_output(const struct segments_output *output, enum segment_kind kind, struct bytes name)
@@ -61,15 +61,8 @@ find_or_add(struct segments_outputs *outputs, enum segment_kind kind, struct byt
     size_t place = find_place(outputs, kind, name);
     if (place < outputs->count && compare_output(outputs->list[place], kind, name) == 0)
         return outputs->list[place];
-    if (outputs->count == outputs->capacity) {
-        size_t larger = outputs->capacity == 0 ? 64 : outputs->capacity * 2;
-        struct segments_output **grown =
-            reallocarray(outputs->list, larger, sizeof(struct segments_output *));
-        if (grown == NULL)
-            return NULL;
-        outputs->list = grown;
-        outputs->capacity = larger;
-    }
+    if (ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1) != 0)
+        return NULL;
     struct segments_output *output = make_output(kind, name);
     if (output == NULL)
         return NULL;
@@ -78,6 +71,22 @@ find_or_add(struct segments_outputs *outputs, enum segment_kind kind, struct byt
     *at = output;
     outputs->count++;
     return output;
+}
+
+static int
+compare_positions(const void *a, const void *b)
+{
+    const struct ledger_position *left = a;
+    const struct ledger_position *right = b;
+    return memcmp(&left->id, &right->id, sizeof(left->id));
+}
+
+/* The same with a position that is known by its id alone. */
+static int
+compare_id(const void *id, const void *element)
+{
+    const struct ledger_position *position = element;
+    return memcmp(id, &position->id, sizeof(position->id));
 }
 
 int
@@ -94,18 +103,13 @@ segments_outputs_add_ledger(struct segments_outputs *outputs, const struct ledge
             return -ENOMEM;
         memcpy(output->positions, state->positions,
                state->position_count * sizeof(*output->positions));
+        qsort(output->positions, state->position_count, sizeof(*output->positions),
+              compare_positions);
     }
     output->position_count = state->position_count;
     output->mark = state->mark;
     output->has_ledger = true;
     return 0;
-}
-
-static int
-compare_position(const void *key, const void *element)
-{
-    const struct ledger_position *position = element;
-    return segments_id_compare(key, &position->id);
 }
 
 void
@@ -116,7 +120,7 @@ segments_outputs_enter_segment(struct segments_outputs *outputs, const struct se
         const struct ledger_position *found =
             output->position_count == 0 ? NULL
                                         : bsearch(id, output->positions, output->position_count,
-                                                  sizeof(*output->positions), compare_position);
+                                                  sizeof(*output->positions), compare_id);
         output->consumed_to = found == NULL ? 0 : found->offset;
     }
 }

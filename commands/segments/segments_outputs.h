@@ -10,8 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collector/output/ledger.h"
-#include "segment/segment_format.h"
+#include "segment/ledger_format.h"
 
 struct segments_output {
     enum segment_kind kind;
@@ -19,9 +18,10 @@ struct segments_output {
     size_t name_bytes;
     bool has_ledger;
     struct ledger_mark mark;           /* of the ledger */
-    struct ledger_position *positions; /* owned; in the order of segments_id_compare() */
+    struct ledger_position *positions; /* owned; ordered by id */
     size_t position_count;
-    uint64_t consumed_to; /* in the segment entered last: every record before it is delivered */
+    /* In the segment that was entered last: every record before it is delivered. */
+    uint64_t consumed_to;
     uint64_t waiting_records;
     uint64_t waiting_bytes; /* of payload */
 };
@@ -32,8 +32,7 @@ struct segments_outputs {
     size_t capacity;
 };
 
-/* Adds the output of a ledger, whose positions are in the order of segments_id_compare(). Returns
- * 0, -ENOMEM, or -EEXIST if another ledger told of it. */
+/* Adds the output of a ledger. Returns 0, -ENOMEM, or -EEXIST if another ledger told of it. */
 int segments_outputs_add_ledger(struct segments_outputs *outputs, const struct ledger_state *state);
 
 /* The records to come are those of this segment. */
