@@ -111,11 +111,10 @@ get_lock(struct collector *collector)
                   LOG_FIELDS(log_error(errno)));
         return false;
     }
-    uint64_t suppressed;
     struct log_brake brake = {.next_ms = clock_monotonic_ms() + 1000};
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (log_allowed(&brake, clock_monotonic_ms(), 10000, &suppressed))
-            log_write(LOG_LEVEL_WARNING, "waiting for another collector to end", NULL);
+        log_write_braked(&brake, clock_monotonic_ms(), LOG_LEVEL_WARNING,
+                         "waiting for another collector to end", NULL);
         look_for_orders(collector);
         /* Without a master there is nothing to wait for: who has the lock merges everything. */
         if (child_is_orphan(collector->heritage) ||

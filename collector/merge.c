@@ -22,7 +22,9 @@
 #include "collector/output/output.h"
 #include "collector/output/output_index.h"
 #include "collector/input/sources.h"
+#include "base/array.h"
 #include "base/clock.h"
+#include "base/directory.h"
 #include "common/heritage.h"
 #include "base/invariant.h"
 #include "base/log.h"
@@ -58,20 +60,11 @@ struct merge {
 static int
 add_output(struct merge *merge, struct output *output)
 {
-    if (merge->output_count == merge->output_capacity) {
-        size_t larger = merge->output_capacity == 0 ? 16 : merge->output_capacity * 2;
-        struct output **grown = realloc(merge->outputs, larger * sizeof(struct output *));
-        if (grown == NULL)
-            return -ENOMEM;
-        merge->outputs = grown;
-        merge->output_capacity = larger;
-    }
-    for (size_t i = 0; i < merge->sources.count; i++) {
-        int result = output_meet_source(output, merge->sources.list[i]);
-        if (result != 0)
-            return result;
-    }
-    int result = output_index_add(&merge->index, output);
+    int result = ARRAY_RESERVE(merge->outputs, merge->output_capacity, merge->output_count + 1);
+    for (size_t i = 0; i < merge->sources.count && result == 0; i++)
+        result = output_meet_source(output, merge->sources.list[i]);
+    if (result == 0)
+        result = output_index_add(&merge->index, output);
     if (result == 0)
         merge->outputs[merge->output_count++] = output;
     return result;
@@ -117,32 +110,18 @@ recover_output(struct merge *merge, const char *ledger_name)
     return 0;
 }
 
-/* Makes an output of every ledger in the segment directory. */
+/* Makes an output of an entry of the segment directory, if it is a ledger. */
+static int
+visit_entry(void *context, const struct dirent *entry)
+{
+    return ledger_name_is(entry->d_name) ? recover_output(context, entry->d_name) : 0;
+}
+
+/* Makes an output of every ledger. */
 static int
 recover_outputs(struct merge *merge)
 {
-    int fd =
-        openat(merge->heritage->fds[HERITAGE_FD_SEGMENTS], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        int error = errno;
-        if (fd >= 0)
-            (void)close(fd);
-        return -error;
-    }
-    int result = 0;
-    while (result == 0) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (entry == NULL) {
-            result = -errno;
-            break;
-        }
-        if (ledger_name_is(entry->d_name))
-            result = recover_output(merge, entry->d_name);
-    }
-    (void)closedir(directory);
-    return result;
+    return directory_read(merge->heritage->fds[HERITAGE_FD_SEGMENTS], ".", visit_entry, merge);
 }
 
 int
@@ -350,15 +329,15 @@ forget_source(void *context, size_t index)
 static int
 refresh(struct merge *merge, uint64_t now_ms)
 {
-    uint64_t suppressed;
     int result = sources_refresh(&merge->sources, now_ms);
     if (result == 0)
         result = introduce_sources(merge);
     if (result == 0)
         merge->stale = false;
-    else if (log_allowed(&merge->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "cannot read the segment directory; trying again",
-                  LOG_FIELDS(log_error(result), log_u64("suppressed", suppressed)));
+    else
+        log_write_braked(&merge->brake, now_ms, LOG_LEVEL_ERROR,
+                         "cannot read the segment directory; trying again",
+                         LOG_FIELDS(log_error(result)));
     return result;
 }
 

@@ -1,21 +1,20 @@
-/* text_pool.c -- a block of memory that is filled from its beginning with each pass. Runs in the collector. */
+/* text_pool.c -- a block of memory that is filled from its beginning with each pass. Runs in the
+ * collector. */
 #include "collector/text_pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
+/* Copies what the block has no room for. */
 static int
 keep_alone(struct text_pool *pool, struct bytes bytes, struct bytes *kept_r)
 {
-    if (pool->single_count == pool->single_capacity) {
-        size_t larger = pool->single_capacity == 0 ? 16 : pool->single_capacity * 2;
-        char **grown = realloc(pool->singles, larger * sizeof(char *));
-        if (grown == NULL)
-            return -ENOMEM;
-        pool->singles = grown;
-        pool->single_capacity = larger;
-    }
+    int result = ARRAY_RESERVE(pool->singles, pool->single_capacity, pool->single_count + 1);
+    if (result != 0)
+        return result;
     char *copy = malloc(bytes.size);
     if (copy == NULL)
         return -ENOMEM;

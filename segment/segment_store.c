@@ -12,8 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/directory.h"
 #include "base/disk.h"
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
@@ -27,61 +29,40 @@ compare_entries(const void *a, const void *b)
     return segment_identity_compare(&left->identity, &right->identity);
 }
 
-/* Adds one entry to a growing array. */
+/* The entries found so far. */
+struct listing {
+    struct segment_entry *entries;
+    size_t count;
+    size_t capacity;
+};
+
+/* Adds a name to the listing, if it is a segment's. */
 static int
-add_entry(struct segment_entry **entries, size_t *count, size_t *capacity,
-          const struct segment_entry *entry)
+visit_name(void *context, const struct dirent *found)
 {
-    if (*count == *capacity) {
-        size_t larger = *capacity == 0 ? 64 : *capacity * 2;
-        struct segment_entry *grown = realloc(*entries, larger * sizeof(**entries));
-        if (grown == NULL)
-            return -ENOMEM;
-        *entries = grown;
-        *capacity = larger;
-    }
-    (*entries)[(*count)++] = *entry;
-    return 0;
+    struct listing *listing = context;
+    struct segment_entry entry;
+    if (!segment_name_parse(found->d_name, &entry.identity, &entry.state))
+        return 0;
+    int result = ARRAY_RESERVE(listing->entries, listing->capacity, listing->count + 1);
+    if (result == 0)
+        listing->entries[listing->count++] = entry;
+    return result;
 }
 
 int
 segment_store_list(int directory_fd, struct segment_entry **entries_r, size_t *count_r)
 {
-    struct segment_entry *entries = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
-    /* A descriptor of its own: the position in a directory belongs to the open file, which forked
-     * processes share. */
-    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    DIR *directory = fdopendir(fd);
-    if (directory == NULL) {
-        int error = errno;
-        (void)close(fd);
-        return -error;
-    }
-    int result = 0;
-    while (result == 0) {
-        errno = 0;
-        const struct dirent *found = readdir(directory);
-        if (found == NULL) {
-            result = -errno;
-            break;
-        }
-        struct segment_entry entry;
-        if (segment_name_parse(found->d_name, &entry.identity, &entry.state))
-            result = add_entry(&entries, &count, &capacity, &entry);
-    }
-    (void)closedir(directory);
+    struct listing listing = {.entries = NULL};
+    int result = directory_read(directory_fd, ".", visit_name, &listing);
     if (result != 0) {
-        free(entries);
+        free(listing.entries);
         return result;
     }
-    if (count > 0)
-        qsort(entries, count, sizeof(*entries), compare_entries);
-    *entries_r = entries;
-    *count_r = count;
+    if (listing.count > 0)
+        qsort(listing.entries, listing.count, sizeof(*listing.entries), compare_entries);
+    *entries_r = listing.entries;
+    *count_r = listing.count;
     return 0;
 }
 

@@ -24,6 +24,7 @@
 #include "collector/destination/rotation.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/directory.h"
 #include "base/disk.h"
 #include "common/heritage.h"
 #include "base/log.h"
@@ -186,16 +187,14 @@ static int
 look_at_size(struct destination *destination)
 {
     struct stat status;
-    uint64_t suppressed;
     if (fstat(destination->fd, &status) != 0)
         return -errno;
-    if ((uint64_t)status.st_size != destination->size &&
-        log_allowed(&destination->brake, clock_monotonic_ms(), 10000, &suppressed))
-        log_write(LOG_LEVEL_INFO,
-                  "the output file was changed by somebody else; appending at its end",
-                  LOG_FIELDS(log_string("output", destination->name),
-                             log_u64("bytes", (uint64_t)status.st_size),
-                             log_u64("expected_bytes", destination->size)));
+    if ((uint64_t)status.st_size != destination->size)
+        log_write_braked(&destination->brake, clock_monotonic_ms(), LOG_LEVEL_INFO,
+                         "the output file was changed by somebody else; appending at its end",
+                         LOG_FIELDS(log_string("output", destination->name),
+                                    log_u64("bytes", (uint64_t)status.st_size),
+                                    log_u64("expected_bytes", destination->size)));
     destination->size = (uint64_t)status.st_size;
     destination->written_s = status.st_mtim.tv_sec;
     return 0;
@@ -220,7 +219,6 @@ static bool
 rotate_if_due(struct destination *destination)
 {
     const struct settings *settings = destination->heritage->settings;
-    uint64_t suppressed;
     if (destination->aside ||
         (settings->output_rotate_bytes == 0 && settings->output_rotate_seconds == 0))
         return false; /* without a look at the clock */
@@ -236,10 +234,9 @@ rotate_if_due(struct destination *destination)
         file_release(destination);
         return true;
     }
-    if (log_allowed(&destination->rotation_brake, clock_monotonic_ms(), 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "an output file cannot be rotated; it is written on",
-                  LOG_FIELDS(log_string("output", destination->name), log_error(result),
-                             log_u64("suppressed", suppressed)));
+    log_write_braked(&destination->rotation_brake, clock_monotonic_ms(), LOG_LEVEL_ERROR,
+                     "an output file cannot be rotated; it is written on",
+                     LOG_FIELDS(log_string("output", destination->name), log_error(result)));
     return false;
 }
 
@@ -266,31 +263,49 @@ whole_records(const struct iovec *records, size_t count, size_t written, size_t 
     return whole;
 }
 
+/* A name that is looked for in a directory, by the inode that it leads to. */
+struct search {
+    uint64_t inode;
+    /* What stands before the name in that of an output: "", or its directories and a slash. */
+    const char *directories;
+    int directories_bytes;
+    char *name;
+};
+
+#define FOUND 1
+
+/* Notes the name, beneath the root, of the entry that is looked for. */
+static int
+visit_entry(void *context, const struct dirent *entry)
+{
+    struct search *search = context;
+    if (entry->d_ino != search->inode)
+        return 0;
+    int length = snprintf(search->name, OUTPUT_NAME_BYTES_MAX, "%.*s%s", search->directories_bytes,
+                          search->directories, entry->d_name);
+    return length < (int)OUTPUT_NAME_BYTES_MAX ? FOUND : -ENAMETOOLONG;
+}
+
 /* The name, beneath the root, of the file with that inode in the directory of the output, as far as the
  * directory can tell: false if none has it. */
 static bool
 find_renamed(const struct destination *destination, uint64_t inode,
              char name_r[static OUTPUT_NAME_BYTES_MAX])
 {
+    const char *slash = strrchr(destination->name, '/');
+    struct search search = {
+        .inode = inode,
+        .directories = destination->name,
+        .directories_bytes = slash == NULL ? 0 : (int)(slash - destination->name) + 1,
+        .name = name_r,
+    };
     int fd =
         output_path_open_directory(destination->heritage->fds[HERITAGE_FD_ROOT], destination->name);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
+    if (fd < 0)
         return false;
-    }
-    const struct dirent *entry;
-    do
-        entry = readdir(directory);
-    while (entry != NULL && entry->d_ino != inode);
-    const char *slash = strrchr(destination->name, '/');
-    size_t before = slash == NULL ? 0 : (size_t)(slash - destination->name) + 1;
-    int length = entry == NULL ? -1
-                               : snprintf(name_r, OUTPUT_NAME_BYTES_MAX, "%.*s%s", (int)before,
-                                          destination->name, entry->d_name);
-    (void)closedir(directory);
-    return length > 0 && length < (int)OUTPUT_NAME_BYTES_MAX;
+    int result = directory_read(fd, ".", visit_entry, &search);
+    (void)close(fd);
+    return result == FOUND;
 }
 
 /* Adopts what was opened, `fd` or a negative errno, if it is the file of the mark. Returns 0, -ENOENT if it is

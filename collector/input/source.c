@@ -46,7 +46,6 @@ static void
 note_failure(struct sources *sources, struct source *source, bool final)
 {
     uint64_t now_ms = clock_monotonic_ms();
-    uint64_t suppressed;
     const char *fault = segment_reader_fault(source->reader);
     if (source->failing_since_ms == 0)
         source->failing_since_ms = now_ms;
@@ -54,13 +53,13 @@ note_failure(struct sources *sources, struct source *source, bool final)
         end_source(source, fault);
         return;
     }
-    if (log_allowed(&sources->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "cannot read a segment; it is tried again",
-                  LOG_FIELDS(log_u64("segment_slot", source->facts.identity.slot),
-                             log_u64("incarnation", source->facts.identity.incarnation),
-                             log_u64("number", source->facts.identity.number),
-                             log_u64("offset", source->position.offset),
-                             log_string("reason", fault)));
+    log_write_braked(&sources->failing_brake, now_ms, LOG_LEVEL_ERROR,
+                     "cannot read a segment; it is tried again",
+                     LOG_FIELDS(log_u64("segment_slot", source->facts.identity.slot),
+                                log_u64("incarnation", source->facts.identity.incarnation),
+                                log_u64("number", source->facts.identity.number),
+                                log_u64("offset", source->position.offset),
+                                log_string("reason", fault)));
 }
 
 enum segment_next

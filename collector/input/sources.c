@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/invariant.h"
@@ -34,10 +35,11 @@ log_segment(enum log_level level, const char *event, const struct segment_identi
 static void
 log_stuck(struct sources *sources, const struct segment_identity *identity, int error)
 {
-    uint64_t suppressed;
-    if (log_allowed(&sources->brake, clock_monotonic_ms(), 10000, &suppressed))
-        log_segment(LOG_LEVEL_ERROR, "cannot remove or set aside a segment", identity,
-                    log_error(error));
+    log_write_braked(&sources->stuck_brake, clock_monotonic_ms(), LOG_LEVEL_ERROR,
+                     "cannot remove or set aside a segment",
+                     LOG_FIELDS(log_u64("segment_slot", identity->slot),
+                                log_u64("incarnation", identity->incarnation),
+                                log_u64("number", identity->number), log_error(error)));
 }
 
 /* Sets a file aside whose damage begins at `offset`. Returns 0 or a negative errno. */
@@ -84,23 +86,16 @@ find_source(const struct sources *sources, size_t count, const struct segment_id
     return found == NULL ? NULL : *found;
 }
 
-/* Room for one more source, and for its index when it is given back. */
+/* Room for one more source, and for its index when it is given back: every index below index_end may
+ * be free at once. */
 static int
 make_room(struct sources *sources)
 {
-    if (sources->count < sources->capacity)
-        return 0;
-    size_t larger = sources->capacity == 0 ? 64 : sources->capacity * 2;
-    struct source **list = realloc(sources->list, larger * sizeof(struct source *));
-    if (list == NULL)
-        return -ENOMEM;
-    sources->list = list;
-    size_t *free_indexes = realloc(sources->free_indexes, larger * sizeof(size_t));
-    if (free_indexes == NULL)
-        return -ENOMEM;
-    sources->free_indexes = free_indexes;
-    sources->capacity = larger;
-    return 0;
+    int result = ARRAY_RESERVE(sources->list, sources->capacity, sources->count + 1);
+    if (result == 0)
+        result =
+            ARRAY_RESERVE(sources->free_indexes, sources->free_capacity, sources->index_end + 1);
+    return result;
 }
 
 /* Puts a new source at the end of the list; the caller sorts. */

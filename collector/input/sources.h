@@ -46,10 +46,12 @@ struct sources {
     size_t index_end;             /* every index is below */
     size_t *free_indexes;         /* below index_end, had by no source now */
     size_t free_count;
+    size_t free_capacity;
     size_t unreadable; /* files that could not be read when the directory was last looked at */
     uint64_t unreadable_since_ms; /* 0 = there are none */
     uint64_t quarantined;         /* since the start of the process */
-    struct log_brake brake;
+    struct log_brake stuck_brake;
+    struct log_brake failing_brake;
 };
 
 void sources_init(struct sources *sources, int directory_fd, bool durable);

@@ -5,23 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+#include "base/invariant.h"
+
+#define CAPACITY_MIN 256
+
+/* An empty batch with room for more is given back. */
 #define KEPT_RECORDS 1024
+
+/* Makes room in a batch that is full. */
+static int
+grow(struct batch *batch)
+{
+    size_t larger = batch->capacity == 0 ? CAPACITY_MIN : batch->capacity * 2;
+    size_t origin_capacity = batch->capacity;
+    size_t payload_capacity = batch->capacity;
+    int result = ARRAY_RESERVE(batch->origins, origin_capacity, larger);
+    if (result == 0)
+        result = ARRAY_RESERVE(batch->payloads, payload_capacity, larger);
+    if (result == 0)
+        batch->capacity = larger;
+    return result;
+}
 
 int
 batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes payload)
 {
-    if (batch->count == batch->capacity) {
-        size_t larger = batch->capacity == 0 ? 256 : batch->capacity * 2;
-        struct batch_origin *origins = realloc(batch->origins, larger * sizeof(*origins));
-        if (origins == NULL)
-            return -ENOMEM;
-        batch->origins = origins;
-        struct iovec *payloads = realloc(batch->payloads, larger * sizeof(*payloads));
-        if (payloads == NULL)
-            return -ENOMEM;
-        batch->payloads = payloads;
-        batch->capacity = larger;
-    }
+    int result = batch->count == batch->capacity ? grow(batch) : 0;
+    if (result != 0)
+        return result;
     batch->origins[batch->count] = *origin;
     batch->payloads[batch->count] = (struct iovec){bytes_unconst(payload.data), payload.size};
     batch->count++;
@@ -31,6 +43,7 @@ batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes p
 void
 batch_trim(struct batch *batch)
 {
+    INVARIANT(batch->count == 0);
     if (batch->capacity > KEPT_RECORDS)
         batch_clear(batch);
 }
@@ -64,6 +77,7 @@ batch_move_to_front(struct batch *batch, size_t source_index, uint64_t offset)
 void
 batch_give_back(struct batch *batch, size_t first)
 {
+    INVARIANT(first <= batch->count);
     for (size_t i = first; i < batch->count; i++)
         source_skip(batch->origins[i].source, batch->origins[i].at);
     batch->count = 0;

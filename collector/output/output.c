@@ -170,7 +170,7 @@ sync_destination(const struct output *output)
 static int
 write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
 {
-    const struct ledger_position *list;
+    const struct ledger_position *list = NULL;
     ssize_t count = positions_list(&output->positions, sources, &list);
     int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
     if (result == 0 && is_durable(output))

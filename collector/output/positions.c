@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/invariant.h"
 
 struct positions_recovered {
@@ -34,16 +35,12 @@ positions_recover(struct positions *positions, const struct ledger_state *state)
 int
 positions_meet(struct positions *positions, const struct source *source)
 {
-    if (source->index >= positions->consumed_count) {
-        size_t larger = (source->index + 1) * 2;
-        uint64_t *grown = realloc(positions->consumed, larger * sizeof(*grown));
-        if (grown == NULL)
-            return -ENOMEM;
-        memset(grown + positions->consumed_count, 0,
-               (larger - positions->consumed_count) * sizeof(*grown));
-        positions->consumed = grown;
-        positions->consumed_count = larger;
-    }
+    size_t before = positions->consumed_count;
+    int result = ARRAY_RESERVE(positions->consumed, positions->consumed_count, source->index + 1);
+    if (result != 0)
+        return result;
+    for (size_t i = before; i < positions->consumed_count; i++)
+        positions->consumed[i] = 0;
     positions->consumed[source->index] = 0;
     for (size_t i = 0; i < positions->recovered_count; i++) {
         struct positions_recovered *recovered = &positions->recovered[i];
@@ -88,25 +85,12 @@ positions_matter(const struct positions *positions, const struct sources *source
     return false;
 }
 
-static int
-reserve_list(struct positions *positions, size_t most)
-{
-    if (positions->list != NULL && most <= positions->list_capacity)
-        return 0;
-    size_t larger = (most + 1) * 2;
-    struct ledger_position *grown = realloc(positions->list, larger * sizeof(*grown));
-    if (grown == NULL)
-        return -ENOMEM;
-    positions->list = grown;
-    positions->list_capacity = larger;
-    return 0;
-}
-
 ssize_t
 positions_list(struct positions *positions, const struct sources *sources,
                const struct ledger_position **list_r)
 {
-    int result = reserve_list(positions, sources->count + positions->recovered_count);
+    int result = ARRAY_RESERVE(positions->list, positions->list_capacity,
+                               sources->count + positions->recovered_count);
     if (result != 0)
         return result;
     size_t count = 0;

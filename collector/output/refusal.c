@@ -35,7 +35,6 @@ is_hopeless(int error)
 void
 refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now_ms)
 {
-    uint64_t suppressed;
     refusal->retry_ms = refusal->retry_ms == 0 ? RETRY_MS_MIN : refusal->retry_ms * 2;
     if (refusal->retry_ms > RETRY_MS_MAX)
         refusal->retry_ms = RETRY_MS_MAX;
@@ -46,10 +45,10 @@ refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now
     else if (refusal->hopeless_since_ms == 0)
         refusal->hopeless_since_ms = now_ms;
     /* A slow reader of standard output is no error; anything that lasts is. */
-    if (error != -EAGAIN && log_allowed(&refusal->brake, now_ms, 10000, &suppressed))
-        log_write(LOG_LEVEL_ERROR, "cannot write an output; its records are kept and tried again",
-                  LOG_FIELDS(log_string("output", name), log_error(error),
-                             log_u64("suppressed", suppressed)));
+    if (error != -EAGAIN)
+        log_write_braked(&refusal->brake, now_ms, LOG_LEVEL_ERROR,
+                         "cannot write an output; its records are kept and tried again",
+                         LOG_FIELDS(log_string("output", name), log_error(error)));
 }
 
 void

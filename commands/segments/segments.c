@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/complaint.h"
 #include "commands/segments/segments_inspect.h"
 #include "commands/segments/segments_options.h"
 #include "commands/segments/segments_report.h"
@@ -91,16 +92,14 @@ int
 segments_command(int argc, char **argv)
 {
     struct segments_options options;
-    char complaint[1024];
-    int code = EX_USAGE;
-    if (segments_options_parse(&options, argc, argv, complaint, sizeof(complaint)) != 0) {
-        (void)fprintf(stderr, NAME ": %s\n", complaint);
-    } else if (options.help) {
+    struct complaint complaint;
+    int code = segments_options_parse(&options, argc, argv, &complaint);
+    if (code != 0)
+        (void)fprintf(stderr, NAME ": %s\n", complaint.text);
+    else if (options.help)
         segments_options_print_help(stdout);
-        code = EXIT_SUCCESS;
-    } else {
+    else
         code = look_into(&options);
-    }
     int error = fflush(stdout) != 0 ? errno : 0;
     if (error != 0 || ferror(stdout) != 0) {
         (void)fprintf(stderr, NAME ": cannot write to standard output: %s\n",

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
+#include "base/directory.h"
 #include "segment/ledger_format.h"
 
 static int
@@ -55,53 +57,33 @@ describe_name(struct segments_file *file, const char *name, bool quarantined)
            (quarantined && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
 }
 
-static int
-add_file(struct segments_listing *listing, const struct segments_file *file)
-{
-    if (listing->count == listing->capacity) {
-        size_t larger = listing->capacity == 0 ? 64 : listing->capacity * 2;
-        struct segments_file *grown = reallocarray(listing->files, larger, sizeof(*grown));
-        if (grown == NULL)
-            return -ENOMEM;
-        listing->files = grown;
-        listing->capacity = larger;
-    }
-    listing->files[listing->count++] = *file;
-    return 0;
-}
+/* A directory while its names are added. */
+struct visit {
+    struct segments_listing *listing;
+    bool quarantined;
+};
 
 static int
-add_names(struct segments_listing *listing, DIR *directory, bool quarantined)
+visit_name(void *context, const struct dirent *found)
 {
-    for (;;) {
-        errno = 0;
-        const struct dirent *found = readdir(directory);
-        if (found == NULL)
-            return -errno;
-        struct segments_file file;
-        int result =
-            describe_name(&file, found->d_name, quarantined) ? add_file(listing, &file) : 0;
-        if (result != 0)
-            return result;
-    }
+    const struct visit *visit = context;
+    struct segments_listing *listing = visit->listing;
+    struct segments_file file;
+    if (!describe_name(&file, found->d_name, visit->quarantined))
+        return 0;
+    int result = ARRAY_RESERVE(listing->files, listing->capacity, listing->count + 1);
+    if (result == 0)
+        listing->files[listing->count++] = file;
+    return result;
 }
 
+/* Adds the names in the directory that `name` leads to. */
 static int
 add_directory(struct segments_listing *listing, int directory_fd, const char *name,
               bool quarantined)
 {
-    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    DIR *directory = fdopendir(fd);
-    if (directory == NULL) {
-        int error = errno;
-        (void)close(fd);
-        return -error;
-    }
-    int result = add_names(listing, directory, quarantined);
-    (void)closedir(directory);
-    return result;
+    struct visit visit = {listing, quarantined};
+    return directory_read(directory_fd, name, visit_name, &visit);
 }
 
 int

@@ -5,10 +5,10 @@
  */
 #include "commands/segments/segments_options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
+#include <sysexits.h>
 
+#include "base/complaint.h"
 #include "segment/segment_directory.h"
 
 #define SEE_HELP "see mygrpcadapter segments --help"
@@ -53,57 +53,40 @@ static const char help_text[] =
     "or\n"
     "a file in it cannot be read.\n";
 
-/* Where the one line about a wrong argument goes. */
-struct complaint {
-    char *text;
-    size_t size;
-};
-
-__attribute__((format(printf, 2, 3))) static int
-complain(const struct complaint *complaint, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(complaint->text, complaint->size, format, arguments);
-    va_end(arguments);
-    return -EINVAL;
-}
-
 /* What getopt_long() did not like about argv[optind - 1]. */
 static int
-complain_about_option(char **argv, const struct complaint *complaint)
+complain_about_option(char **argv, struct complaint *complaint)
 {
     if (optopt == 0)
-        return complain(complaint, "%s: no such option, " SEE_HELP, argv[optind - 1]);
+        return complain(complaint, EX_USAGE, "%s: no such option, " SEE_HELP, argv[optind - 1]);
     for (const struct option *option = long_options; option->name != NULL; option++) {
         if (option->val == optopt && argv[optind - 1][1] == '-')
-            return complain(complaint, "%s: takes no value", argv[optind - 1]);
+            return complain(complaint, EX_USAGE, "%s: takes no value", argv[optind - 1]);
     }
-    return complain(complaint, "-%c: no such option, " SEE_HELP, optopt);
+    return complain(complaint, EX_USAGE, "-%c: no such option, " SEE_HELP, optopt);
 }
 
 /* What belongs together, once all are read; `left` are the arguments that are no options. */
 static int
 check_together(struct segments_options *options, char **left, int left_count,
-               const struct complaint *complaint)
+               struct complaint *complaint)
 {
     if (left_count == 0)
-        return complain(complaint, "DIRECTORY is missing, " SEE_HELP);
+        return complain(complaint, EX_USAGE, "DIRECTORY is missing, " SEE_HELP);
     if (left_count > 1)
-        return complain(complaint, "%s: only one DIRECTORY at a time", left[1]);
+        return complain(complaint, EX_USAGE, "%s: only one DIRECTORY at a time", left[1]);
     if (left[0][0] == '\0')
-        return complain(complaint, "DIRECTORY is empty");
+        return complain(complaint, EX_USAGE, "DIRECTORY is empty");
     if (options->escape && !options->dump)
-        return complain(complaint, "--escape: says how --dump prints, which is missing");
+        return complain(complaint, EX_USAGE, "--escape: says how --dump prints, which is missing");
     options->directory = left[0];
     return 0;
 }
 
 int
-segments_options_parse(struct segments_options *options, int argc, char **argv, char *error,
-                       size_t error_size)
+segments_options_parse(struct segments_options *options, int argc, char **argv,
+                       struct complaint *complaint)
 {
-    const struct complaint complaint = {error, error_size};
     *options = (struct segments_options){.directory = NULL};
     optind = 0; /* makes glibc start afresh */
     opterr = 0;
@@ -123,10 +106,10 @@ segments_options_parse(struct segments_options *options, int argc, char **argv, 
             options->verify = true;
             break;
         default:
-            return complain_about_option(argv, &complaint);
+            return complain_about_option(argv, complaint);
         }
     }
-    return options->help ? 0 : check_together(options, argv + optind, argc - optind, &complaint);
+    return options->help ? 0 : check_together(options, argv + optind, argc - optind, complaint);
 }
 
 void

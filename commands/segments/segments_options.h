@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct complaint;
+
 struct segments_options {
     const char *directory; /* borrowed from the command line */
     bool help;
@@ -18,10 +20,10 @@ struct segments_options {
     bool verify;
 };
 
-/* Reads the command line; argv[0] is "segments". Returns 0, or -EINVAL and in `error` one line that
- * says what is wrong with which argument. */
-int segments_options_parse(struct segments_options *options, int argc, char **argv, char *error,
-                           size_t error_size);
+/* Reads the command line; argv[0] is "segments". Returns 0, or EX_USAGE with a complaint about the wrong
+ * argument. */
+int segments_options_parse(struct segments_options *options, int argc, char **argv,
+                           struct complaint *complaint);
 
 /* Writes what --help says. */
 void segments_options_print_help(FILE *out);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/quote.h"
 #include "commands/segments/segments_listing.h"
 #include "commands/segments/segments_outputs.h"
 #include "commands/segments/segments_table.h"
@@ -16,37 +17,12 @@
 #define SEGMENT_COLUMNS "rrrllrrrrrl"
 #define OUTPUT_COLUMNS "lrrrrrl"
 
-static bool
-is_plain(unsigned char byte, bool spaces_too)
-{
-    return byte > 0x20 ? byte < 0x7f && byte != '\\' : byte == ' ' && spaces_too;
-}
-
-/* Writes bytes so that they stay on their line and move no terminal's cursor. */
-static void
-print_escaped(FILE *out, struct bytes text, bool spaces_too)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        if (is_plain(byte, spaces_too))
-            (void)fputc(byte, out);
-        else if (byte == '\n')
-            (void)fputs("\\n", out);
-        else if (byte == '\t')
-            (void)fputs("\\t", out);
-        else if (byte == '\\')
-            (void)fputs("\\\\", out);
-        else
-            (void)fprintf(out, "\\x%02x", byte);
-    }
-}
-
 /* One word: "stdout", or "file:" and its name. */
 static void
 print_destination(FILE *out, enum segment_kind kind, struct bytes name)
 {
     (void)fputs(kind == SEGMENT_STANDARD_OUTPUT ? "stdout" : "file:", out);
-    print_escaped(out, name, false);
+    quote_print(out, name, QUOTE_SPACES);
 }
 
 /* UTC to the millisecond, as in the log; segments of version 1 do not say. */
@@ -228,7 +204,7 @@ segments_report_aside(FILE *out, const struct segments_row *rows, size_t count)
             (void)fputc('\n', out);
         any = true;
         (void)fprintf(out, "aside: ");
-        print_escaped(out, (struct bytes){file->name, strlen(file->name)}, false);
+        quote_print(out, (struct bytes){file->name, strlen(file->name)}, QUOTE_SPACES);
         (void)fprintf(out, ": %" PRIu64 " bytes\n", rows[i].file_bytes);
     }
 }
@@ -295,7 +271,7 @@ segments_report_record(FILE *out, const char *file_name, const struct segment_re
     print_destination(out, record->kind, record->name);
     (void)fprintf(out, " %zu %s%s", text.size, fate_name(fate), escape ? " " : "\n");
     if (escape)
-        print_escaped(out, text, true);
+        quote_print(out, text, QUOTE_PLAIN);
     else
         (void)fwrite(text.data, 1, text.size, out);
     if (escape || text.size == 0 || text.data[text.size - 1] != '\n')

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/invariant.h"
 
 void
@@ -14,20 +15,6 @@ segments_table_init(struct segments_table *table, const char *alignment)
 {
     INVARIANT(strlen(alignment) <= SEGMENTS_TABLE_COLUMNS_MAX);
     *table = (struct segments_table){.alignment = alignment};
-}
-
-static bool
-make_room(struct segments_table *table)
-{
-    if (table->count < table->capacity)
-        return true;
-    size_t larger = table->capacity == 0 ? 256 : table->capacity * 2;
-    char **grown = reallocarray(table->cells, larger, sizeof(char *));
-    if (grown == NULL)
-        return false;
-    table->cells = grown;
-    table->capacity = larger;
-    return true;
 }
 
 void
@@ -38,13 +25,14 @@ segments_table_add(struct segments_table *table, const char *format, ...)
     va_start(arguments, format);
     int length = vasprintf(&cell, format, arguments);
     va_end(arguments);
-    if (length < 0 || !make_room(table)) {
-        if (length >= 0)
-            free(cell);
+    if (length < 0) {
         table->failed = true;
-        return;
+    } else if (ARRAY_RESERVE(table->cells, table->capacity, table->count + 1) != 0) {
+        free(cell);
+        table->failed = true;
+    } else {
+        table->cells[table->count++] = cell;
     }
-    table->cells[table->count++] = cell;
 }
 
 static void

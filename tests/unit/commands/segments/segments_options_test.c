@@ -1,22 +1,24 @@
 /* segments_options_test.c -- `segments`' command line: every option, and what is refused with which
  * words. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include <cmocka.h>
 
+#include "base/complaint.h"
 #include "commands/segments/segments_options.h"
 
 #define ARGUMENTS_MAX 8
 
 /* Parses "segments" with the arguments up to the first NULL. */
 static int
-parse(struct segments_options *options, char error[static 256], const char *const *arguments)
+parse(struct segments_options *options, char error[static COMPLAINT_BYTES],
+      const char *const *arguments)
 {
     static char text[ARGUMENTS_MAX][64];
     char *argv[ARGUMENTS_MAX + 1] = {text[0]};
@@ -27,16 +29,18 @@ parse(struct segments_options *options, char error[static 256], const char *cons
         argv[argc] = text[argc];
         (void)snprintf(text[argc], sizeof(text[argc]), "%s", arguments[argc - 1]);
     }
-    error[0] = '\0';
-    return segments_options_parse(options, argc, argv, error, 256);
+    struct complaint complaint = {.text = ""};
+    int code = segments_options_parse(options, argc, argv, &complaint);
+    (void)strcpy(error, complaint.text);
+    return code;
 }
 
 static void
 assert_refused(const char *words, const char *const *arguments)
 {
     struct segments_options options;
-    char error[256];
-    assert_int_equal(parse(&options, error, arguments), -EINVAL);
+    char error[COMPLAINT_BYTES];
+    assert_int_equal(parse(&options, error, arguments), EX_USAGE);
     assert_string_equal(error, words);
 }
 
@@ -47,7 +51,7 @@ test_directory_alone(void **state)
 {
     (void)state;
     struct segments_options options;
-    char error[256];
+    char error[COMPLAINT_BYTES];
     assert_int_equal(parse(&options, error, LIST("/data")), 0);
     assert_string_equal(options.directory, "/data");
     assert_false(options.help || options.dump || options.escape || options.verify);
@@ -58,7 +62,7 @@ test_options_stand_anywhere(void **state)
 {
     (void)state;
     struct segments_options options;
-    char error[256];
+    char error[COMPLAINT_BYTES];
     assert_int_equal(parse(&options, error, LIST("--verify", "/data", "--dump", "--escape")), 0);
     assert_string_equal(options.directory, "/data");
     assert_true(options.dump && options.escape && options.verify);
@@ -72,7 +76,7 @@ test_help_needs_nothing_else(void **state)
 {
     (void)state;
     struct segments_options options;
-    char error[256];
+    char error[COMPLAINT_BYTES];
     assert_int_equal(parse(&options, error, LIST("-h")), 0);
     assert_true(options.help);
     assert_int_equal(parse(&options, error, LIST("--help", "--escape")), 0);
