@@ -24,7 +24,7 @@ count_left(const struct sources *sources, uint64_t *segments_r)
     *segments_r = 0;
     for (size_t i = 0; i < sources->count; i++) {
         const struct source *source = sources->list[i];
-        if (!source->final || source->ended)
+        if (source->phase != SOURCE_FINAL)
             continue;
         bytes += source->facts.file_bytes - source->position.offset;
         ++*segments_r;

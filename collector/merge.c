@@ -236,20 +236,6 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
     return records;
 }
 
-/* A segment waits for the one before it in its incarnation. */
-static bool
-may_be_read(const struct sources *sources, size_t i)
-{
-    if (sources->list[i]->ended || sources->list[i]->held)
-        return false;
-    if (i == 0)
-        return true;
-    const struct source *before = sources->list[i - 1];
-    const struct segment_identity *a = &before->facts.identity;
-    const struct segment_identity *b = &sources->list[i]->facts.identity;
-    return a->slot != b->slot || a->incarnation != b->incarnation || before->ended;
-}
-
 static size_t
 read_sources(struct merge *merge)
 {
@@ -259,7 +245,7 @@ read_sources(struct merge *merge)
     merge->reached_ns = UINT64_MAX;
     merge->read_bytes = 0;
     for (size_t i = 0; i < sources->count; i++)
-        readable += may_be_read(sources, i) ? 1 : 0;
+        readable += sources_may_read(sources, i) ? 1 : 0;
     if (readable == 0)
         return 0;
     size_t records_max = PASS_RECORDS_MAX / readable + 1;
@@ -268,7 +254,7 @@ read_sources(struct merge *merge)
     merge->turn++;
     for (size_t step = 0; step < sources->count; step++) {
         size_t i = (merge->turn + step) % sources->count;
-        if (!may_be_read(sources, i))
+        if (!sources_may_read(sources, i))
             continue;
         records += read_source(merge, sources->list[i], records_max, bytes_max);
         source_pause(sources->list[i]);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/invariant.h"
 
@@ -57,6 +58,13 @@ segment_name_parse(const char *name, struct segment_identity *identity_r,
         return strcmp(exact, name) == 0;
     }
     return false;
+}
+
+bool
+segment_identity_same_incarnation(const struct segment_identity *a,
+                                  const struct segment_identity *b)
+{
+    return a->slot == b->slot && a->incarnation == b->incarnation;
 }
 
 static int

@@ -17,6 +17,10 @@ void segment_name_format(char name[static SEGMENT_NAME_BYTES_MAX],
 bool segment_name_parse(const char *name, struct segment_identity *identity_r,
                         enum segment_state *state_r);
 
+/* Whether both are of one worker's life: their records have one order. */
+bool segment_identity_same_incarnation(const struct segment_identity *a,
+                                       const struct segment_identity *b);
+
 /* Orders by slot, then incarnation, then number: negative, 0 or positive. */
 int segment_identity_compare(const struct segment_identity *a, const struct segment_identity *b);
 

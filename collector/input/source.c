@@ -1,4 +1,6 @@
-/* source.c -- reads one segment, from where it was left; sources.h. Runs in the collector. */
+/* source.c -- reads one segment, from where it was left. Runs in the collector. */
+#include "collector/input/source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,14 +8,38 @@
 #include "collector/input/sources.h"
 #include "base/clock.h"
 #include "base/invariant.h"
+#include "base/log.h"
 #include "segment/segment_store.h"
+
+/* Goes from one phase to the next. */
+static void
+enter_phase(struct source *source, enum source_phase phase)
+{
+    switch (phase) {
+    case SOURCE_FOLLOWED:
+        INVARIANT(phase != SOURCE_FOLLOWED); /* a source only begins in it */
+        break;
+    case SOURCE_FINAL:
+        INVARIANT(source->phase == SOURCE_FOLLOWED || source->phase == SOURCE_ENDED);
+        INVARIANT(source->damage == NULL);
+        break;
+    case SOURCE_ENDED:
+        INVARIANT(source->phase == SOURCE_FINAL);
+        break;
+    case SOURCE_RETIRED:
+        INVARIANT(source_is_done(source));
+        break;
+    }
+    source->phase = phase;
+}
 
 static int
 open_reader(struct sources *sources, struct source *source)
 {
     /* Its writer may rename it at any moment; one of the two names is right. */
-    struct segment_entry entry = {source->facts.identity,
-                                  source->final ? SEGMENT_STATE_SEALED : SEGMENT_STATE_OPEN};
+    struct segment_entry entry = {source->facts.identity, source_is_final(source)
+                                                              ? SEGMENT_STATE_SEALED
+                                                              : SEGMENT_STATE_OPEN};
     int fd = segment_store_open(sources->directory_fd, &entry);
     if (fd == -ENOENT) {
         entry.state = SEGMENT_STATE_SEALED;
@@ -21,9 +47,9 @@ open_reader(struct sources *sources, struct source *source)
     }
     if (fd < 0)
         return fd;
-    /* Where a writer is followed, the system must not read ahead: it would make and zero pages that are written
-     * next. If this is refused, it does. */
-    if (!source->final)
+    /* Where a writer is followed, the system must not read ahead: it would make and zero pages that are
+     * written next. If this is refused, it does. */
+    if (!source_is_final(source))
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     int result = segment_reader_open(&source->reader, fd, &source->facts, &sources->window);
     if (result == 0)
@@ -33,15 +59,16 @@ open_reader(struct sources *sources, struct source *source)
     return result;
 }
 
+/* The source has been read to its end, or to the damage that the literal names. */
 static void
 end_source(struct source *source, const char *damage)
 {
-    source->ended = true;
+    enter_phase(source, SOURCE_ENDED);
     source->damage = damage;
 }
 
-/* The disk does not give what is at the source's position. That may pass; if it lasts, and nobody writes the
- * segment any more, it is damage. */
+/* The disk does not give what is at the source's position. That may pass. If it lasts, and nobody writes
+ * the segment any more, it is damage. */
 static void
 note_failure(struct sources *sources, struct source *source, bool final)
 {
@@ -66,11 +93,10 @@ enum segment_next
 source_next(struct sources *sources, struct source *source, struct segment_record *record_r,
             struct segment_position *at_r)
 {
-    if (source->ended)
+    if (source_has_ended(source))
         return SEGMENT_NEXT_NONE;
-    /* Read before the record: only what is missing after the writer was gone is missing for good.
-     */
-    bool final = source->final;
+    /* Read before the record: only what is missing after the writer was gone is missing for good. */
+    bool final = source_is_final(source);
     if (source->reader == NULL) {
         int result = open_reader(sources, source);
         if (final && result == -ENOENT)
@@ -109,13 +135,27 @@ void
 source_pause(struct source *source)
 {
     /* One that somebody removed could not be opened again. */
-    if (source->ended || (source->final && source->missing_since_ms == 0))
+    if (source_has_ended(source) || (source_is_final(source) && source->missing_since_ms == 0))
         segment_reader_close(&source->reader);
+}
+
+void
+source_note_final(struct source *source)
+{
+    if (source->phase == SOURCE_FOLLOWED)
+        enter_phase(source, SOURCE_FINAL);
+}
+
+void
+source_note_retired(struct source *source)
+{
+    enter_phase(source, SOURCE_RETIRED);
 }
 
 void
 source_skip(struct source *source, struct segment_position at)
 {
+    INVARIANT(at.offset != 0 && at.offset < source->position.offset);
     if (source->skipped.offset == 0 || at.offset < source->skipped.offset)
         source->skipped = at;
 }
@@ -128,8 +168,9 @@ source_rewind(struct source *source)
     INVARIANT(source->skipped.offset <= source->position.offset);
     source->position = source->skipped;
     source->skipped = (struct segment_position){0, 0};
-    source->ended = false;
     source->damage = NULL;
+    if (source->phase == SOURCE_ENDED)
+        enter_phase(source, SOURCE_FINAL);
     if (source->reader != NULL)
         segment_reader_seek(source->reader, source->position);
 }
@@ -139,6 +180,6 @@ source_unmerged_bytes(const struct source *source)
 {
     uint64_t from = source->skipped.offset != 0 ? source->skipped.offset : source->position.offset;
     uint64_t end =
-        source->final && !source->ended ? source->facts.file_bytes : source->position.offset;
+        source->phase == SOURCE_FINAL ? source->facts.file_bytes : source->position.offset;
     return end - from;
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "collector/input/sources.h"
+#include "collector/input/source.h"
 
 /* Where a record came from. */
 struct batch_origin {

@@ -39,7 +39,7 @@ static void
 long_backlog(void)
 {
     struct backlog backlog = {0};
-    struct source segment = {.final = true, .facts = {.file_bytes = 14 * MIB}};
+    struct source segment = {.phase = SOURCE_FINAL, .facts = {.file_bytes = 14 * MIB}};
     struct source *list[] = {&segment, &segment, &segment, &segment, &segment};
     struct sources rest = {.list = list, .count = 5};
     const struct timespec while_it_lasts = {.tv_sec = 1, .tv_nsec = 100 * 1000000};
