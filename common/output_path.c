@@ -247,8 +247,8 @@ type_fault(mode_t mode)
     }
 }
 
-/* Whether a link stands under the first component of `rest`: one to nothing, since nothing was found
- * through it. */
+/* Whether a link stands under the first component of `rest`: one to nothing, since nothing was
+ * found through it. */
 static bool
 first_component_is_link(int directory_fd, const char *rest)
 {

@@ -37,8 +37,8 @@ int output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode
  * not there. */
 int output_path_open_existing(int root_fd, int segments_fd, const char *name);
 
-/* Opens the directory that the file is in, for reading. Returns a descriptor, the caller's to close, or a
- * negative errno. */
+/* Opens the directory that the file is in, for reading. Returns a descriptor, the caller's to
+ * close, or a negative errno. */
 int output_path_open_directory(int root_fd, const char *name);
 
 /* Waits until the names of the file and of the directories that lead to it are on the disk

@@ -1,5 +1,5 @@
-/* ledger_format.c -- encodes, verifies and decodes the records of ledgers; ledger_format.h has the layout.
- * Runs in the collector and in `mygrpcadapter segments`; touches no file. */
+/* ledger_format.c -- encodes, verifies and decodes the records of ledgers; ledger_format.h has the
+ * layout. Runs in the collector and in `mygrpcadapter segments`; touches no file. */
 #include "segment/ledger_format.h"
 
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* ledger_format.h -- the byte layout of a ledger, which says how far one output is.
  *
- * The collector writes ledgers (collector/output/ledger.h); it and `mygrpcadapter segments` read them
- * (ledger_reader.h). Each output has a ledger file of its own in the segment directory. It holds two
- * blocks, which are written in turns, so that a write that is cut short spoils only the older one. A
- * block holds one record; of two whole records the one with the higher generation counts. The record
- * of generation N stands in block N % LEDGER_BLOCKS, which begins at that many LEDGER_BLOCK_BYTES; the
- * file is sparse.
+ * The collector writes ledgers (collector/output/ledger.h); it and `mygrpcadapter segments` read
+ * them (ledger_reader.h). Each output has a ledger file of its own in the segment directory. It
+ * holds two blocks, which are written in turns, so that a write that is cut short spoils only the
+ * older one. A block holds one record; of two whole records the one with the higher generation
+ * counts. The record of generation N stands in block N % LEDGER_BLOCKS, which begins at that many
+ * LEDGER_BLOCK_BYTES; the file is sparse.
  *
  * All numbers are little-endian. Bytes the layout does not name are zero.
  *
@@ -55,8 +55,8 @@ struct ledger_mark {
     uint64_t length;
 };
 
-/* Up to where an output has its records of one segment. On disk as in memory, but for the byte order
- * of the offset. */
+/* Up to where an output has its records of one segment. On disk as in memory, but for the byte
+ * order of the offset. */
 struct ledger_position {
     struct segment_id id; /*  0 */
     uint64_t offset;      /* 16 */
@@ -116,12 +116,12 @@ size_t ledger_record_bytes(size_t name_bytes, size_t position_count);
 /* Lays a record out in `record`, which has room for ledger_record_bytes() and is aligned to 8. */
 void ledger_record_encode(unsigned char *record, const struct ledger_state *state);
 
-/* How many bytes the record has that begins with this header; 0 if it begins none, or one of an unknown
- * version. Trusts nothing in it. */
+/* How many bytes the record has that begins with this header; 0 if it begins none, or one of an
+ * unknown version. Trusts nothing in it. */
 size_t ledger_header_judge(const struct ledger_header *header);
 
-/* Whether `record` is a whole record of `size` bytes: of a known version, consistent, and with the right
- * checksum. */
+/* Whether `record` is a whole record of `size` bytes: of a known version, consistent, and with the
+ * right checksum. */
 bool ledger_record_is_whole(const unsigned char *record, size_t size);
 
 /* Says what a whole record says. *state_r points into it: it is decoded once, since that puts its
@@ -131,8 +131,8 @@ void ledger_record_decode(struct ledger_state *state_r, unsigned char *record);
 /* Which generation a whole record is. */
 uint64_t ledger_record_generation(const unsigned char *record);
 
-/* Turns a whole record, not decoded, into one of `generation` that tells of no batch and of all else as
- * before. */
+/* Turns a whole record, not decoded, into one of `generation` that tells of no batch and of all
+ * else as before. */
 void ledger_record_settle(unsigned char *record, uint64_t generation);
 
 #endif

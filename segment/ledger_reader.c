@@ -1,5 +1,5 @@
-/* ledger_reader.c -- reads a ledger's two blocks; ledger_format.h judges them. Runs in the collector and
- * in `mygrpcadapter segments`. */
+/* ledger_reader.c -- reads a ledger's two blocks; ledger_format.h judges them. Runs in the
+ * collector and in `mygrpcadapter segments`. */
 #include "segment/ledger_reader.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* ledger_reader.h -- reads the records of a ledger file, and finds the one that counts.
  *
- * Trusts nothing in the file. Runs in the collector and in `mygrpcadapter segments`; it only reads, so a
- * ledger may be looked at while the collector writes it.
+ * Trusts nothing in the file. Runs in the collector and in `mygrpcadapter segments`; it only reads,
+ * so a ledger may be looked at while the collector writes it.
  */
 #ifndef MYGRPCADAPTER_SEGMENT_LEDGER_READER_H
 #define MYGRPCADAPTER_SEGMENT_LEDGER_READER_H
@@ -24,12 +24,12 @@ int ledger_record_reserve(struct ledger_record *record, size_t bytes);
 /* Frees its memory; leaves it empty. */
 void ledger_record_clear(struct ledger_record *record);
 
-/* Reads a block of the open ledger file `fd`. Returns 0 with a whole record, -EBADMSG if there is none in
- * that block, or another negative errno if it cannot be read (-ENOMEM: without memory). */
+/* Reads a block of the open ledger file `fd`. Returns 0 with a whole record, -EBADMSG if there is
+ * none in that block, or another negative errno if it cannot be read (-ENOMEM: without memory). */
 int ledger_record_read(struct ledger_record *record, int fd, unsigned block);
 
-/* Reads both blocks and keeps the record that counts. Returns the number of its block, or LEDGER_BLOCKS
- * if neither holds one. faults_r has what ledger_record_read() returned for each. */
+/* Reads both blocks and keeps the record that counts. Returns the number of its block, or
+ * LEDGER_BLOCKS if neither holds one. faults_r has what ledger_record_read() returned for each. */
 unsigned ledger_record_read_newest(struct ledger_record *record, int fd,
                                    int faults_r[static LEDGER_BLOCKS]);
 

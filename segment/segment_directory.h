@@ -15,8 +15,8 @@
 /* The directory in it for files that are damaged. */
 #define SEGMENT_DIRECTORY_QUARANTINE "quarantine"
 
-/* What begins the name of a file in quarantine/ that holds the records of an output that could never
- * be written; the name of the output's ledger follows. */
+/* What begins the name of a file in quarantine/ that holds the records of an output that could
+ * never be written; the name of the output's ledger follows. */
 #define SEGMENT_DIRECTORY_UNDELIVERABLE "undeliverable-"
 
 #endif

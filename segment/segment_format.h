@@ -34,9 +34,10 @@
  * In version 1 a record has no time: its body begins at 24, and the checksum is without it. Such
  * segments are still read, never written: who upgrades may have left some.
  *
- * Crash contract: body, sequence, checksum and time are stored first, then bytes 0 to 7 with one 64-bit
- * release store. A writer killed before it has left no record, one killed after it a whole one. The
- * id and the offset in the checksum keep bytes of another file or place from passing for a record.
+ * Crash contract: body, sequence, checksum and time are stored first, then bytes 0 to 7 with one
+ * 64-bit release store. A writer killed before it has left no record, one killed after it a whole
+ * one. The id and the offset in the checksum keep bytes of another file or place from passing for a
+ * record.
  *
  * A seal is a record of kind SEGMENT_SEAL whose body is the number of records before it (8 bytes):
  * nothing follows.

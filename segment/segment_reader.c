@@ -1,9 +1,9 @@
-/* segment_reader.c -- verifies and walks a segment. Runs in the collector and in `mygrpcadapter segments`;
- * segment_format.h has the layout.
+/* segment_reader.c -- verifies and walks a segment. Runs in the collector and in `mygrpcadapter
+ * segments`; segment_format.h has the layout.
  *
- * While the segment is written, what is read may be a moment older at its end than at its beginning, or the
- * other way round. A record that is found whole is whole; anything else is judged by a look that began
- * afterwards.
+ * While the segment is written, what is read may be a moment older at its end than at its
+ * beginning, or the other way round. A record that is found whole is whole; anything else is judged
+ * by a look that began afterwards.
  */
 #include "segment/segment_reader.h"
 
@@ -140,8 +140,8 @@ fill_window(struct segment_reader *reader, uint64_t offset, size_t bytes)
     return NULL;
 }
 
-/* The bytes at `offset`, which are within the segment, good until the next look; NULL if the file does not have them
- * or they cannot be read: `fault` says which. */
+/* The bytes at `offset`, which are within the segment, good until the next look; NULL if the file
+ * does not have them or they cannot be read: `fault` says which. */
 static inline const char *
 look(struct segment_reader *reader, uint64_t offset, size_t bytes)
 {
@@ -190,8 +190,8 @@ record_fits(const struct segment_reader *reader, uint64_t offset, uint64_t word)
            segment_record_bytes_in(reader->version, length) <= reader->file_bytes - offset;
 }
 
-/* Whether the bytes at `at`, as many as a record with that `word` has, are the record of that sequence that
- * belongs at `offset`. */
+/* Whether the bytes at `at`, as many as a record with that `word` has, are the record of that
+ * sequence that belongs at `offset`. */
 static bool
 record_is_whole(const struct segment_reader *reader, const char *at, uint64_t offset, uint64_t word,
                 uint64_t sequence)
@@ -274,7 +274,8 @@ segment_reader_next(struct segment_reader *reader, struct segment_record *record
     return next;
 }
 
-/* Whether a record that is to come later stands at `offset`: SEGMENT_NEXT_DAMAGED, else SEGMENT_NEXT_NONE. */
+/* Whether a record that is to come later stands at `offset`: SEGMENT_NEXT_DAMAGED, else
+ * SEGMENT_NEXT_NONE. */
 static enum segment_next
 judge_later(struct segment_reader *reader, uint64_t offset)
 {

@@ -95,7 +95,8 @@ segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r)
     for (size_t i = 0; i < count; i++) {
         char name[SEGMENT_NAME_BYTES_MAX];
         struct stat status;
-        /* A ".new" one is being made by the asker, or was left by its predecessor and is as good as gone. */
+        /* A ".new" one is being made by the asker, or was left by its predecessor and is as good as
+         * gone. */
         if (entries[i].identity.slot != slot || entries[i].state == SEGMENT_STATE_NEW)
             continue;
         segment_name_format(name, &entries[i].identity, entries[i].state);

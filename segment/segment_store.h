@@ -25,13 +25,13 @@ struct segment_entry {
  * the list. */
 int segment_store_list(int directory_fd, struct segment_entry **entries_r, size_t *count_r);
 
-/* The first incarnation to give out: *next_r, higher than any in the directory, and than any an earlier
- * master gave out unless the clock was set back (milliseconds since the epoch): its workers may be alive
- * still. Returns 0 or a negative errno. For the master, before it forks. */
+/* The first incarnation to give out: *next_r, higher than any in the directory, and than any an
+ * earlier master gave out unless the clock was set back (milliseconds since the epoch): its workers
+ * may be alive still. Returns 0 or a negative errno. For the master, before it forks. */
 int segment_store_next_incarnation(int directory_fd, uint64_t *next_r);
 
-/* Bytes that the segment files of one slot take up, merged or not (but not ".new" ones): *bytes_r. Returns 0 or a
- * negative errno. */
+/* Bytes that the segment files of one slot take up, merged or not (but not ".new" ones): *bytes_r.
+ * Returns 0 or a negative errno. */
 int segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r);
 
 /* Takes over an ".open" file whose writer is dead: gets its lock and renames it ".sealed". Returns
@@ -51,12 +51,12 @@ int segment_store_remove(int directory_fd, const struct segment_identity *identi
  * is in use). */
 int segment_store_remove_new(int directory_fd, const struct segment_identity *identity);
 
-/* Moves the file `name` (or whatever has that name) into quarantine/, under a name that is free there.
- * Returns 0 (also if it is gone) or a negative errno. */
+/* Moves the file `name` (or whatever has that name) into quarantine/, under a name that is free
+ * there. Returns 0 (also if it is gone) or a negative errno. */
 int segment_store_quarantine(int directory_fd, const char *name);
 
-/* Waits until what was removed and set aside is so on the disk, in this order: what stands in quarantine/,
- * and then that it stands no longer where it was (base/disk.h). */
+/* Waits until what was removed and set aside is so on the disk, in this order: what stands in
+ * quarantine/, and then that it stands no longer where it was (base/disk.h). */
 void segment_store_sync(int directory_fd);
 
 #endif

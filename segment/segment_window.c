@@ -1,5 +1,5 @@
-/* segment_window.c -- reads a piece of a file into memory that is used again and again. Runs wherever
- * segments are read. */
+/* segment_window.c -- reads a piece of a file into memory that is used again and again. Runs
+ * wherever segments are read. */
 #include "segment/segment_window.h"
 
 #include <errno.h>
@@ -28,8 +28,8 @@ segment_window_fill(struct segment_window *window, const void *owner, int fd, ui
     if (result != 0)
         return result;
     window->length = 0;
-    /* The kernel gives what stands before a page that it cannot read, and says why with the next call: what
-     * is there is used. */
+    /* The kernel gives what stands before a page that it cannot read, and says why with the next
+     * call: what is there is used. */
     while (window->length < most) {
         ssize_t got = pread(fd, window->bytes + window->length, most - window->length,
                             (off_t)(offset + window->length));

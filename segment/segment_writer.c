@@ -46,9 +46,9 @@ segment_writer_file_bytes(uint64_t body_bytes)
     return (needed + SEGMENT_HEADER_BYTES - 1) & ~(uint64_t)(SEGMENT_HEADER_BYTES - 1);
 }
 
-/* Writes the header's page, and behind it the zero that is the end for now. By a system call: for a first
- * store the system would read ahead as much of the file as the device is set to, and fill pages that are written over
- * before they are read. */
+/* Writes the header's page, and behind it the zero that is the end for now. By a system call: for a
+ * first store the system would read ahead as much of the file as the device is set to, and fill
+ * pages that are written over before they are read. */
 static int
 write_header(const struct segment_writer *writer)
 {
@@ -174,7 +174,8 @@ segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes)
                                            writer->file_bytes - writer->offset;
 }
 
-/* Writes zeros over zeros, which brings the pages into memory. What the system does not write is left to the stores. */
+/* Writes zeros over zeros, which brings the pages into memory. What the system does not write is
+ * left to the stores. */
 static void
 write_zeros(const struct segment_writer *writer, uint64_t from, uint64_t end)
 {
@@ -187,11 +188,11 @@ write_zeros(const struct segment_writer *writer, uint64_t from, uint64_t end)
     }
 }
 
-/* Sees to it that stores up to `end` find their pages in memory, and those behind it too. Written by one call, many
- * pages are made as a few large ones, and then mapped together: a fault for each would cost several times as much,
- * and the collector would find them one by one. With `durable` only those that are needed now: the next sync
- * would write the others too. A file that somebody cut is left as it is: zeros would make it longer again, and hide the
- * cut. */
+/* Sees to it that stores up to `end` find their pages in memory, and those behind it too. Written
+ * by one call, many pages are made as a few large ones, and then mapped together: a fault for each
+ * would cost several times as much, and the collector would find them one by one. With `durable`
+ * only those that are needed now: the next sync would write the others too. A file that somebody
+ * cut is left as it is: zeros would make it longer again, and hide the cut. */
 static void
 make_ready(struct segment_writer *writer, uint64_t end)
 {

@@ -20,9 +20,8 @@ uint64_t segment_writer_file_bytes(uint64_t body_bytes);
 /* Creates and preallocates a segment of `file_bytes` in `directory_fd`, maps it, locks it, and
  * gives it its ".open" name; its first record will carry `first_sequence`. Returns 0, or a negative
  * errno with nothing left behind (-ENOSPC: no room on the volume; -EDQUOT; -EEXIST: that identity
- * is taken). The caller owns *out. With
- * `durable` the file is on the disk, under its name, before this returns, and so is all of it when it
- * is sealed. */
+ * is taken). The caller owns *out. With `durable` the file is on the disk, under its name, before
+ * this returns, and so is all of it when it is sealed. */
 int segment_writer_create(struct segment_writer **out, int directory_fd,
                           const struct segment_identity *identity, uint64_t first_sequence,
                           uint64_t file_bytes, bool durable);
@@ -38,8 +37,8 @@ void segment_writer_append(struct segment_writer *writer, const struct segment_r
  * store beyond its end be SIGBUS. */
 bool segment_writer_is_intact(const struct segment_writer *writer);
 
-/* Waits until everything appended so far is on the disk (base/disk.h). May be called from another thread than
- * the one that appends. */
+/* Waits until everything appended so far is on the disk (base/disk.h). May be called from another
+ * thread than the one that appends. */
 void segment_writer_sync(const struct segment_writer *writer);
 
 /* The sequence the next record will carry. */

@@ -1,5 +1,5 @@
-/* segments_ledger.c -- looks at a ledger until what seems damaged has seemed so for a while. Runs in the
- * process of `mygrpcadapter segments`; segment/ledger_format.h has the layout. */
+/* segments_ledger.c -- looks at a ledger until what seems damaged has seemed so for a while. Runs
+ * in the process of `mygrpcadapter segments`; segment/ledger_format.h has the layout. */
 #include "commands/segments/segments_ledger.h"
 
 #include <errno.h>
@@ -18,8 +18,8 @@ set_damage(struct segments_ledger *ledger, const char *reason, uint64_t offset)
     ledger->damage_offset = offset;
 }
 
-/* Reads both blocks and keeps the record that counts. A block that its medium does not give is damaged as
- * one is that is not whole. Returns 0 or a negative errno. */
+/* Reads both blocks and keeps the record that counts. A block that its medium does not give is
+ * damaged as one is that is not whole. Returns 0 or a negative errno. */
 static int
 read_blocks(struct segments_ledger *ledger, int fd)
 {

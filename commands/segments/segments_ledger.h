@@ -1,8 +1,9 @@
 /* segments_ledger.h -- reads a ledger file without a right to write it.
  *
- * collector/output/ledger.h opens ledgers for those who go on writing them; here one is looked at, perhaps
- * while the collector writes it, on a read-only mount, or as another user. Unlike there, a ledger with one
- * block that is not whole counts as damaged too: what is lost with it may be the newer state.
+ * collector/output/ledger.h opens ledgers for those who go on writing them; here one is looked at,
+ * perhaps while the collector writes it, on a read-only mount, or as another user. Unlike there, a
+ * ledger with one block that is not whole counts as damaged too: what is lost with it may be the
+ * newer state.
  *
  * Runs in the process of `mygrpcadapter segments`.
  */

@@ -20,8 +20,8 @@ struct segments_options {
     bool verify;
 };
 
-/* Reads the command line; argv[0] is "segments". Returns 0, or EX_USAGE with a complaint about the wrong
- * argument. */
+/* Reads the command line; argv[0] is "segments". Returns 0, or EX_USAGE with a complaint about the
+ * wrong argument. */
 int segments_options_parse(struct segments_options *options, int argc, char **argv,
                            struct complaint *complaint);
 

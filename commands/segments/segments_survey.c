@@ -1,5 +1,5 @@
-/* segments_survey.c -- walks a segment, and looks again at what seems damaged. Runs in the process of
- * `mygrpcadapter segments`; segments_survey.h says why. */
+/* segments_survey.c -- walks a segment, and looks again at what seems damaged. Runs in the process
+ * of `mygrpcadapter segments`; segments_survey.h says why. */
 #include "commands/segments/segments_survey.h"
 
 #include <errno.h>
@@ -61,8 +61,8 @@ walk(struct survey *survey, struct segment_reader *reader)
     }
 }
 
-/* Makes a reader that stands where the last look ended. Returns 0, also with *reader_r NULL if the header is
- * damaged, or a negative errno. */
+/* Makes a reader that stands where the last look ended. Returns 0, also with *reader_r NULL if the
+ * header is damaged, or a negative errno. */
 static int
 open_reader(struct survey *survey, struct segment_window *window, struct segment_reader **reader_r)
 {
@@ -95,7 +95,8 @@ open_reader(struct survey *survey, struct segment_window *window, struct segment
     return 0;
 }
 
-/* Reads the file on from where the last look ended. Returns 0, a negative errno, or what `take` returned. */
+/* Reads the file on from where the last look ended. Returns 0, a negative errno, or what `take`
+ * returned. */
 static int
 look_once(struct survey *survey)
 {

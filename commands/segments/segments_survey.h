@@ -1,9 +1,10 @@
 /* segments_survey.h -- reads one segment file from its first record to its end, and says what it
  * found.
  *
- * A file that is written meanwhile may seem to have a later record and not the one before it. Records are
- * published in their order, so what is missing or wrong in one look and in another begun after it is damage,
- * and what only one look shows is not. It needs no knowledge of whether the writer lives.
+ * A file that is written meanwhile may seem to have a later record and not the one before it.
+ * Records are published in their order, so what is missing or wrong in one look and in another
+ * begun after it is damage, and what only one look shows is not. It needs no knowledge of whether
+ * the writer lives.
  *
  * Runs in the process of `mygrpcadapter segments`.
  */

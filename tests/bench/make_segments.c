@@ -1,10 +1,10 @@
-/* make_segments.c -- leaves a backlog in a directory: sealed segments, by the program's own writer, as
- * workers leave them whose collector never came.
+/* make_segments.c -- leaves a backlog in a directory: sealed segments, by the program's own writer,
+ * as workers leave them whose collector never came.
  *
  *     make-segments DIRECTORY TEXT-FILE NAME MIB SLOTS
  *
- * Every record is the content of TEXT-FILE for the output NAME; there are SLOTS chains of segments of 16
- * MiB, MIB of segments in all. Prints the number of records.
+ * Every record is the content of TEXT-FILE for the output NAME; there are SLOTS chains of segments
+ * of 16 MiB, MIB of segments in all. Prints the number of records.
  */
 #include <errno.h>
 #include <fcntl.h>

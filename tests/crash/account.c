@@ -64,8 +64,8 @@ account_begin_child(struct account *account)
     account->child++;
 }
 
-/* The text of a record: a line whose length and letters follow from its number; one in 19 is long. Returns
- * its size. */
+/* The text of a record: a line whose length and letters follow from its number; one in 19 is long.
+ * Returns its size. */
 static size_t
 make_text(uint32_t number, uint32_t output, char text[static ACCOUNT_TEXT_BYTES_MAX])
 {
@@ -163,8 +163,8 @@ complain(const struct reading *reading, size_t at, const char *what, uint32_t nu
     return false;
 }
 
-/* The record that begins at `at`: its number, or UINT32_MAX if it is none that was ever written, whole
- * and to this output. */
+/* The record that begins at `at`: its number, or UINT32_MAX if it is none that was ever written,
+ * whole and to this output. */
 static uint32_t
 recognise(const struct reading *reading, size_t at, size_t *size_r)
 {
@@ -189,8 +189,8 @@ is_in_order(const struct reading *reading, const uint32_t *last, uint32_t number
            before < number;
 }
 
-/* Under ACCOUNT_SYNCED_PREFIX only the last child's records count; what stands before them may be torn
- * by the power cut. */
+/* Under ACCOUNT_SYNCED_PREFIX only the last child's records count; what stands before them may be
+ * torn by the power cut. */
 static bool
 counts(const struct reading *reading, uint32_t number)
 {

@@ -1,4 +1,5 @@
-/* account.h -- what became of each record that the suite had written, and whether the outputs agree.
+/* account.h -- what became of each record that the suite had written, and whether the outputs
+ * agree.
  *
  * Lives in memory that the children share, so it outlives whatever they do to themselves.
  */

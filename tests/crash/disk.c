@@ -1,8 +1,8 @@
 /* disk.c -- what a power cut leaves; disk.h.
  *
- * A file is a list of the pages that are not all zero. The tree is a list of entries, looked at whole
- * after each change: what is new, gone or elsewhere since the last look are the changes, in order. The
- * calls used here are none of those that calls.c stands between.
+ * A file is a list of the pages that are not all zero. The tree is a list of entries, looked at
+ * whole after each change: what is new, gone or elsewhere since the last look are the changes, in
+ * order. The calls used here are none of those that calls.c stands between.
  */
 #define _FILE_OFFSET_BITS 64
 #include "tests/crash/disk.h"
@@ -326,8 +326,8 @@ changed_inode(const struct change *change)
     return change->from.inode != 0 ? change->from.inode : change->to.inode;
 }
 
-/* Which changes a sync of that directory brings to the disk: those in it, and what happened to the same
- * files before, or they would end up under two names. */
+/* Which changes a sync of that directory brings to the disk: those in it, and what happened to the
+ * same files before, or they would end up under two names. */
 static void
 choose_changes(const struct disk *disk, ino_t directory, bool chosen[static CHANGES_MAX])
 {

@@ -1,11 +1,12 @@
 /* disk.h -- a disk that can lose power.
  *
- * The code under test works on a real directory. The disk remembers, beside it, what a real one would
- * surely have after a power cut: the content of each file as of its last fsync(2) or fdatasync(2), and
- * the entries of each directory as of its last fsync(2). All else is at the mercy of the cut: pages
- * may have been written or not, or sector by sector; a file may have its old size or its new one;
- * changes of a directory may have come through up to some point, or each or not by itself. Renames are
- * one change. That is more than journaling file systems do to their users, and what POSIX allows.
+ * The code under test works on a real directory. The disk remembers, beside it, what a real one
+ * would surely have after a power cut: the content of each file as of its last fsync(2) or
+ * fdatasync(2), and the entries of each directory as of its last fsync(2). All else is at the mercy
+ * of the cut: pages may have been written or not, or sector by sector; a file may have its old size
+ * or its new one; changes of a directory may have come through up to some point, or each or not by
+ * itself. Renames are one change. That is more than journaling file systems do to their users, and
+ * what POSIX allows.
  *
  * Runs in the children of the suite.
  */
@@ -16,9 +17,10 @@
 
 struct disk;
 
-/* Takes the tree in BASE/volume as it stands for what is on the disk. BASE/graveyard is the disk's own:
- * it keeps a link to every file it has seen, so that one that was removed can come back. `seed` decides
- * what a power cut does. The caller owns *out. Ends the process on an error, like all of these. */
+/* Takes the tree in BASE/volume as it stands for what is on the disk. BASE/graveyard is the disk's
+ * own: it keeps a link to every file it has seen, so that one that was removed can come back.
+ * `seed` decides what a power cut does. The caller owns *out. Ends the process on an error, like
+ * all of these. */
 void disk_open(struct disk **out, const char *base, uint64_t seed);
 
 /* Something may have been created, renamed or removed. */
@@ -30,7 +32,8 @@ void disk_note_sync(struct disk *disk, int fd);
 /* All that was ever written reaches the disk. */
 void disk_sync_all(struct disk *disk);
 
-/* Leaves in BASE/volume what a power cut leaves at this moment. The disk is of no use afterwards. */
+/* Leaves in BASE/volume what a power cut leaves at this moment. The disk is of no use
+ * afterwards. */
 void disk_lose_power(struct disk *disk);
 
 #endif

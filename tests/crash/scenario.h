@@ -1,5 +1,5 @@
-/* scenario.h -- two workers' journals and a collector in one process, doing what they do in random turns.
- * Runs in the children of the suite. */
+/* scenario.h -- two workers' journals and a collector in one process, doing what they do in random
+ * turns. Runs in the children of the suite. */
 #ifndef MYGRPCADAPTER_TESTS_CRASH_SCENARIO_H
 #define MYGRPCADAPTER_TESTS_CRASH_SCENARIO_H
 
@@ -18,8 +18,8 @@ struct scenario {
     uint64_t seed;
 };
 
-/* Starts on what is in the volume, takes so many steps, seals and merges what is left. Returns true if
- * nothing was left unmerged. */
+/* Starts on what is in the volume, takes so many steps, seals and merges what is left. Returns true
+ * if nothing was left unmerged. */
 bool scenario_run(const struct scenario *scenario);
 
 #endif

@@ -1,9 +1,10 @@
-/* suite.c -- kills, failing system calls and power cuts, one after the other, at every call there is.
+/* suite.c -- kills, failing system calls and power cuts, one after the other, at every call there
+ * is.
  *
- * Each case is an empty volume and a few children of this process that work on it one after the other.
- * The first ones meet what the case has for them; the last one is left in peace and must merge all there
- * is. Then the outputs must agree with the account. A case follows from its seed; one that fails is
- * kept, and what to type to have it again is said.
+ * Each case is an empty volume and a few children of this process that work on it one after the
+ * other. The first ones meet what the case has for them; the last one is left in peace and must
+ * merge all there is. Then the outputs must agree with the account. A case follows from its seed;
+ * one that fails is kept, and what to type to have it again is said.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -224,7 +225,8 @@ is_looked_at(const struct suite *suite, uint64_t at)
 
 /* ---- the modes */
 
-/* The process dies before each call, and within each write; then again at some call of the recovery. */
+/* The process dies before each call, and within each write; then again at some call of the
+ * recovery. */
 static void
 sweep_kills(struct suite *suite)
 {

@@ -1,9 +1,10 @@
-/* fuzz.h -- what the fuzz targets share: checks, reading an input as a program, damage, a directory.
+/* fuzz.h -- what the fuzz targets share: checks, reading an input as a program, damage, a
+ * directory.
  *
  * Each *_fuzz.c is one libFuzzer target (clang 14, ASan, UBSan). It states properties and not only
- * that nothing crashes: FUZZ_CHECK() ends the process as a crash does, so libFuzzer keeps the input.
- * One input makes one behaviour: fuzz.c takes the clock and the random numbers away from the code
- * under test, and puts an inaccessible page behind every file that it maps.
+ * that nothing crashes: FUZZ_CHECK() ends the process as a crash does, so libFuzzer keeps the
+ * input. One input makes one behaviour: fuzz.c takes the clock and the random numbers away from the
+ * code under test, and puts an inaccessible page behind every file that it maps.
  *
  * `make fuzz` and `make check-fuzz` run them through tests/fuzz/run. To look at one input:
  *     build-fuzz/fuzz/segment FILE
@@ -35,8 +36,8 @@ uint64_t fuzz_take(struct fuzz_input *input, size_t bytes);
 /* The next `size` bytes, or as many as are left: *size_r. */
 const uint8_t *fuzz_take_bytes(struct fuzz_input *input, size_t size, size_t *size_r);
 
-/* Little-endian numbers of at most 8 bytes, byte by byte: this is the format as the targets read it,
- * without the code under test. */
+/* Little-endian numbers of at most 8 bytes, byte by byte: this is the format as the targets read
+ * it, without the code under test. */
 uint64_t fuzz_get(const unsigned char *at, size_t bytes);
 void fuzz_put(unsigned char *at, size_t bytes, uint64_t number);
 

@@ -1,4 +1,5 @@
-/* ledger_fuzz.c -- fuzzes the ledger reader: a ledger says what one of its blocks says, or is refused.
+/* ledger_fuzz.c -- fuzzes the ledger reader: a ledger says what one of its blocks says, or is
+ * refused.
  *
  * The first byte of an input chooses (modulo 3):
  *   0  two lengths of two bytes each, then block 0 and block 1, as they stand in the file;
@@ -224,8 +225,8 @@ check_next_write(struct ledger **ledger, const struct said *before, struct fuzz_
     ledger_close(ledger);
 }
 
-/* Whether the next write goes to the other block than the one that counts. A ledger that was written
- * and not forged is always so. */
+/* Whether the next write goes to the other block than the one that counts. A ledger that was
+ * written and not forged is always so. */
 static bool
 is_in_turn(const struct blocks *blocks, const struct said *said)
 {

@@ -1,4 +1,5 @@
-/* segment_fuzz.c -- fuzzes the segment reader: whatever is in a file, what comes out of it is right.
+/* segment_fuzz.c -- fuzzes the segment reader: whatever is in a file, what comes out of it is
+ * right.
  *
  * The first byte of an input chooses (modulo 4):
  *   0  the rest is a file, byte for byte;
@@ -340,7 +341,8 @@ take_place(struct fuzz_input *input)
     return within % HEADER_FIELDS_BYTES;
 }
 
-/* The same records in the segment before, as a file would have held them that had these blocks once. */
+/* The same records in the segment before, as a file would have held them that had these blocks
+ * once. */
 static void
 make_other(void)
 {
@@ -377,8 +379,8 @@ run_program(struct fuzz_input *input)
     if (forged)
         layout_mend_records(&image, (unsigned)(mending >> 4));
     bool valid = check_file(&image, &facts);
-    /* Stale blocks and a mended header may make all of it the other segment, or one of version 1, whose
-     * records are laid out otherwise. */
+    /* Stale blocks and a mended header may make all of it the other segment, or one of version 1,
+     * whose records are laid out otherwise. */
     if (valid && !forged && facts.version == SEGMENT_VERSION &&
         memcmp(&facts.id, other_bytes + 32, sizeof(facts.id)) != 0)
         check_against_appended(&image, &facts);

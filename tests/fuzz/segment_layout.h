@@ -1,8 +1,9 @@
-/* segment_layout.h -- the layout of segment/segment_format.h once more, read the slow and simple way.
+/* segment_layout.h -- the layout of segment/segment_format.h once more, read the slow and simple
+ * way.
  *
  * The segment target compares the reader with this, byte for byte and place for place, so it shares
- * no code with it: offsets are numbers here, and everything is copied out of a plain buffer. A change
- * of the format is made in both.
+ * no code with it: offsets are numbers here, and everything is copied out of a plain buffer. A
+ * change of the format is made in both.
  */
 #ifndef MYGRPCADAPTER_TESTS_FUZZ_SEGMENT_LAYOUT_H
 #define MYGRPCADAPTER_TESTS_FUZZ_SEGMENT_LAYOUT_H
@@ -29,8 +30,8 @@ enum segment_next layout_next(const struct layout *layout, const struct fuzz_ima
                               struct segment_position position, struct segment_record *record_r,
                               struct segment_position *next_r);
 
-/* True if the position, where no record is, cannot be the end: one with a higher sequence stands at it or behind it, or
- * the file has not the size that it should have. */
+/* True if the position, where no record is, cannot be the end: one with a higher sequence stands at
+ * it or behind it, or the file has not the size that it should have. */
 bool layout_has_more(const struct layout *layout, const struct fuzz_image *image,
                      struct segment_position position);
 
@@ -44,8 +45,8 @@ void layout_name_header(struct fuzz_image *image, const struct segment_identity 
 enum layout_mend { LAYOUT_MEND_SEQUENCE = 1, LAYOUT_MEND_LENGTH = 2, LAYOUT_MEND_SEAL = 4 };
 
 /* Puts the checksum of each record right, one after the other, until one does not fit the file. On
- * the way `what` (of enum layout_mend) gives it the sequence that is due, cuts its length to what is
- * common, gives a seal its count. */
+ * the way `what` (of enum layout_mend) gives it the sequence that is due, cuts its length to what
+ * is common, gives a seal its count. */
 void layout_mend_records(struct fuzz_image *image, unsigned what);
 
 #endif

@@ -203,7 +203,8 @@ test_an_unfinished_batch_is_cut_off_and_written_again(void **state)
     }
 }
 
-/* Each output gets its own records and no other's, also after some have been forgotten meanwhile. */
+/* Each output gets its own records and no other's, also after some have been forgotten
+ * meanwhile. */
 static void
 test_many_outputs_are_told_apart(void **state)
 {
@@ -313,7 +314,8 @@ test_a_blocked_output_holds_up_no_other_and_keeps_its_order(void **state)
     assert_int_equal(merge_retry_in_ms(f->merge, f->now_ms), UINT64_MAX);
 }
 
-/* A place where no file can be is waited for, but not for good: the segments would never be free. */
+/* A place where no file can be is waited for, but not for good: the segments would never be
+ * free. */
 static void
 test_what_can_never_be_delivered_is_set_aside(void **state)
 {
@@ -339,8 +341,8 @@ test_what_can_never_be_delivered_is_set_aside(void **state)
     scratch_expect(&f->segments, name, "12");
 }
 
-/* Two names of one file, and a batch of the one unfinished: nothing is written to the other before it
- * is taken back. */
+/* Two names of one file, and a batch of the one unfinished: nothing is written to the other before
+ * it is taken back. */
 static void
 test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **state)
 {
@@ -372,8 +374,8 @@ test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **
     assert_int_equal(count_entries(f), 0);
 }
 
-/* The file was renamed between the death and the start, and perhaps another one put in its place, as
- * logrotate does: the batch is cut off where it is, and written to the new file. */
+/* The file was renamed between the death and the start, and perhaps another one put in its place,
+ * as logrotate does: the batch is cut off where it is, and written to the new file. */
 static void
 test_an_unfinished_batch_is_found_in_a_renamed_file(void **state)
 {
@@ -405,8 +407,8 @@ test_an_unfinished_batch_is_found_in_a_renamed_file(void **state)
     }
 }
 
-/* The same file, and a collector that is killed after the batch was taken back and before its ledger is
- * written again: what the other name has got by then is not taken for the batch. */
+/* The same file, and a collector that is killed after the batch was taken back and before its
+ * ledger is written again: what the other name has got by then is not taken for the batch. */
 static void
 test_a_batch_is_taken_back_once(void **state)
 {

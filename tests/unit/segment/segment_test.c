@@ -223,8 +223,8 @@ read_prefix(const struct scratch *scratch, const char *data, size_t size)
     return read;
 }
 
-/* Sizes below and above what is made ready for stores at once; each behind another, so that they begin and end anywhere in a
- * page. */
+/* Sizes below and above what is made ready for stores at once; each behind another, so that they
+ * begin and end anywhere in a page. */
 static void
 test_large_records_are_read_back(void **state)
 {
@@ -246,7 +246,8 @@ test_large_records_are_read_back(void **state)
     segment_writer_seal(&writer);
 }
 
-/* Who makes pages ready behind a cut must not make the file as long again as it was: it would pass for whole. */
+/* Who makes pages ready behind a cut must not make the file as long again as it was: it would pass
+ * for whole. */
 static void
 test_a_cut_stays_a_cut(void **state)
 {

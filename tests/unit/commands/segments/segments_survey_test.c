@@ -127,7 +127,8 @@ test_torn_tail_is_no_damage(void **state)
 {
     make_segment(*state, false);
     uint64_t end = SEGMENT_HEADER_BYTES + RECORDS * segment_record_bytes(11);
-    /* A writer died in the middle: body, sequence, checksum and time are there, the length is not. */
+    /* A writer died in the middle: body, sequence, checksum and time are there, the length is
+     * not. */
     poke(*state, OPEN_NAME, end + 8, "sequence, checksum, time and a body", 35);
     struct segments_survey found = surveyed(*state, OPEN_NAME);
     assert_int_equal(found.records, RECORDS);
