@@ -16,7 +16,8 @@ mib_per_s(uint64_t bytes, uint64_t ms)
     return bytes * 1000 / (ms == 0 ? 1 : ms) >> 20;
 }
 
-/* What is still to be read of segments that nobody writes any more: bytes, and how many segments. */
+/* What is still to be read of segments that nobody writes any more: bytes, and how many
+ * segments. */
 static uint64_t
 count_left(const struct sources *sources, uint64_t *segments_r)
 {

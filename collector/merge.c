@@ -7,30 +7,19 @@
  */
 #include "collector/merge.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "collector/backlog.h"
-#include "collector/text_pool.h"
-#include "collector/output/ledger.h"
-#include "collector/output/output.h"
-#include "collector/output/output_index.h"
-#include "collector/input/sources.h"
-#include "base/array.h"
 #include "base/clock.h"
-#include "base/directory.h"
-#include "common/heritage.h"
-#include "base/invariant.h"
 #include "base/log.h"
+#include "collector/backlog.h"
+#include "collector/input/sources.h"
+#include "collector/output/output.h"
+#include "collector/output/outputs.h"
+#include "collector/text_pool.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "segment/segment_store.h"
 
 /* Bounds of one pass, over all segments. */
 #define PASS_BYTES_MAX                                                                             \
@@ -42,12 +31,9 @@ struct merge {
     const struct heritage *heritage;
     struct sources sources;
     bool stale; /* the directory is to be read before the next pass */
-    struct output **outputs;
-    size_t output_count;
-    size_t output_capacity;
-    struct output_index index; /* of all outputs */
-    size_t turn;               /* which segment the next pass begins with */
-    struct text_pool texts;    /* the text of the pass */
+    struct outputs outputs;
+    size_t turn;            /* which segment the next pass begins with */
+    struct text_pool texts; /* the text of the pass */
     struct backlog backlog;
     uint64_t read_bytes; /* of segments, in this pass */
     bool behind;         /* the last pass left records unread that it could see */
@@ -56,73 +42,6 @@ struct merge {
     uint64_t quarantined; /* by the sources, as far as it has been counted */
     struct log_brake brake;
 };
-
-static int
-add_output(struct merge *merge, struct output *output)
-{
-    int result = ARRAY_RESERVE(merge->outputs, merge->output_capacity, merge->output_count + 1);
-    for (size_t i = 0; i < merge->sources.count && result == 0; i++)
-        result = output_meet_source(output, merge->sources.list[i]);
-    if (result == 0)
-        result = output_index_add(&merge->index, output);
-    if (result == 0)
-        merge->outputs[merge->output_count++] = output;
-    return result;
-}
-
-/* A ledger that is none is set aside: its output's records in the segments that are left may come
- * twice. */
-static void
-quarantine_ledger(const struct merge *merge, const char *name)
-{
-    log_write(LOG_LEVEL_ERROR,
-              "a damaged ledger is set aside in " SEGMENT_DIRECTORY_QUARANTINE
-              "/; records that are still in segments may be written twice",
-              LOG_FIELDS(log_string("ledger", name)));
-    tally_add(&merge->heritage->scoreboard->collector.quarantined, 1);
-    int result = segment_store_quarantine(merge->heritage->fds[HERITAGE_FD_SEGMENTS], name);
-    if (result != 0)
-        log_write(LOG_LEVEL_ERROR, "cannot set a damaged ledger aside",
-                  LOG_FIELDS(log_string("ledger", name), log_error(result)));
-}
-
-/* Only a lack of memory or descriptors keeps the collector from starting; a ledger that cannot be read
- * keeps its own output waiting (output.c, make_ledger()). */
-static int
-recover_output(struct merge *merge, const char *ledger_name)
-{
-    struct output *output = NULL;
-    int result = output_recover(&output, merge->heritage, ledger_name);
-    if (result == 0)
-        result = add_output(merge, output);
-    if (result == 0)
-        return 0;
-    output_close(&output, false);
-    if (result == -EBADMSG || result == -EPROTO || result == -EISDIR || result == -ELOOP ||
-        result == -ENXIO) {
-        quarantine_ledger(merge, ledger_name);
-        return 0;
-    }
-    if (result == -ENOMEM || result == -EMFILE || result == -ENFILE)
-        return result;
-    log_write(LOG_LEVEL_ERROR, "cannot read a ledger; its output waits",
-              LOG_FIELDS(log_string("ledger", ledger_name), log_error(result)));
-    return 0;
-}
-
-/* Makes an output of an entry of the segment directory, if it is a ledger. */
-static int
-visit_entry(void *context, const struct dirent *entry)
-{
-    return ledger_name_is(entry->d_name) ? recover_output(context, entry->d_name) : 0;
-}
-
-/* Makes an output of every ledger. */
-static int
-recover_outputs(struct merge *merge)
-{
-    return directory_read(merge->heritage->fds[HERITAGE_FD_SEGMENTS], ".", visit_entry, merge);
-}
 
 int
 merge_open(struct merge **out, const struct heritage *heritage)
@@ -135,14 +54,12 @@ merge_open(struct merge **out, const struct heritage *heritage)
     bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
     merge->texts.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
     sources_init(&merge->sources, heritage->fds[HERITAGE_FD_SEGMENTS], durable);
-    int result = recover_outputs(merge);
+    outputs_init(&merge->outputs, heritage);
+    int result = outputs_recover(&merge->outputs, clock_monotonic_ms());
     if (result != 0) {
         merge_close(&merge);
         return result;
     }
-    /* All of them before anything is written: two outputs may be two names of one file. */
-    for (size_t i = 0; i < merge->output_count; i++)
-        output_undo(merge->outputs[i], clock_monotonic_ms());
     *out = merge;
     return 0;
 }
@@ -159,11 +76,9 @@ introduce_sources(struct merge *merge)
 {
     for (size_t i = 0; i < merge->sources.count; i++) {
         struct source *source = merge->sources.list[i];
-        for (size_t j = 0; j < merge->output_count && !source->met; j++) {
-            int result = output_meet_source(merge->outputs[j], source);
-            if (result != 0)
-                return result;
-        }
+        int result = source->met ? 0 : outputs_meet_source(&merge->outputs, source);
+        if (result != 0)
+            return result;
         source->met = true;
     }
     return 0;
@@ -177,27 +92,15 @@ fail(int error)
     exit(EXIT_FAILURE);
 }
 
-/* The output a record is for; made if it is new. */
-static struct output *
-find_output(struct merge *merge, const struct segment_record *record)
-{
-    struct output *output = output_index_find(&merge->index, record->kind, record->name);
-    if (output != NULL)
-        return output;
-    int result = output_open(&output, merge->heritage, record->kind, record->name);
-    if (result == 0)
-        result = add_output(merge, output);
-    if (result != 0)
-        fail(result);
-    return output;
-}
-
 /* Hands one record to its output, or passes it over. */
 static void
 route_record(struct merge *merge, struct source *source, const struct segment_record *record,
              struct segment_position at)
 {
-    struct output *output = find_output(merge, record);
+    struct output *output;
+    int result = outputs_get(&merge->outputs, &merge->sources, record->kind, record->name, &output);
+    if (result != 0)
+        fail(result);
     if (output_has_consumed(output, source, at.offset))
         return;
     if (output_is_blocked(output)) {
@@ -205,7 +108,7 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
         return;
     }
     struct segment_record kept = *record;
-    int result = text_pool_add(&merge->texts, record->payload, &kept.payload);
+    result = text_pool_add(&merge->texts, record->payload, &kept.payload);
     if (result == 0)
         result = output_queue(output, source, at, source->position.offset, &kept);
     if (result != 0)
@@ -262,54 +165,11 @@ read_sources(struct merge *merge)
     return records;
 }
 
-/* Once the time of one output that refused has come, tries them all, and goes back to what was passed
- * over if one of them can take something: to go back once serves all. */
-static void
-retry_outputs(struct merge *merge, uint64_t now_ms)
-{
-    bool unblocked = false;
-    if (merge_retry_in_ms(merge, now_ms) != 0)
-        return;
-    for (size_t i = 0; i < merge->output_count; i++) {
-        if (output_is_blocked(merge->outputs[i]) && output_retry(merge->outputs[i], now_ms))
-            unblocked = true;
-    }
-    for (size_t i = 0; i < merge->sources.count && unblocked; i++)
-        source_rewind(merge->sources.list[i]);
-}
-
-/* True if another output has a batch to take back in the file that this one writes to. */
-static bool
-must_wait(const struct merge *merge, const struct output *output)
-{
-    for (size_t i = 0; i < merge->output_count; i++) {
-        if (output_is_unfinished(merge->outputs[i]) &&
-            output_stands_in_the_way_of(merge->outputs[i], output))
-            return true;
-    }
-    return false;
-}
-
-static void
-deliver_all(struct merge *merge, uint64_t now_ms)
-{
-    bool unfinished = false;
-    for (size_t i = 0; i < merge->output_count; i++)
-        unfinished = unfinished || output_is_unfinished(merge->outputs[i]);
-    for (size_t i = 0; i < merge->output_count; i++) {
-        if (unfinished && must_wait(merge, merge->outputs[i]))
-            output_postpone(merge->outputs[i], now_ms);
-        else
-            output_deliver(merge->outputs[i], &merge->sources, now_ms);
-    }
-}
-
 static void
 forget_source(void *context, size_t index)
 {
     struct merge *merge = context;
-    for (size_t i = 0; i < merge->output_count; i++)
-        output_forget_source(merge->outputs[i], index);
+    outputs_forget_source(&merge->outputs, index);
 }
 
 static int
@@ -334,22 +194,18 @@ publish(struct merge *merge)
     struct collector_tally *tally = &merge->heritage->scoreboard->collector;
     uint64_t bytes = 0;
     uint64_t unmerged = 0;
-    uint64_t refusing = 0;
-    uint64_t oldest_ns = merge->behind ? merge->reached_ns : UINT64_MAX;
+    uint64_t oldest_ns = outputs_oldest_ns(&merge->outputs);
+    if (merge->behind && merge->reached_ns < oldest_ns)
+        oldest_ns = merge->reached_ns;
     for (size_t i = 0; i < merge->sources.count; i++) {
         bytes += merge->sources.list[i]->facts.file_bytes;
         unmerged += source_unmerged_bytes(merge->sources.list[i]);
     }
-    for (size_t i = 0; i < merge->output_count; i++) {
-        refusing += output_is_blocked(merge->outputs[i]) ? 1 : 0;
-        if (output_oldest_ns(merge->outputs[i]) < oldest_ns)
-            oldest_ns = output_oldest_ns(merge->outputs[i]);
-    }
     tally_set(&tally->segments, merge->sources.count);
     tally_set(&tally->segment_bytes, bytes);
     tally_set(&tally->unmerged_bytes, unmerged);
-    tally_set(&tally->outputs, merge->output_count);
-    tally_set(&tally->outputs_refusing, refusing);
+    tally_set(&tally->outputs, merge->outputs.count);
+    tally_set(&tally->outputs_refusing, outputs_refusing(&merge->outputs));
     tally_set(&tally->oldest_ns, oldest_ns == UINT64_MAX ? 0 : oldest_ns);
     tally_add(&tally->quarantined, merge->sources.quarantined - merge->quarantined);
     merge->quarantined = merge->sources.quarantined;
@@ -363,9 +219,11 @@ merge_pass(struct merge *merge, uint64_t now_ms)
         if (result != 0)
             return result;
     }
-    retry_outputs(merge, now_ms);
+    /* To go back once serves all outputs that can take something again. */
+    if (outputs_retry(&merge->outputs, now_ms))
+        sources_rewind(&merge->sources);
     size_t records = read_sources(merge);
-    deliver_all(merge, now_ms);
+    outputs_deliver(&merge->outputs, &merge->sources, now_ms);
     text_pool_empty(&merge->texts);
     backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
     sources_retire(&merge->sources, forget_source, merge);
@@ -382,43 +240,23 @@ merge_is_behind(const struct merge *merge)
 uint64_t
 merge_retry_in_ms(const struct merge *merge, uint64_t now_ms)
 {
-    uint64_t soonest = UINT64_MAX;
-    for (size_t i = 0; i < merge->output_count; i++) {
-        uint64_t in_ms = output_retry_in_ms(merge->outputs[i], now_ms);
-        if (in_ms < soonest)
-            soonest = in_ms;
-    }
-    return soonest;
+    return outputs_retry_in_ms(&merge->outputs, now_ms);
 }
 
 void
 merge_reopen(struct merge *merge)
 {
-    for (size_t i = 0; i < merge->output_count; i++)
-        output_release(merge->outputs[i]);
+    outputs_release(&merge->outputs);
 }
 
 void
 merge_release_idle(struct merge *merge)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < merge->output_count; i++) {
-        struct output *output = merge->outputs[i];
-        output_release(output);
-        if (merge->stale || !output_is_forgettable(output, &merge->sources)) {
-            merge->outputs[kept++] = output;
-            continue;
-        }
-        output_close(&output, true);
-    }
+    outputs_release(&merge->outputs);
+    if (!merge->stale)
+        outputs_forget_idle(&merge->outputs, &merge->sources);
     text_pool_clear(&merge->texts);
     sources_trim(&merge->sources);
-    if (kept == merge->output_count)
-        return;
-    merge->output_count = kept;
-    output_index_empty(&merge->index);
-    for (size_t i = 0; i < kept; i++)
-        INVARIANT(output_index_add(&merge->index, merge->outputs[i]) == 0);
 }
 
 bool
@@ -430,13 +268,10 @@ merge_is_empty(const struct merge *merge)
 void
 merge_log_unmerged(const struct merge *merge)
 {
-    size_t blocked = 0;
-    for (size_t i = 0; i < merge->output_count; i++)
-        blocked += output_is_blocked(merge->outputs[i]) ? 1 : 0;
     log_write(LOG_LEVEL_WARNING,
               "not everything could be merged in time; the next start goes on from here",
               LOG_FIELDS(log_u64("segments", merge->sources.count),
-                         log_u64("outputs_refusing", blocked)));
+                         log_u64("outputs_refusing", outputs_refusing(&merge->outputs))));
 }
 
 void
@@ -446,10 +281,7 @@ merge_close(struct merge **mp)
     if (merge == NULL)
         return;
     *mp = NULL;
-    for (size_t i = 0; i < merge->output_count; i++)
-        output_close(&merge->outputs[i], false);
-    free(merge->outputs);
-    output_index_clear(&merge->index);
+    outputs_clear(&merge->outputs);
     text_pool_clear(&merge->texts);
     sources_clear(&merge->sources);
     free(merge);

@@ -37,8 +37,8 @@ void merge_release_idle(struct merge *merge);
 /* Lets go of the outputs' descriptors: each is opened anew for its next batch. */
 void merge_reopen(struct merge *merge);
 
-/* True if every segment has been merged and removed, and none could not be read, as far as the last pass
- * saw. */
+/* True if every segment has been merged and removed, and none could not be read, as far as the last
+ * pass saw. */
 bool merge_is_empty(const struct merge *merge);
 
 /* Logs what is still to be merged. */

@@ -1,5 +1,6 @@
-/* text_pool.h -- the texts of one pass, copied one behind the other: what stands together in an output is
- * then one piece of memory, and one piece for the kernel to write. Runs in the collector. */
+/* text_pool.h -- the texts of one pass, copied one behind the other: what stands together in an
+ * output is then one piece of memory, and one piece for the kernel to write. Runs in the
+ * collector. */
 #ifndef MYGRPCADAPTER_COLLECTOR_TEXT_POOL_H
 #define MYGRPCADAPTER_COLLECTOR_TEXT_POOL_H
 
@@ -9,8 +10,8 @@
 
 /* Zero it before use, but for the capacity; the other fields are for text_pool.c. */
 struct text_pool {
-    /* Bytes of the block: what the texts of a pass usually need at most. A text for which no room is
-     * left is kept by itself. */
+    /* Bytes of the block: what the texts of a pass usually need at most. A text for which no room
+     * is left is kept by itself. */
     size_t capacity;
     char *block;
     size_t used;

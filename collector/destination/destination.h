@@ -16,19 +16,19 @@ struct destination;
 
 /* What there is to say about a batch beside its records. */
 struct delivery {
-    /* From prepare(): what the ledger must note to undo the batch (its length apart). From deliver():
-     * what is still to be undone, with length 0 if nothing is. */
+    /* From prepare(): what the ledger must note to undo the batch (its length apart). From
+     * deliver(): what is still to be undone, with length 0 if nothing is. */
     struct ledger_mark mark;
-    /* Bytes of the first record that are delivered already; and, afterwards, of the first one that is
-     * not delivered whole. For destinations that cannot take back what they have. */
+    /* Bytes of the first record that are delivered already; and, afterwards, of the first one that
+     * is not delivered whole. For destinations that cannot take back what they have. */
     size_t begun_bytes;
     /* The negative errno that stopped deliver(); 0 = all is delivered. */
     int error;
 };
 
 struct destination_kind {
-    /* Makes a destination for that name; nothing is opened yet. 0 or a negative errno; the caller owns
-     * *out. */
+    /* Makes a destination for that name; nothing is opened yet. 0 or a negative errno; the caller
+     * owns *out. */
     int (*open)(struct destination **out, const struct heritage *heritage, const char *name);
 
     /* Makes ready for a batch. 0 or a negative errno. */
@@ -38,8 +38,8 @@ struct destination_kind {
     size_t (*deliver)(struct destination *destination, const struct iovec *records, size_t count,
                       struct delivery *delivery);
 
-    /* Waits until what was delivered is on the disk (base/disk.h). 0, or a negative errno if it cannot be
-     * told whether it will stay there: the process must end. */
+    /* Waits until what was delivered is on the disk (base/disk.h). 0, or a negative errno if it
+     * cannot be told whether it will stay there: the process must end. */
     int (*sync)(struct destination *destination);
 
     /* Takes back what a batch left that was cut short. 0 or a negative errno. */

@@ -1,10 +1,10 @@
-/* file_destination.c -- an output file, appended to: beneath output.root, or set aside in quarantine/.
- * Runs in the collector.
+/* file_destination.c -- an output file, appended to: beneath output.root, or set aside in
+ * quarantine/. Runs in the collector.
  *
- * Others may do to the file what they like while nobody looks: before each batch the path is resolved
- * again, and where it leads to another file (or to none), that is opened (or created). Rotation is
- * the same, by ourselves. The file is open
- * for appending, so a file cut short by somebody grows on from its end and never gets a hole.
+ * Others may do to the file what they like while nobody looks: before each batch the path is
+ * resolved again, and where it leads to another file (or to none), that is opened (or created).
+ * Rotation is the same, by ourselves. The file is open for appending, so a file cut short by
+ * somebody grows on from its end and never gets a hole.
  *
  * Crash contract: between prepare() and the ledger's next record the file may hold any part of the
  * batch at its end; undo() cuts it back to the size that prepare() gave.
@@ -32,8 +32,8 @@
 #include "common/settings.h"
 #include "segment/segment_directory.h"
 
-/* A call writes so many pieces of memory at most, and not many more bytes: given 4 MiB at once, the page cache
- * took half as long again for each. */
+/* A call writes so many pieces of memory at most, and not many more bytes: given 4 MiB at once, the
+ * page cache took half as long again for each. */
 #define PIECES_MAX 256
 #define WRITE_BYTES (1U << 20)
 
@@ -213,8 +213,8 @@ open_current(struct destination *destination)
     return result == 0 ? look_at_size(destination) : result;
 }
 
-/* Gives the file another name if it is large or old enough. True if it has: the next one is to be opened.
- * A file that cannot be rotated is written on. */
+/* Gives the file another name if it is large or old enough. True if it has: the next one is to be
+ * opened. A file that cannot be rotated is written on. */
 static bool
 rotate_if_due(struct destination *destination)
 {
@@ -286,8 +286,8 @@ visit_entry(void *context, const struct dirent *entry)
     return length < (int)OUTPUT_NAME_BYTES_MAX ? FOUND : -ENAMETOOLONG;
 }
 
-/* The name, beneath the root, of the file with that inode in the directory of the output, as far as the
- * directory can tell: false if none has it. */
+/* The name, beneath the root, of the file with that inode in the directory of the output, as far as
+ * the directory can tell: false if none has it. */
 static bool
 find_renamed(const struct destination *destination, uint64_t inode,
              char name_r[static OUTPUT_NAME_BYTES_MAX])
@@ -308,8 +308,8 @@ find_renamed(const struct destination *destination, uint64_t inode,
     return result == FOUND;
 }
 
-/* Adopts what was opened, `fd` or a negative errno, if it is the file of the mark. Returns 0, -ENOENT if it is
- * not, or another negative errno. */
+/* Adopts what was opened, `fd` or a negative errno, if it is the file of the mark. Returns 0,
+ * -ENOENT if it is not, or another negative errno. */
 static int
 adopt_if_marked(struct destination *destination, int fd, const struct ledger_mark *mark)
 {
@@ -320,8 +320,8 @@ adopt_if_marked(struct destination *destination, int fd, const struct ledger_mar
     return -ENOENT;
 }
 
-/* Opens the file of a mark: the output's, or, where somebody has renamed that since (logrotate), what it
- * is called now in the same directory. Returns as adopt_if_marked() does. */
+/* Opens the file of a mark: the output's, or, where somebody has renamed that since (logrotate),
+ * what it is called now in the same directory. Returns as adopt_if_marked() does. */
 static int
 adopt_marked(struct destination *destination, const struct ledger_mark *mark)
 {
@@ -336,8 +336,9 @@ adopt_marked(struct destination *destination, const struct ledger_mark *mark)
                            mark);
 }
 
-/* Writes records, as many as fit one call; those that lie one behind the other in memory are one piece for the
- * kernel. Returns what writev() does; *tried_r is how many of the records it was given. */
+/* Writes records, as many as fit one call; those that lie one behind the other in memory are one
+ * piece for the kernel. Returns what writev() does; *tried_r is how many of the records it was
+ * given. */
 static ssize_t
 write_records(int fd, const struct iovec *records, size_t count, size_t *tried_r)
 {

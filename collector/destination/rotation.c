@@ -1,4 +1,5 @@
-/* rotation.c -- the renames of a rotation, in the order that loses nothing. Runs in the collector. */
+/* rotation.c -- the renames of a rotation, in the order that loses nothing. Runs in the
+ * collector. */
 #include "collector/destination/rotation.h"
 
 #include <errno.h>
@@ -42,8 +43,8 @@ format_name(const struct rotation *rotation, int64_t number, char name[OUTPUT_NA
         (void)snprintf(name, OUTPUT_NAME_BYTES_MAX, "%s.%" PRId64, rotation->base, number);
 }
 
-/* The first number that is free, or the last one there is, whose file is to go; a negative errno if that cannot
- * be told: what is taken for free is written over. */
+/* The first number that is free, or the last one there is, whose file is to go; a negative errno if
+ * that cannot be told: what is taken for free is written over. */
 static int64_t
 find_free(const struct rotation *rotation, int64_t keep)
 {
@@ -58,7 +59,8 @@ find_free(const struct rotation *rotation, int64_t keep)
     return number;
 }
 
-/* One step. The next one must not reach the disk before it: it takes the name that this one frees. */
+/* One step. The next one must not reach the disk before it: it takes the name that this one
+ * frees. */
 static int
 move_up(const struct rotation *rotation, int64_t number)
 {

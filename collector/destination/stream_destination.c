@@ -2,10 +2,10 @@
  * collector.
  *
  * A stream cannot be cut back: after the collector died in a batch, its records are written again
- * (P1: at least once). Standard output may be a pipe whose reader is slow, and the collector must not
- * wait for it while other outputs want to be written: nothing is written before poll(2) says there is
- * room, and then no more than a pipe with room surely takes. A record that stops in its middle goes
- * on from there.
+ * (P1: at least once). Standard output may be a pipe whose reader is slow, and the collector must
+ * not wait for it while other outputs want to be written: nothing is written before poll(2) says
+ * there is room, and then no more than a pipe with room surely takes. A record that stops in its
+ * middle goes on from there.
  */
 #include "collector/destination/destination.h"
 
@@ -91,8 +91,8 @@ count_short(const struct iovec *records, size_t count)
     return fitting;
 }
 
-/* Writes several short records at once. Returns how many are out whole; what is no pipe may take less
- * than all, and then *begun bytes of the next one are out. */
+/* Writes several short records at once. Returns how many are out whole; what is no pipe may take
+ * less than all, and then *begun bytes of the next one are out. */
 static size_t
 write_short(const struct destination *destination, const struct iovec *records, size_t count,
             struct delivery *delivery)

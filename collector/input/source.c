@@ -47,8 +47,8 @@ open_reader(struct sources *sources, struct source *source)
     }
     if (fd < 0)
         return fd;
-    /* Where a writer is followed, the system must not read ahead: it would make and zero pages that are
-     * written next. If this is refused, it does. */
+    /* Where a writer is followed, the system must not read ahead: it would make and zero pages that
+     * are written next. If this is refused, it does. */
     if (!source_is_final(source))
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     int result = segment_reader_open(&source->reader, fd, &source->facts, &sources->window);
@@ -67,8 +67,8 @@ end_source(struct source *source, const char *damage)
     source->damage = damage;
 }
 
-/* The disk does not give what is at the source's position. That may pass. If it lasts, and nobody writes
- * the segment any more, it is damage. */
+/* The disk does not give what is at the source's position. That may pass. If it lasts, and nobody
+ * writes the segment any more, it is damage. */
 static void
 note_failure(struct sources *sources, struct source *source, bool final)
 {
@@ -95,7 +95,8 @@ source_next(struct sources *sources, struct source *source, struct segment_recor
 {
     if (source_has_ended(source))
         return SEGMENT_NEXT_NONE;
-    /* Read before the record: only what is missing after the writer was gone is missing for good. */
+    /* Read before the record: only what is missing after the writer was gone is missing for
+     * good. */
     bool final = source_is_final(source);
     if (source->reader == NULL) {
         int result = open_reader(sources, source);

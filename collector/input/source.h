@@ -1,5 +1,5 @@
-/* source.h -- one segment that is to be merged, and how far it has been read. Runs in the collector; kept
- * by sources.c. */
+/* source.h -- one segment that is to be merged, and how far it has been read. Runs in the
+ * collector; kept by sources.c. */
 #ifndef MYGRPCADAPTER_COLLECTOR_INPUT_SOURCE_H
 #define MYGRPCADAPTER_COLLECTOR_INPUT_SOURCE_H
 
@@ -11,7 +11,8 @@
 
 struct sources;
 
-/* What cannot be read for so long is taken for damage: a disk that is asked again may yet answer. */
+/* What cannot be read for so long is taken for damage: a disk that is asked again may yet
+ * answer. */
 #define SOURCE_FAILING_MS 5000
 
 /*     FOLLOWED ──▶ FINAL ──▶ ENDED ──▶ RETIRED
@@ -31,8 +32,8 @@ enum source_phase {
 
 struct source {
     struct segment_facts facts;
-    /* Which source this is. Indexes are small and stay the same as long as the source lives; afterwards
-     * they are given out again. */
+    /* Which source this is. Indexes are small and stay the same as long as the source lives;
+     * afterwards they are given out again. */
     size_t index;
     enum source_phase phase;
     /* All outputs know of it. */
@@ -72,14 +73,14 @@ source_is_done(const struct source *source)
     return source->phase == SOURCE_ENDED && source->skipped.offset == 0;
 }
 
-/* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a final
- * source it has ended. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the record's own
- * position. The record's bytes are good until the next call. */
+/* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a
+ * final source it has ended. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the
+ * record's own position. The record's bytes are good until the next call. */
 enum segment_next source_next(struct sources *sources, struct source *source,
                               struct segment_record *record_r, struct segment_position *at_r);
 
-/* Ends a source's turn. A file that nobody writes any more is closed until its next turn, so that a great
- * many of them need not be open at once. */
+/* Ends a source's turn. A file that nobody writes any more is closed until its next turn, so that a
+ * great many of them need not be open at once. */
 void source_pause(struct source *source);
 
 /* Its writer is known to be gone, or its file to be removed by somebody else. May be said again. */
@@ -94,8 +95,8 @@ void source_skip(struct source *source, struct segment_position at);
 /* Goes back to the first record passed over, if there is one. */
 void source_rewind(struct source *source);
 
-/* Bytes of the file, at most, that hold what is not delivered. Of a segment whose writer lives only what
- * was passed over counts, since the rest is read as soon as it is written. */
+/* Bytes of the file, at most, that hold what is not delivered. Of a segment whose writer lives only
+ * what was passed over counts, since the rest is read as soon as it is written. */
 uint64_t source_unmerged_bytes(const struct source *source);
 
 #endif

@@ -1,5 +1,5 @@
-/* sources.c -- keeps the list of the segments there are, and gets those that are done out of the way;
- * sources_refresh.c finds them. Runs in the collector. */
+/* sources.c -- keeps the list of the segments there are, and gets those that are done out of the
+ * way; sources_refresh.c finds them. Runs in the collector. */
 #include "collector/input/sources.h"
 
 #include <errno.h>
@@ -71,8 +71,8 @@ sources_find(const struct sources *sources, size_t count, const struct segment_i
     return found == NULL ? NULL : *found;
 }
 
-/* Room for one more source, and for its index when it is given back: every index below index_end may
- * be free at once. */
+/* Room for one more source, and for its index when it is given back: every index below index_end
+ * may be free at once. */
 static int
 make_room(struct sources *sources)
 {
@@ -121,8 +121,15 @@ sources_may_read(const struct sources *sources, size_t i)
            source_has_ended(before);
 }
 
-/* Gets the source's file out of the way. Returns 0 or a negative errno: then it must stay known, or it
- * would be met again as a new one. */
+void
+sources_rewind(struct sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++)
+        source_rewind(sources->list[i]);
+}
+
+/* Gets the source's file out of the way. Returns 0 or a negative errno: then it must stay known, or
+ * it would be met again as a new one. */
 static int
 retire_file(struct sources *sources, const struct source *source)
 {

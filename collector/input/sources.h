@@ -30,8 +30,8 @@ struct sources {
     size_t *free_indexes;
     size_t free_count;
     size_t free_capacity;
-    /* Files that could not be read when the directory was last looked at, and since when there are any;
-     * 0 = there are none. */
+    /* Files that could not be read when the directory was last looked at, and since when there are
+     * any; 0 = there are none. */
     size_t unreadable;
     uint64_t unreadable_since_ms;
     /* Files set aside since the start of the process. */
@@ -48,13 +48,16 @@ void sources_init(struct sources *sources, int directory_fd, bool durable);
  * what is not seen cannot be accounted for. */
 int sources_refresh(struct sources *sources, uint64_t now_ms);
 
-/* Whether the source at that place in the list may be read now: it has not ended, and each one waits for
- * the one before it in its incarnation. */
+/* Whether the source at that place in the list may be read now: it has not ended, and each one
+ * waits for the one before it in its incarnation. */
 bool sources_may_read(const struct sources *sources, size_t i);
 
-/* Removes the files of sources that are done (damaged ones go to quarantine/) and forgets them, calling
- * `forget(context, index)` for each. With `durable` the disk has forgotten them first: an output's ledger
- * must know of a segment as long as a loss of power could bring it back. */
+/* Has every source go back to the first record that it passed over. */
+void sources_rewind(struct sources *sources);
+
+/* Removes the files of sources that are done (damaged ones go to quarantine/) and forgets them,
+ * calling `forget(context, index)` for each. With `durable` the disk has forgotten them first: an
+ * output's ledger must know of a segment as long as a loss of power could bring it back. */
 void sources_retire(struct sources *sources, void (*forget)(void *context, size_t index),
                     void *context);
 

@@ -1,5 +1,6 @@
 /* sources_refresh.c -- brings the list of segments up to date with the segment directory: meets new
- * files, takes over those whose writer died, notices those that somebody removed. Runs in the collector. */
+ * files, takes over those whose writer died, notices those that somebody removed. Runs in the
+ * collector. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -105,9 +106,9 @@ is_about_all(int error)
     return error == -ESTALE || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
 }
 
-/* Visits every file listed. One that cannot be read is passed over, and tried again with every look at
- * the directory. For a moment it holds up those behind it in its incarnation, for the sake of their order,
- * and no others. */
+/* Visits every file listed. One that cannot be read is passed over, and tried again with every look
+ * at the directory. For a moment it holds up those behind it in its incarnation, for the sake of
+ * their order, and no others. */
 static int
 visit_entries(struct sources *sources, struct segment_entry *entries, size_t count, uint64_t now_ms)
 {

@@ -1,5 +1,5 @@
-/* batch.h -- the records that wait for one output, in the order they are to be delivered. Runs in the
- * collector; a batch lives for one pass. */
+/* batch.h -- the records that wait for one output, in the order they are to be delivered. Runs in
+ * the collector; a batch lives for one pass. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_BATCH_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_BATCH_H
 
@@ -25,17 +25,19 @@ struct batch {
     size_t capacity;
 };
 
-/* Gives back the memory of an empty batch that was a large one: outputs have large ones in turns. */
+/* Gives back the memory of an empty batch that was a large one: outputs have large ones in
+ * turns. */
 void batch_trim(struct batch *batch);
 
-/* Adds a record; its payload must stay readable as long as it is in the batch. Returns 0 or -ENOMEM. */
+/* Adds a record; its payload must stay readable as long as it is in the batch. Returns 0 or
+ * -ENOMEM. */
 int batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes payload);
 
 /* Bytes of all payloads. */
 uint64_t batch_bytes(const struct batch *batch);
 
-/* Moves the record of that source at that offset to the front. Returns 0, or -ENOENT if it is not in
- * the batch. The order of one source's records is kept if it is that source's first. */
+/* Moves the record of that source at that offset to the front. Returns 0, or -ENOENT if it is not
+ * in the batch. The order of one source's records is kept if it is that source's first. */
 int batch_move_to_front(struct batch *batch, size_t source_index, uint64_t offset);
 
 /* Gives the records from `first` on back to their sources (source_skip()) and empties the batch. */

@@ -99,8 +99,8 @@ ledger_settle(struct ledger *ledger)
     return write_record(ledger, generation);
 }
 
-/* Reads what the file says. Returns 0, -EBADMSG if no block is whole, or another negative errno if one
- * cannot be read now: it might be the newer. */
+/* Reads what the file says. Returns 0, -EBADMSG if no block is whole, or another negative errno if
+ * one cannot be read now: it might be the newer. */
 static int
 read_newest(struct ledger *ledger, struct ledger_state *state_r)
 {

@@ -1,11 +1,11 @@
 /* ledger.h -- how far one output is: the record that moves together with its bytes.
  *
- * Each output has a ledger file of its own in the segment directory; segment/ledger_format.h has the
- * layout.
+ * Each output has a ledger file of its own in the segment directory; segment/ledger_format.h has
+ * the layout.
  *
  * Crash contract: what ledger_write() returned 0 for is what ledger_open_existing() finds after the
- * process dies, or, if it died inside ledger_write(), either that or what was there before. Runs in the
- * collector.
+ * process dies, or, if it died inside ledger_write(), either that or what was there before. Runs in
+ * the collector.
  */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_LEDGER_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_LEDGER_H
@@ -17,9 +17,9 @@
 
 struct ledger;
 
-/* Opens the ledger of an output. If it is not there, it is created: settled and without positions, whole
- * or not at all. *created_r says whether it was. With `durable` a new one is on the disk, under its name,
- * before this returns. Returns 0 or a negative errno; the caller owns *out. */
+/* Opens the ledger of an output. If it is not there, it is created: settled and without positions,
+ * whole or not at all. *created_r says whether it was. With `durable` a new one is on the disk,
+ * under its name, before this returns. Returns 0 or a negative errno; the caller owns *out. */
 int ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind,
                 struct bytes output_name, bool durable, bool *created_r);
 

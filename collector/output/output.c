@@ -8,43 +8,17 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collector/output/delivery_count.h"
-#include "collector/output/batch.h"
-#include "collector/output/ledger.h"
-#include "collector/destination/destination.h"
-#include "collector/output/positions.h"
-#include "collector/output/refusal.h"
 #include "base/crash_point.h"
-#include "common/heritage.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "collector/output/delivery_count.h"
+#include "collector/output/output_private.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
-#include "common/settings.h"
 #include "segment/segment_directory.h"
 
-struct output {
-    const struct heritage *heritage;
-    const struct destination_kind *operations;
-    struct destination *destination;
-    struct ledger *ledger; /* NULL until something is to be delivered */
-    enum segment_kind kind;
-    char *name; /* NUL-terminated */
-    size_t name_bytes;
-
-    /* A batch that was cut short and is still to be taken back; length 0 = none. */
-    struct ledger_mark unfinished;
-    /* A record that the destination has begun and could not finish; bytes 0 = none. */
-    struct {
-        size_t source_index;
-        uint64_t offset;
-        size_t bytes;
-    } begun;
-
-    struct positions positions;
-    struct batch batch;
-
-    struct refusal refusal;
-};
+#define SET_ASIDE                                                                                  \
+    "an output cannot be written; its records are set aside in " SEGMENT_DIRECTORY_QUARANTINE "/"
 
 /* ---- making */
 
@@ -72,30 +46,6 @@ output_open(struct output **out, const struct heritage *heritage, enum segment_k
         output_close(&output, false);
         return result;
     }
-    *out = output;
-    return 0;
-}
-
-int
-output_recover(struct output **out, const struct heritage *heritage, const char *ledger_name)
-{
-    struct ledger *ledger = NULL;
-    struct ledger_state state;
-    int result =
-        ledger_open_existing(&ledger, heritage->fds[HERITAGE_FD_SEGMENTS], ledger_name, &state);
-    if (result != 0)
-        return result;
-    struct output *output = NULL;
-    result = output_open(&output, heritage, state.kind, state.name);
-    if (result == 0)
-        result = positions_recover(&output->positions, &state);
-    if (result != 0) {
-        output_close(&output, false);
-        ledger_close(&ledger);
-        return result;
-    }
-    output->ledger = ledger;
-    output->unfinished = state.mark;
     *out = output;
     return 0;
 }
@@ -141,70 +91,7 @@ output_has_consumed(const struct output *output, const struct source *source, ui
     return offset < positions_get(&output->positions, source);
 }
 
-/* Ends the process, for a new collector to take everything up from what is on the volume. */
-_Noreturn static void
-start_afresh(const struct output *output, const char *why, int error)
-{
-    log_write(LOG_LEVEL_ERROR, why,
-              LOG_FIELDS(log_string("output", output->name), log_error(error)));
-    exit(EXIT_FAILURE);
-}
-
-static bool
-is_durable(const struct output *output)
-{
-    return output->heritage->settings->segments_durability == DURABILITY_MACHINE;
-}
-
-/* With durability "machine": waits until the disk has what was delivered or cut back. The sync itself
- * cannot fail; that the directory is gone, and cannot be opened, can. */
-static void
-sync_destination(const struct output *output)
-{
-    int result = is_durable(output) ? output->operations->sync(output->destination) : 0;
-    if (result != 0)
-        start_afresh(output, "an output cannot be synced", result);
-}
-
-/* Writes the ledger; for durability "machine" it is on the disk before this returns. */
-static int
-write_ledger(struct output *output, const struct sources *sources, const struct ledger_mark *mark)
-{
-    const struct ledger_position *list = NULL;
-    ssize_t count = positions_list(&output->positions, sources, &list);
-    int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
-    if (result == 0 && is_durable(output))
-        ledger_sync(output->ledger);
-    return result;
-}
-
-/* Makes the ledger of an output that was not recovered. One that is there all the same could not be
- * read at the start: what it says must not be ignored now that it can. */
-static int
-make_ledger(struct output *output)
-{
-    bool created;
-    int result =
-        ledger_open(&output->ledger, output->heritage->fds[HERITAGE_FD_SEGMENTS], output->kind,
-                    (struct bytes){output->name, output->name_bytes}, is_durable(output), &created);
-    if (result == 0 && !created)
-        start_afresh(output, "a ledger can be read again; starting afresh", 0);
-    return result;
-}
-
 /* ---- refusals */
-
-static const char *
-name_for_log(const struct output *output)
-{
-    return output->kind == SEGMENT_STANDARD_OUTPUT ? "standard output" : output->name;
-}
-
-static void
-block(struct output *output, int error, uint64_t now_ms)
-{
-    refusal_begin(&output->refusal, name_for_log(output), error, now_ms);
-}
 
 /* Sends the output's records to quarantine/ from now on. Returns 0 or a negative errno. */
 static int
@@ -214,68 +101,29 @@ set_aside(struct output *output)
     int result = aside_destination.open(&aside, output->heritage, output->name);
     if (result != 0)
         return result;
-    log_write(
-        LOG_LEVEL_ERROR,
-        "an output cannot be written; its records are set aside in " SEGMENT_DIRECTORY_QUARANTINE
-        "/",
-        LOG_FIELDS(log_string("output", name_for_log(output))));
+    log_write(LOG_LEVEL_ERROR, SET_ASIDE,
+              LOG_FIELDS(log_string("output", output_log_name(output))));
     tally_add(&output->heritage->scoreboard->collector.quarantined, 1);
     output->operations->close(&output->destination);
     output->operations = &aside_destination;
     output->destination = aside;
     output->unfinished.length = 0;
     output->begun.bytes = 0;
-    output->refusal.hopeless_since_ms = 0;
+    refusal_note_set_aside(&output->refusal);
     crash_point("output.set_aside");
     return 0;
 }
 
-static int
-undo(struct output *output)
+const char *
+output_log_name(const struct output *output)
 {
-    if (output->unfinished.length == 0)
-        return 0;
-    int result = output->operations->undo(output->destination, &output->unfinished);
-    if (result != 0)
-        return result;
-    sync_destination(output);
-    crash_point("output.undone");
-    /* On the disk too: another name of the same file may be written to before this ledger is, and the
-     * next collector would take that for the batch. */
-    result = ledger_settle(output->ledger);
-    if (result == -EBADMSG)
-        start_afresh(output, "a ledger was damaged by somebody else; starting afresh", result);
-    if (result != 0)
-        return result;
-    if (is_durable(output))
-        ledger_sync(output->ledger);
-    crash_point("output.undo_noted");
-    output->unfinished.length = 0;
-    return 0;
+    return output->kind == SEGMENT_STANDARD_OUTPUT ? "standard output" : output->name;
 }
 
 void
-output_undo(struct output *output, uint64_t now_ms)
+output_block(struct output *output, int error, uint64_t now_ms)
 {
-    int result = undo(output);
-    if (result != 0)
-        block(output, result, now_ms);
-}
-
-bool
-output_is_unfinished(const struct output *output)
-{
-    return output->unfinished.length > 0;
-}
-
-bool
-output_stands_in_the_way_of(const struct output *output, const struct output *other)
-{
-    uint64_t device;
-    uint64_t inode;
-    return output != other && output->unfinished.length > 0 &&
-           other->operations->identify(other->destination, &device, &inode) == 0 &&
-           device == output->unfinished.device && inode == output->unfinished.inode;
+    refusal_begin(&output->refusal, output_log_name(output), error, now_ms);
 }
 
 bool
@@ -294,15 +142,15 @@ bool
 output_retry(struct output *output, uint64_t now_ms)
 {
     struct ledger_mark mark;
-    int result = undo(output);
+    int result = output_take_back(output);
     if (result == 0)
         result = output->operations->prepare(output->destination, &mark);
     if (result != 0 && refusal_is_final(&output->refusal, result, now_ms))
         result = set_aside(output);
     if (result != 0)
-        block(output, result, now_ms);
+        output_block(output, result, now_ms);
     else
-        output->refusal.stands = false;
+        refusal_note_ready(&output->refusal);
     return result == 0;
 }
 
@@ -312,6 +160,7 @@ int
 output_queue(struct output *output, struct source *source, struct segment_position at,
              uint64_t end_offset, const struct segment_record *record)
 {
+    INVARIANT(!output_is_blocked(output));
     return batch_add(&output->batch,
                      &(struct batch_origin){source, at, end_offset, record->appended_ns},
                      record->payload);
@@ -331,35 +180,14 @@ output_oldest_ns(const struct output *output)
     return output->refusal.oldest_ns == 0 ? UINT64_MAX : output->refusal.oldest_ns;
 }
 
-/* Makes the output's ledger if it has none, and another one if somebody removed it. Where that cannot be
- * made (the directory is gone), the old one does for this process. Returns 0 or a negative errno. */
-static int
-have_ledger(struct output *output)
-{
-    struct ledger *removed = output->ledger;
-    if (removed != NULL && ledger_is_there(removed))
-        return 0;
-    output->ledger = NULL;
-    int result = make_ledger(output);
-    if (removed == NULL)
-        return result;
-    if (result != 0) {
-        output->ledger = removed;
-        return 0;
-    }
-    log_write(LOG_LEVEL_ERROR, "a ledger was removed by somebody else; another one is made",
-              LOG_FIELDS(log_string("output", name_for_log(output))));
-    ledger_close(&removed);
-    return 0;
-}
-
 /* Up to and with the intent. On error nothing has been delivered. */
 static int
 begin_batch(struct output *output, const struct sources *sources, struct delivery *delivery)
 {
-    int result = undo(output);
+    int result = output_take_back(output);
+    INVARIANT(result != 0 || output->unfinished.length == 0);
     if (result == 0)
-        result = have_ledger(output);
+        result = output_have_ledger(output);
     if (result == 0 && output->begun.bytes > 0 &&
         batch_move_to_front(&output->batch, output->begun.source_index, output->begun.offset) != 0)
         result = -EAGAIN; /* the record to go on with is not among these */
@@ -369,7 +197,7 @@ begin_batch(struct output *output, const struct sources *sources, struct deliver
         return result;
     delivery->mark.length = batch_bytes(&output->batch);
     delivery->begun_bytes = output->begun.bytes;
-    return write_ledger(output, sources, &delivery->mark);
+    return output_write_ledger(output, sources, &delivery->mark);
 }
 
 /* Notes what came of a batch of which `delivered` records are out. */
@@ -389,11 +217,11 @@ settle(struct output *output, const struct sources *sources, const struct delive
         output->begun.bytes = delivery->begun_bytes;
     }
     output->unfinished = delivery->mark;
-    int result = write_ledger(output, sources, &delivery->mark);
+    int result = output_write_ledger(output, sources, &delivery->mark);
     /* The bytes are out and the ledger does not know: only a collector that takes them back by the
      * ledger's intent can go on without writing them twice. */
     if (result != 0 && delivered > 0)
-        start_afresh(output, "cannot write a ledger", result);
+        output_start_afresh(output, "cannot write a ledger", result);
 }
 
 /* Gives the records from `first` on back to their sources, and empties the batch. */
@@ -412,6 +240,7 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         batch_trim(&output->batch);
         return;
     }
+    INVARIANT(!output_is_blocked(output));
     struct delivery delivery = {.error = 0};
     size_t delivered = 0;
     int error = begin_batch(output, sources, &delivery);
@@ -420,21 +249,22 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         delivered = output->operations->deliver(output->destination, output->batch.payloads,
                                                 output->batch.count, &delivery);
         error = delivery.error;
-        INVARIANT(delivered == output->batch.count || error != 0);
+        INVARIANT(delivered == output->batch.count ||
+                  (delivered < output->batch.count && error != 0));
         crash_point("output.delivered");
-        sync_destination(output);
+        output_sync_destination(output);
         crash_point("output.synced");
         settle(output, sources, &delivery, delivered);
         crash_point("output.settled");
     }
-    delivery_count_add(output->heritage, name_for_log(output), &output->batch, delivered);
+    delivery_count_add(output->heritage, output_log_name(output), &output->batch, delivered);
     give_back(output, delivered);
     if (delivered > 0)
-        output->refusal.retry_ms = 0;
+        refusal_note_progress(&output->refusal);
     if (error != 0)
-        block(output, error, now_ms);
+        output_block(output, error, now_ms);
     else
-        refusal_end(&output->refusal, name_for_log(output));
+        refusal_end(&output->refusal, output_log_name(output));
 }
 
 void
@@ -443,7 +273,7 @@ output_postpone(struct output *output, uint64_t now_ms)
     if (output->batch.count == 0)
         return;
     give_back(output, 0);
-    block(output, -EAGAIN, now_ms);
+    output_block(output, -EAGAIN, now_ms);
 }
 
 /* ---- ending */
@@ -468,6 +298,7 @@ output_close(struct output **op, bool forget)
     if (output == NULL)
         return;
     *op = NULL;
+    INVARIANT(!forget || (output->batch.count == 0 && output->unfinished.length == 0));
     if (forget)
         ledger_remove(&output->ledger);
     ledger_close(&output->ledger);

@@ -1,13 +1,14 @@
 /* output.h -- one output: its destination, its ledger, and the records waiting for it.
  *
- * Delivering a batch takes three steps, and a kill between any two of them repeats or skips nothing:
+ * Delivering a batch takes three steps, and a kill between any two of them repeats or skips
+ * nothing:
  *   1. intent: the ledger notes the output's size, the batch's length, and how far each segment is
  *      consumed;
  *   2. the records are delivered;
  *   3. settled: the ledger notes how far each segment is consumed now.
- * An output whose ledger holds the intent of a collector that died is first cut back to the size noted;
- * the batch comes again by itself, since its records are not consumed. Two outputs are two ledgers.
- * Runs in the collector.
+ * An output whose ledger holds the intent of a collector that died is first cut back to the size
+ * noted (output_recovery.c). The batch comes again by itself, since its records are not consumed.
+ * Two outputs are two ledgers. Runs in the collector.
  */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_H
@@ -16,25 +17,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collector/input/sources.h"
+#include "collector/input/source.h"
 
 struct heritage;
 struct output;
+struct sources;
 
-/* Makes the output of that kind and name, with nothing consumed. Its ledger is made when it first has
- * something to deliver. Returns 0 or a negative errno; -EPROTO: there is no such kind of destination. */
+/* Makes the output of that kind and name, with nothing consumed. Its ledger is made when it first
+ * has something to deliver. Returns 0 or a negative errno; -EPROTO: there is no such kind of
+ * destination. */
 int output_open(struct output **out, const struct heritage *heritage, enum segment_kind kind,
                 struct bytes name);
 
-/* Makes the output that the ledger file `ledger_name` tells of. Call output_undo() before anything is
- * delivered to any output. Returns 0, a negative errno, or -EBADMSG if the ledger is damaged. */
-int output_recover(struct output **out, const struct heritage *heritage, const char *ledger_name);
-
-/* Takes back the batch that an earlier collector left unfinished, if there is one. If that fails, the
- * output is blocked. */
-void output_undo(struct output *output, uint64_t now_ms);
-
-/* True if such a batch, or what one of our own left, is still there. */
+/* True if a batch that was cut short is still to be taken back: an earlier collector's, or our
+ * own. */
 bool output_is_unfinished(const struct output *output);
 
 /* True if `other` is to write to the very file that this output has an unfinished batch in: it must
@@ -65,14 +61,15 @@ bool output_is_blocked(const struct output *output);
 uint64_t output_retry_in_ms(const struct output *output, uint64_t now_ms);
 
 /* Tries whether a blocked output could take something now; unblocks it if so. A refusal that cannot
- * pass by itself (a directory where the file should be, a name the volume does not take, a reader that
- * is gone) and has lasted some seconds ends the waiting: from then on the output's records are set
- * aside in quarantine/, counted and logged, as they would otherwise hold up the segments they stand in
- * for good. True if it is unblocked. */
+ * pass by itself (a directory where the file should be, a name the volume does not take, a reader
+ * that is gone) ends the waiting when it has lasted some seconds: from then on the output's records
+ * are set aside in quarantine/, counted and logged. They would otherwise hold up the segments they
+ * stand in for good. True if it is unblocked. */
 bool output_retry(struct output *output, uint64_t now_ms);
 
-/* Adds a record to the next batch; its payload must stay readable until output_deliver(). `at` and
- * `end_offset` are where the record and the one behind it stand. Returns 0 or -ENOMEM. */
+/* Adds a record to the next batch of an output that is not blocked; its payload must stay readable
+ * until output_deliver(). `at` and `end_offset` are where the record and the one behind it stand.
+ * Returns 0 or -ENOMEM. */
 int output_queue(struct output *output, struct source *source, struct segment_position at,
                  uint64_t end_offset, const struct segment_record *record);
 
@@ -85,7 +82,7 @@ void output_pass_over(struct output *output, struct source *source, struct segme
 uint64_t output_oldest_ns(const struct output *output);
 
 /* Delivers what is queued and empties the queue. What could not be delivered is given back to its
- * sources by source_skip(), and the output is blocked. */
+ * sources by source_skip(), and the output is blocked. `sources` are all there are. */
 void output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms);
 
 /* Gives back all that is queued and blocks the output for a moment. */
@@ -98,8 +95,8 @@ void output_release(struct output *output);
  * removed. */
 bool output_is_forgettable(const struct output *output, const struct sources *sources);
 
-/* Frees; NULL-safe; sets *op to NULL. `forget` removes the ledger as well: only for
- * output_is_forgettable() ones. */
+/* Frees; NULL-safe; sets *op to NULL. `forget` removes the ledger as well, which is only for one
+ * that is output_is_forgettable(). */
 void output_close(struct output **op, bool forget);
 
 #endif

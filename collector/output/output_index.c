@@ -1,5 +1,5 @@
-/* output_index.c -- open addressing with linear probing; outputs leave it all at once, so there are no
- * graves. Runs in the collector. */
+/* output_index.c -- open addressing with linear probing; outputs leave it all at once, so there are
+ * no graves. Runs in the collector. */
 #include "collector/output/output_index.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* output_index.h -- finds one output among many by its kind and name: a hash table of borrowed
- * pointers, with a memory for the last one found, since records come in runs. Runs in the collector. */
+ * pointers, with a memory for the last one found, since records come in runs. Runs in the
+ * collector. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_INDEX_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_INDEX_H
 

@@ -1,8 +1,8 @@
-/* positions.c -- an array by source, and what a ledger said of segments that were not met yet. Runs in
- * the collector.
+/* positions.c -- an array by source, and what a ledger said of segments that were not met yet. Runs
+ * in the collector.
  *
- * A segment that cannot be read for a while (sources->unreadable) is no source; what the ledger said of
- * it is carried on, or its records would be delivered again when it comes back.
+ * A segment that cannot be read for a while (sources->unreadable) is no source; what the ledger
+ * said of it is carried on, or its records would be delivered again when it comes back.
  */
 #include "collector/output/positions.h"
 
@@ -70,6 +70,7 @@ void
 positions_set(struct positions *positions, const struct source *source, uint64_t offset)
 {
     INVARIANT(source->index < positions->consumed_count);
+    INVARIANT(offset > positions->consumed[source->index]);
     positions->consumed[source->index] = offset;
 }
 

@@ -1,5 +1,5 @@
-/* positions.h -- how far one output has consumed each segment. Runs in the collector; kept by output.c,
- * written to and read from the ledger. */
+/* positions.h -- how far one output has consumed each segment. Runs in the collector; kept by
+ * output.c, written to and read from the ledger. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_POSITIONS_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_POSITIONS_H
 
@@ -39,7 +39,8 @@ uint64_t positions_get(const struct positions *positions, const struct source *s
 /* Sets it. */
 void positions_set(struct positions *positions, const struct source *source, uint64_t offset);
 
-/* True if something of a source that is there is consumed, or may be of one that cannot be read now. */
+/* True if something of a source that is there is consumed, or may be of one that cannot be read
+ * now. */
 bool positions_matter(const struct positions *positions, const struct sources *sources);
 
 /* What the ledger must hold: *list_r, good until the next call. Returns the number or -ENOMEM. */

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "base/invariant.h"
+
 #define RETRY_MS_MIN 20
 #define RETRY_MS_MAX 1000
 
-/* A refusal that cannot pass by itself may still be somebody's rename under way: so long it is waited
- * for. */
+/* A refusal that cannot pass by itself is waited for so long: it may be somebody's rename under
+ * way. */
 #define HOPELESS_MS 5000
 
 /* Whether waiting cannot help: something else than the file stands there, or nothing can. */
@@ -49,6 +51,27 @@ refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now
         log_write_braked(&refusal->brake, now_ms, LOG_LEVEL_ERROR,
                          "cannot write an output; its records are kept and tried again",
                          LOG_FIELDS(log_string("output", name), log_error(error)));
+}
+
+void
+refusal_note_ready(struct refusal *refusal)
+{
+    INVARIANT(refusal->stands);
+    refusal->stands = false;
+}
+
+void
+refusal_note_progress(struct refusal *refusal)
+{
+    INVARIANT(!refusal->stands);
+    refusal->retry_ms = 0;
+}
+
+void
+refusal_note_set_aside(struct refusal *refusal)
+{
+    INVARIANT(refusal->stands);
+    refusal->hopeless_since_ms = 0;
 }
 
 void

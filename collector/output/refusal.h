@@ -1,5 +1,5 @@
-/* refusal.h -- an output that cannot be written for now: when it is tried again, whether waiting can help,
- * and since when its records wait. Runs in the collector; kept by output.c. */
+/* refusal.h -- an output that cannot be written for now: when it is tried again, whether waiting
+ * can help, and since when its records wait. Runs in the collector; kept by output.c. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_REFUSAL_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_REFUSAL_H
 
@@ -10,16 +10,30 @@
 
 /* Zero it before use. */
 struct refusal {
-    bool stands;       /* it refuses now */
-    uint64_t retry_ms; /* the present back-off; 0 = its next refusal is the first */
+    /* It refuses now. */
+    bool stands;
+    /* The present back-off; 0 = its next refusal is the first. */
+    uint64_t retry_ms;
     uint64_t retry_at_ms;
-    uint64_t hopeless_since_ms; /* 0 = the last refusal may pass by itself */
-    uint64_t oldest_ns;         /* of what waits, since the epoch; 0 = nothing is known to */
+    /* Since when it has refused in ways that do not pass by themselves; 0 = the last one may. */
+    uint64_t hopeless_since_ms;
+    /* When the oldest record that waits was appended, since the epoch; 0 = none is known to
+     * wait. */
+    uint64_t oldest_ns;
     struct log_brake brake;
 };
 
 /* The output, `name` for the log, has refused with the negative errno `error`. */
 void refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now_ms);
+
+/* It could take something now; whether it takes all that waits is still to be seen. */
+void refusal_note_ready(struct refusal *refusal);
+
+/* It has taken something: should it refuse again, the back-off begins anew. */
+void refusal_note_progress(struct refusal *refusal);
+
+/* Its records go elsewhere from now on: what was hopeless is so no more. */
+void refusal_note_set_aside(struct refusal *refusal);
 
 /* It has taken all that there was for it. */
 void refusal_end(struct refusal *refusal, const char *name);
@@ -30,7 +44,8 @@ void refusal_add_waiting(struct refusal *refusal, uint64_t appended_ns);
 /* Milliseconds until it is to be tried again; UINT64_MAX if it does not refuse. */
 uint64_t refusal_retry_in_ms(const struct refusal *refusal, uint64_t now_ms);
 
-/* True if it refuses, now with `error`, in a way that waiting does not mend, and has been waited for. */
+/* True if it refuses, now with `error`, in a way that waiting does not mend, and has been waited
+ * for. */
 bool refusal_is_final(const struct refusal *refusal, int error, uint64_t now_ms);
 
 #endif

@@ -1,0 +1,76 @@
+/* output_ledger.c -- has an output's ledger there, and notes in it how far the output is. Runs in
+ * the collector. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "collector/output/output_private.h"
+#include "common/heritage.h"
+#include "common/settings.h"
+
+_Noreturn void
+output_start_afresh(const struct output *output, const char *why, int error)
+{
+    log_write(LOG_LEVEL_ERROR, why,
+              LOG_FIELDS(log_string("output", output->name), log_error(error)));
+    exit(EXIT_FAILURE);
+}
+
+bool
+output_is_durable(const struct output *output)
+{
+    return output->heritage->settings->segments_durability == DURABILITY_MACHINE;
+}
+
+void
+output_sync_destination(const struct output *output)
+{
+    int result = output_is_durable(output) ? output->operations->sync(output->destination) : 0;
+    if (result != 0)
+        output_start_afresh(output, "an output cannot be synced", result);
+}
+
+int
+output_write_ledger(struct output *output, const struct sources *sources,
+                    const struct ledger_mark *mark)
+{
+    const struct ledger_position *list = NULL;
+    ssize_t count = positions_list(&output->positions, sources, &list);
+    int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
+    if (result == 0 && output_is_durable(output))
+        ledger_sync(output->ledger);
+    return result;
+}
+
+/* Makes the ledger of an output that was not recovered. One that is there all the same could not be
+ * read at the start: what it says must not be ignored now that it can. */
+static int
+make_ledger(struct output *output)
+{
+    bool created;
+    int result = ledger_open(&output->ledger, output->heritage->fds[HERITAGE_FD_SEGMENTS],
+                             output->kind, (struct bytes){output->name, output->name_bytes},
+                             output_is_durable(output), &created);
+    if (result == 0 && !created)
+        output_start_afresh(output, "a ledger can be read again; starting afresh", 0);
+    return result;
+}
+
+int
+output_have_ledger(struct output *output)
+{
+    struct ledger *removed = output->ledger;
+    if (removed != NULL && ledger_is_there(removed))
+        return 0;
+    output->ledger = NULL;
+    int result = make_ledger(output);
+    if (removed == NULL)
+        return result;
+    if (result != 0) {
+        output->ledger = removed;
+        return 0;
+    }
+    log_write(LOG_LEVEL_ERROR, "a ledger was removed by somebody else; another one is made",
+              LOG_FIELDS(log_string("output", output_log_name(output))));
+    ledger_close(&removed);
+    return 0;
+}

@@ -1,0 +1,173 @@
+/* outputs.c -- finds, tries, delivers to and forgets outputs. Runs in the collector. */
+#include "collector/output/outputs.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/invariant.h"
+#include "collector/input/sources.h"
+#include "collector/output/output.h"
+
+void
+outputs_init(struct outputs *outputs, const struct heritage *heritage)
+{
+    *outputs = (struct outputs){.heritage = heritage};
+}
+
+int
+outputs_add(struct outputs *outputs, struct output *output)
+{
+    int result = ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1);
+    if (result == 0)
+        result = output_index_add(&outputs->index, output);
+    if (result == 0)
+        outputs->list[outputs->count++] = output;
+    return result;
+}
+
+/* Makes an output that there is not yet. */
+static int
+make_output(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
+            struct bytes name, struct output **output_r)
+{
+    int result = output_open(output_r, outputs->heritage, kind, name);
+    if (result != 0)
+        return result;
+    for (size_t i = 0; i < sources->count && result == 0; i++)
+        result = output_meet_source(*output_r, sources->list[i]);
+    if (result == 0)
+        result = outputs_add(outputs, *output_r);
+    if (result != 0)
+        output_close(output_r, false);
+    return result;
+}
+
+int
+outputs_get(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
+            struct bytes name, struct output **output_r)
+{
+    *output_r = output_index_find(&outputs->index, kind, name);
+    return *output_r != NULL ? 0 : make_output(outputs, sources, kind, name, output_r);
+}
+
+int
+outputs_meet_source(struct outputs *outputs, const struct source *source)
+{
+    int result = 0;
+    for (size_t i = 0; i < outputs->count && result == 0; i++)
+        result = output_meet_source(outputs->list[i], source);
+    return result;
+}
+
+void
+outputs_forget_source(struct outputs *outputs, size_t index)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_forget_source(outputs->list[i], index);
+}
+
+bool
+outputs_retry(struct outputs *outputs, uint64_t now_ms)
+{
+    bool unblocked = false;
+    if (outputs_retry_in_ms(outputs, now_ms) != 0)
+        return false;
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_is_blocked(outputs->list[i]) && output_retry(outputs->list[i], now_ms))
+            unblocked = true;
+    }
+    return unblocked;
+}
+
+uint64_t
+outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms)
+{
+    uint64_t soonest = UINT64_MAX;
+    for (size_t i = 0; i < outputs->count; i++) {
+        uint64_t in_ms = output_retry_in_ms(outputs->list[i], now_ms);
+        if (in_ms < soonest)
+            soonest = in_ms;
+    }
+    return soonest;
+}
+
+/* True if another output has a batch to take back in the file that this one writes to. */
+static bool
+must_wait(const struct outputs *outputs, const struct output *output)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_is_unfinished(outputs->list[i]) &&
+            output_stands_in_the_way_of(outputs->list[i], output))
+            return true;
+    }
+    return false;
+}
+
+void
+outputs_deliver(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+{
+    bool unfinished = false;
+    for (size_t i = 0; i < outputs->count; i++)
+        unfinished = unfinished || output_is_unfinished(outputs->list[i]);
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (unfinished && must_wait(outputs, outputs->list[i]))
+            output_postpone(outputs->list[i], now_ms);
+        else
+            output_deliver(outputs->list[i], sources, now_ms);
+    }
+}
+
+size_t
+outputs_refusing(const struct outputs *outputs)
+{
+    size_t refusing = 0;
+    for (size_t i = 0; i < outputs->count; i++)
+        refusing += output_is_blocked(outputs->list[i]) ? 1 : 0;
+    return refusing;
+}
+
+uint64_t
+outputs_oldest_ns(const struct outputs *outputs)
+{
+    uint64_t oldest_ns = UINT64_MAX;
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_oldest_ns(outputs->list[i]) < oldest_ns)
+            oldest_ns = output_oldest_ns(outputs->list[i]);
+    }
+    return oldest_ns;
+}
+
+void
+outputs_release(struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_release(outputs->list[i]);
+}
+
+void
+outputs_forget_idle(struct outputs *outputs, const struct sources *sources)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_is_forgettable(outputs->list[i], sources))
+            output_close(&outputs->list[i], true);
+        else
+            outputs->list[kept++] = outputs->list[i];
+    }
+    if (kept == outputs->count)
+        return;
+    outputs->count = kept;
+    output_index_empty(&outputs->index);
+    for (size_t i = 0; i < kept; i++)
+        INVARIANT(output_index_add(&outputs->index, outputs->list[i]) == 0);
+}
+
+void
+outputs_clear(struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_close(&outputs->list[i], false);
+    free(outputs->list);
+    output_index_clear(&outputs->index);
+    outputs_init(outputs, outputs->heritage);
+}

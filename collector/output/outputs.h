@@ -1,0 +1,78 @@
+/* outputs.h -- all the outputs there are. Runs in the collector; kept by merge.c.
+ *
+ * An output is made when a start finds its ledger, or its first record comes, and is forgotten when
+ * it rests and no segment has records that it has consumed.
+ */
+#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUTS_H
+#define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "collector/output/output_index.h"
+
+struct heritage;
+struct source;
+struct sources;
+
+/* The fields are for outputs.c and output_recovery.c, but for list and count. */
+struct outputs {
+    const struct heritage *heritage; /* borrowed */
+    struct output **list;
+    size_t count;
+    size_t capacity;
+    struct output_index index;
+};
+
+/* No outputs yet. */
+void outputs_init(struct outputs *outputs, const struct heritage *heritage);
+
+/* Makes an output of every ledger in the segment directory, and takes back the batches that an
+ * earlier collector left unfinished (output_recovery.c). An output of which that fails refuses for
+ * now. Only a lack of memory or descriptors is an error: a damaged ledger is set aside, and one
+ * that cannot be read keeps its own output waiting. Call it before anything is delivered. Returns 0
+ * or a negative errno. */
+int outputs_recover(struct outputs *outputs, uint64_t now_ms);
+
+/* The output of that kind and name, which is made if it is new and told of all sources. Returns 0
+ * or a negative errno (-EPROTO: there is no such kind). *output_r stays the list's. */
+int outputs_get(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
+                struct bytes name, struct output **output_r);
+
+/* Adds an output, which then is the list's. Returns 0, or -ENOMEM and it is still the caller's. */
+int outputs_add(struct outputs *outputs, struct output *output);
+
+/* Tells every output of a new source. Returns 0 or -ENOMEM. */
+int outputs_meet_source(struct outputs *outputs, const struct source *source);
+
+/* Tells every output that the source with that index has been retired. */
+void outputs_forget_source(struct outputs *outputs, size_t index);
+
+/* Once the time of one output that refused has come, tries them all. True if one of them could take
+ * something now: then every source is to go back to what it passed over. */
+bool outputs_retry(struct outputs *outputs, uint64_t now_ms);
+
+/* Milliseconds until an output that refused is to be tried again; UINT64_MAX = none has. */
+uint64_t outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms);
+
+/* Delivers what is queued for each. */
+void outputs_deliver(struct outputs *outputs, const struct sources *sources, uint64_t now_ms);
+
+/* How many refuse now. */
+size_t outputs_refusing(const struct outputs *outputs);
+
+/* When the oldest record that waits for one that refuses was appended, ns since the epoch, as far
+ * as they know; UINT64_MAX if none does. */
+uint64_t outputs_oldest_ns(const struct outputs *outputs);
+
+/* Lets go of all descriptors: each output is opened anew for its next batch. */
+void outputs_release(struct outputs *outputs);
+
+/* Forgets every output that may be, and removes its ledger. `sources` is all there is to read. */
+void outputs_forget_idle(struct outputs *outputs, const struct sources *sources);
+
+/* Frees all of it; leaves files and ledgers as they are. */
+void outputs_clear(struct outputs *outputs);
+
+#endif
