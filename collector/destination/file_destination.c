@@ -7,54 +7,33 @@
  * somebody grows on from its end and never gets a hole.
  *
  * Crash contract: between prepare() and the ledger's next record the file may hold any part of the
- * batch at its end; undo() cuts it back to the size that prepare() gave.
+ * batch at its end; undo() cuts it back to the size that prepare() gave (file_undo.c).
  */
-#include "collector/destination/destination.h"
-
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collector/destination/rotation.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
-#include "base/directory.h"
 #include "base/disk.h"
-#include "common/heritage.h"
+#include "base/invariant.h"
 #include "base/log.h"
+#include "collector/destination/file_destination_private.h"
+#include "collector/destination/record_writer.h"
+#include "collector/destination/rotation.h"
+#include "common/heritage.h"
 #include "common/output_path.h"
 #include "common/settings.h"
 #include "segment/segment_directory.h"
 
-/* A call writes so many pieces of memory at most, and not many more bytes: given 4 MiB at once, the
- * page cache took half as long again for each. */
-#define PIECES_MAX 256
-#define WRITE_BYTES (1U << 20)
-
 /* What the path of a file for undeliverable records begins with, from the segment directory. */
 #define UNDELIVERABLE SEGMENT_DIRECTORY_QUARANTINE "/" SEGMENT_DIRECTORY_UNDELIVERABLE
 
-struct destination {
-    const struct heritage *heritage;
-    char *name;
-    bool aside; /* the name is in the segment directory, not beneath output.root */
-    int fd;
-    uint64_t device;
-    uint64_t inode;
-    uint64_t size;     /* of the file, as we left it */
-    int64_t written_s; /* when it was last written */
-    bool named;        /* its name is known to be on the disk */
-    struct log_brake brake;
-    struct log_brake rotation_brake;
-};
-
-static void
+void
 file_release(struct destination *destination)
 {
     if (destination->fd >= 0)
@@ -120,8 +99,8 @@ open_or_create(const struct destination *destination)
     return fd < 0 ? -errno : fd;
 }
 
-static int
-open_existing(const struct destination *destination)
+int
+file_open_existing(const struct destination *destination)
 {
     const struct heritage *heritage = destination->heritage;
     if (!destination->aside)
@@ -141,9 +120,8 @@ file_identify(struct destination *destination, uint64_t *device_r, uint64_t *ino
                                 destination->name, device_r, inode_r);
 }
 
-/* Remembers what was just opened. */
-static int
-adopt(struct destination *destination, int fd)
+int
+file_adopt(struct destination *destination, int fd)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
@@ -155,14 +133,8 @@ adopt(struct destination *destination, int fd)
     destination->device = status.st_dev;
     destination->inode = status.st_ino;
     destination->size = (uint64_t)status.st_size;
-    destination->named = false;
+    destination->name_synced = false;
     return 0;
-}
-
-static bool
-is_marked(const struct destination *destination, const struct ledger_mark *mark)
-{
-    return destination->device == mark->device && destination->inode == mark->inode;
 }
 
 /* Lets go of the file if its path leads elsewhere by now. Returns 0 or a negative errno. */
@@ -190,7 +162,7 @@ look_at_size(struct destination *destination)
     if (fstat(destination->fd, &status) != 0)
         return -errno;
     if ((uint64_t)status.st_size != destination->size)
-        log_write_braked(&destination->brake, clock_monotonic_ms(), LOG_LEVEL_INFO,
+        log_write_braked(&destination->changed_brake, clock_monotonic_ms(), LOG_LEVEL_INFO,
                          "the output file was changed by somebody else; appending at its end",
                          LOG_FIELDS(log_string("output", destination->name),
                                     log_u64("bytes", (uint64_t)status.st_size),
@@ -208,7 +180,7 @@ open_current(struct destination *destination)
     if (result == 0 && destination->fd < 0) {
         int fd = open_or_create(destination);
         crash_point("file.opened");
-        result = fd < 0 ? fd : adopt(destination, fd);
+        result = fd < 0 ? fd : file_adopt(destination, fd);
     }
     return result == 0 ? look_at_size(destination) : result;
 }
@@ -252,114 +224,6 @@ file_prepare(struct destination *destination, struct ledger_mark *mark_r)
     return result;
 }
 
-/* How many records the first `written` bytes hold whole, and the bytes of those. */
-static size_t
-whole_records(const struct iovec *records, size_t count, size_t written, size_t *bytes_r)
-{
-    size_t whole = 0;
-    *bytes_r = 0;
-    while (whole < count && *bytes_r + records[whole].iov_len <= written)
-        *bytes_r += records[whole++].iov_len;
-    return whole;
-}
-
-/* A name that is looked for in a directory, by the inode that it leads to. */
-struct search {
-    uint64_t inode;
-    /* What stands before the name in that of an output: "", or its directories and a slash. */
-    const char *directories;
-    int directories_bytes;
-    char *name;
-};
-
-#define FOUND 1
-
-/* Notes the name, beneath the root, of the entry that is looked for. */
-static int
-visit_entry(void *context, const struct dirent *entry)
-{
-    struct search *search = context;
-    if (entry->d_ino != search->inode)
-        return 0;
-    int length = snprintf(search->name, OUTPUT_NAME_BYTES_MAX, "%.*s%s", search->directories_bytes,
-                          search->directories, entry->d_name);
-    return length < (int)OUTPUT_NAME_BYTES_MAX ? FOUND : -ENAMETOOLONG;
-}
-
-/* The name, beneath the root, of the file with that inode in the directory of the output, as far as
- * the directory can tell: false if none has it. */
-static bool
-find_renamed(const struct destination *destination, uint64_t inode,
-             char name_r[static OUTPUT_NAME_BYTES_MAX])
-{
-    const char *slash = strrchr(destination->name, '/');
-    struct search search = {
-        .inode = inode,
-        .directories = destination->name,
-        .directories_bytes = slash == NULL ? 0 : (int)(slash - destination->name) + 1,
-        .name = name_r,
-    };
-    int fd =
-        output_path_open_directory(destination->heritage->fds[HERITAGE_FD_ROOT], destination->name);
-    if (fd < 0)
-        return false;
-    int result = directory_read(fd, ".", visit_entry, &search);
-    (void)close(fd);
-    return result == FOUND;
-}
-
-/* Adopts what was opened, `fd` or a negative errno, if it is the file of the mark. Returns 0,
- * -ENOENT if it is not, or another negative errno. */
-static int
-adopt_if_marked(struct destination *destination, int fd, const struct ledger_mark *mark)
-{
-    int result = fd < 0 ? fd : adopt(destination, fd);
-    if (result != 0 || is_marked(destination, mark))
-        return result;
-    file_release(destination);
-    return -ENOENT;
-}
-
-/* Opens the file of a mark: the output's, or, where somebody has renamed that since (logrotate),
- * what it is called now in the same directory. Returns as adopt_if_marked() does. */
-static int
-adopt_marked(struct destination *destination, const struct ledger_mark *mark)
-{
-    const struct heritage *heritage = destination->heritage;
-    char name[OUTPUT_NAME_BYTES_MAX];
-    int result = adopt_if_marked(destination, open_existing(destination), mark);
-    if (result != -ENOENT || destination->aside || !find_renamed(destination, mark->inode, name))
-        return result;
-    return adopt_if_marked(destination,
-                           output_path_open_existing(heritage->fds[HERITAGE_FD_ROOT],
-                                                     heritage->fds[HERITAGE_FD_SEGMENTS], name),
-                           mark);
-}
-
-/* Writes records, as many as fit one call; those that lie one behind the other in memory are one
- * piece for the kernel. Returns what writev() does; *tried_r is how many of the records it was
- * given. */
-static ssize_t
-write_records(int fd, const struct iovec *records, size_t count, size_t *tried_r)
-{
-    struct iovec pieces[PIECES_MAX] = {records[0]};
-    int last = 0;
-    size_t bytes = records[0].iov_len;
-    size_t tried = 1;
-    for (; tried < count && bytes < WRITE_BYTES; tried++) {
-        const struct iovec *record = &records[tried];
-        if ((const char *)pieces[last].iov_base + pieces[last].iov_len == record->iov_base)
-            pieces[last].iov_len += record->iov_len;
-        else if (last + 1 < PIECES_MAX)
-            pieces[++last] = *record;
-        else
-            break;
-        bytes += record->iov_len;
-    }
-    *tried_r = tried;
-    return writev(fd, pieces, last + 1);
-}
-
 static size_t
 file_deliver(struct destination *destination, const struct iovec *records, size_t count,
              struct delivery *delivery)
@@ -370,18 +234,19 @@ file_deliver(struct destination *destination, const struct iovec *records, size_
     while (delivered < count && delivery->error == 0) {
         size_t chunk;
         ssize_t written =
-            write_records(destination->fd, records + delivered, count - delivered, &chunk);
+            record_writer_write(destination->fd, records + delivered, count - delivered, &chunk);
         if (written < 0) {
             delivery->error = -errno;
             continue;
         }
         size_t bytes;
-        size_t whole = whole_records(records + delivered, chunk, (size_t)written, &bytes);
+        size_t whole =
+            record_writer_count_whole(records + delivered, chunk, (size_t)written, &bytes);
         destination->size += bytes;
         delivered += whole;
         crash_point("file.written");
         /* A short write, as on a volume that is filling up, may end inside a record: nobody shall
-         * read half of it. What cannot be cut off now is the ledger's to remember. */
+         * read half of it. What cannot be cut off now is for the ledger to remember. */
         size_t torn = (size_t)written - bytes;
         if (torn > 0 && ftruncate(destination->fd, (off_t)destination->size) != 0) {
             delivery->error = -errno;
@@ -402,44 +267,13 @@ file_sync(struct destination *destination)
         return 0; /* nothing was there to undo */
     disk_sync_data(destination->fd, destination->name);
     crash_point("file.synced");
-    if (destination->named)
+    if (destination->name_synced)
         return 0;
     int result = output_path_sync_directories(
         destination->aside ? heritage->fds[HERITAGE_FD_SEGMENTS] : heritage->fds[HERITAGE_FD_ROOT],
         destination->name);
-    destination->named = result == 0;
+    destination->name_synced = result == 0;
     return result;
-}
-
-static int
-file_undo(struct destination *destination, const struct ledger_mark *mark)
-{
-    file_release(destination);
-    int result = adopt_marked(destination, mark);
-    if (result != 0 && result != -ENOENT)
-        return result;
-    uint64_t size = result == 0 ? destination->size : 0;
-    if (size < mark->offset || size > mark->offset + mark->length) {
-        log_write(
-            LOG_LEVEL_WARNING,
-            "the output file is gone, or not as the last collector left it; its last batch may "
-            "stand twice",
-            LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size),
-                       log_u64("offset", mark->offset), log_u64("length", mark->length)));
-        return 0;
-    }
-    if (result != 0)
-        return 0; /* gone, and nothing but the batch was in it */
-    if (size == mark->offset)
-        return 0;
-    if (ftruncate(destination->fd, (off_t)mark->offset) != 0)
-        return -errno;
-    crash_point("file.cut_back");
-    log_write(
-        LOG_LEVEL_INFO, "an unfinished batch was cut off and will be written again",
-        LOG_FIELDS(log_string("output", destination->name), log_u64("bytes", size - mark->offset)));
-    destination->size = mark->offset;
-    return 0;
 }
 
 #define FILE_OPERATIONS                                                                            \

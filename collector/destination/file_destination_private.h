@@ -1,0 +1,46 @@
+/* file_destination_private.h -- what file_destination.c, which writes an output file, and
+ * file_undo.c, which takes back what an earlier collector left in it, share. Runs in the collector.
+ */
+#ifndef MYGRPCADAPTER_COLLECTOR_DESTINATION_FILE_DESTINATION_PRIVATE_H
+#define MYGRPCADAPTER_COLLECTOR_DESTINATION_FILE_DESTINATION_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "collector/destination/destination.h"
+
+struct destination {
+    const struct heritage *heritage;
+    char *name;
+    /* The name is in the segment directory, not beneath output.root. */
+    bool aside;
+    /* -1 = no file is open; then what follows means nothing. */
+    int fd;
+    uint64_t device;
+    uint64_t inode;
+    /* Of the file, as we left it. */
+    uint64_t size;
+    /* When it was last written, seconds since the epoch. */
+    int64_t written_s;
+    /* Its name is known to be on the disk. */
+    bool name_synced;
+    struct log_brake changed_brake;
+    struct log_brake rotation_brake;
+};
+
+/* Takes what was opened for appending: `fd` becomes the destination's. Returns 0, or a negative
+ * errno, and it is closed. */
+int file_adopt(struct destination *destination, int fd);
+
+/* Opens the file for appending only if it is there. Returns the descriptor, the caller's to close,
+ * or a negative errno. */
+int file_open_existing(const struct destination *destination);
+
+/* Lets go of the file. */
+void file_release(struct destination *destination);
+
+/* struct destination_kind has what it does. */
+int file_undo(struct destination *destination, const struct ledger_mark *mark);
+
+#endif
