@@ -21,25 +21,32 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 
-/* Bounds of one pass, over all segments. */
-#define PASS_BYTES_MAX                                                                             \
-    (1U << 20) /* stays in the processor's cache from the segment to the output */
-#define PASS_BYTES_MAX_DURABLE (8U << 20) /* each waits for the disk several times */
+/* Bounds of one pass, over all segments. So many bytes stay in the processor's cache from the segment
+ * to the output; with durability "machine" each pass waits for the disk several times, and larger ones
+ * are worth that. */
+#define PASS_BYTES_MAX (1U << 20)
+#define PASS_BYTES_MAX_DURABLE (8U << 20)
 #define PASS_RECORDS_MAX 65536U
 
 struct merge {
     const struct heritage *heritage;
     struct sources sources;
-    bool stale; /* the directory is to be read before the next pass */
+    /* The directory is to be read before the next pass. */
+    bool stale;
     struct outputs outputs;
-    size_t turn;            /* which segment the next pass begins with */
-    struct text_pool texts; /* the text of the pass */
+    /* Which segment the next pass begins with. */
+    size_t turn;
+    /* The texts of the pass. */
+    struct text_pool texts;
     struct backlog backlog;
-    uint64_t read_bytes; /* of segments, in this pass */
-    bool behind;         /* the last pass left records unread that it could see */
-    uint64_t
-        reached_ns; /* then: when the earliest record that a segment was left at was appended */
-    uint64_t quarantined; /* by the sources, as far as it has been counted */
+    /* Bytes of segments that were read in this pass. */
+    uint64_t read_bytes;
+    /* The last pass left records unread that it could see. */
+    bool behind;
+    /* When the last record was appended that was read of a segment left so; of several the earliest. */
+    uint64_t reached_ns;
+    /* Files that the sources have set aside, as far as they have been counted. */
+    uint64_t quarantined;
     struct log_brake brake;
 };
 
@@ -92,15 +99,26 @@ fail(int error)
     exit(EXIT_FAILURE);
 }
 
+/* The output of a record, which is the first one for it. */
+static struct output *
+make_output(struct merge *merge, const struct segment_record *record)
+{
+    struct output *output;
+    int result =
+        outputs_make(&merge->outputs, &merge->sources, record->kind, record->name, &output);
+    if (result != 0)
+        fail(result);
+    return output;
+}
+
 /* Hands one record to its output, or passes it over. */
 static void
 route_record(struct merge *merge, struct source *source, const struct segment_record *record,
              struct segment_position at)
 {
-    struct output *output;
-    int result = outputs_get(&merge->outputs, &merge->sources, record->kind, record->name, &output);
-    if (result != 0)
-        fail(result);
+    struct output *output = outputs_find(&merge->outputs, record->kind, record->name);
+    if (output == NULL)
+        output = make_output(merge, record);
     if (output_has_consumed(output, source, at.offset))
         return;
     if (output_is_blocked(output)) {
@@ -108,7 +126,7 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
         return;
     }
     struct segment_record kept = *record;
-    result = text_pool_add(&merge->texts, record->payload, &kept.payload);
+    int result = text_pool_add(&merge->texts, record->payload, &kept.payload);
     if (result == 0)
         result = output_queue(output, source, at, source->position.offset, &kept);
     if (result != 0)

@@ -32,12 +32,16 @@ struct segment_facts {
 };
 
 enum segment_next {
-    SEGMENT_NEXT_RECORD, /* here is one */
-    SEGMENT_NEXT_NONE, /* none is published here: the end for now, or for good if the writer is gone
-                        */
-    SEGMENT_NEXT_SEALED,  /* the seal: nothing follows */
-    SEGMENT_NEXT_DAMAGED, /* what is here is no record; nothing behind it can be trusted */
-    SEGMENT_NEXT_FAILED,  /* what is here cannot be read now; it may be another time */
+    /* Here is one. */
+    SEGMENT_NEXT_RECORD,
+    /* None is published here. This is the end for now, or for good if the writer is gone. */
+    SEGMENT_NEXT_NONE,
+    /* The seal: nothing follows. */
+    SEGMENT_NEXT_SEALED,
+    /* What is here is no record; nothing behind it can be trusted. */
+    SEGMENT_NEXT_DAMAGED,
+    /* What is here cannot be read now; it may be another time. */
+    SEGMENT_NEXT_FAILED,
 };
 
 /* Verifies the header page of the open file `fd` against the identity in its name. Returns 0, a

@@ -32,9 +32,10 @@ struct segment_writer {
     struct segment_id id;
     char *memory;
     uint64_t file_bytes;
-    uint64_t offset; /* where the next record goes */
-    uint64_t
-        ready_end; /* nothing was ever stored behind it; stores before it find their pages in memory */
+    /* Where the next record goes. */
+    uint64_t offset;
+    /* Nothing was ever stored behind it, and stores before it find their pages in memory. */
+    uint64_t ready_end;
     uint64_t first_sequence;
     uint64_t next_sequence;
 };
@@ -74,7 +75,7 @@ write_header(const struct segment_writer *writer)
     return size == (ssize_t)sizeof(start) ? 0 : -EIO;
 }
 
-/* Gives the open, still nameless-to-others file its lock, its room, its mapping and its header. */
+/* Gives the new file, which nobody else knows yet, its lock, its room, its mapping and its header. */
 static int
 prepare_file(struct segment_writer *writer)
 {

@@ -25,10 +25,15 @@ outputs_add(struct outputs *outputs, struct output *output)
     return result;
 }
 
-/* Makes an output that there is not yet. */
-static int
-make_output(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
-            struct bytes name, struct output **output_r)
+struct output *
+outputs_find(struct outputs *outputs, enum segment_kind kind, struct bytes name)
+{
+    return output_index_find(&outputs->index, kind, name);
+}
+
+int
+outputs_make(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
+             struct bytes name, struct output **output_r)
 {
     int result = output_open(output_r, outputs->heritage, kind, name);
     if (result != 0)
@@ -40,14 +45,6 @@ make_output(struct outputs *outputs, const struct sources *sources, enum segment
     if (result != 0)
         output_close(output_r, false);
     return result;
-}
-
-int
-outputs_get(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
-            struct bytes name, struct output **output_r)
-{
-    *output_r = output_index_find(&outputs->index, kind, name);
-    return *output_r != NULL ? 0 : make_output(outputs, sources, kind, name, output_r);
 }
 
 int

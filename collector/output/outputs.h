@@ -35,10 +35,13 @@ void outputs_init(struct outputs *outputs, const struct heritage *heritage);
  * or a negative errno. */
 int outputs_recover(struct outputs *outputs, uint64_t now_ms);
 
-/* The output of that kind and name, which is made if it is new and told of all sources. Returns 0
- * or a negative errno (-EPROTO: there is no such kind). *output_r stays the list's. */
-int outputs_get(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
-                struct bytes name, struct output **output_r);
+/* The output of that kind and name; NULL if there is none yet. It stays the list's. */
+struct output *outputs_find(struct outputs *outputs, enum segment_kind kind, struct bytes name);
+
+/* Makes an output that there is not yet, and tells it of all sources. Returns 0 or a negative errno
+ * (-EPROTO: there is no such kind). *output_r is the list's. */
+int outputs_make(struct outputs *outputs, const struct sources *sources, enum segment_kind kind,
+                 struct bytes name, struct output **output_r);
 
 /* Adds an output, which then is the list's. Returns 0, or -ENOMEM and it is still the caller's. */
 int outputs_add(struct outputs *outputs, struct output *output);

@@ -15,12 +15,15 @@ struct positions_recovered;
 
 /* Zero it before use; the fields are for positions.c. */
 struct positions {
-    uint64_t
-        *consumed; /* by index of source: every record of ours before it is delivered; 0 = none */
+    /* By the index of a source: every record for this output before that offset is delivered; 0 = none
+     * is. */
+    uint64_t *consumed;
     size_t consumed_count;
-    struct positions_recovered *recovered; /* what the ledger said at the start */
+    /* What the ledger said at the start. */
+    struct positions_recovered *recovered;
     size_t recovered_count;
-    struct ledger_position *list; /* room for positions_list() */
+    /* Room for positions_list(). */
+    struct ledger_position *list;
     size_t list_capacity;
 };
 
@@ -36,7 +39,7 @@ void positions_forget(struct positions *positions, size_t index);
 /* The offset up to which a source, which has been met, is consumed; 0 = not at all. */
 uint64_t positions_get(const struct positions *positions, const struct source *source);
 
-/* Sets it. */
+/* A source is consumed up to an offset, which is farther than before. */
 void positions_set(struct positions *positions, const struct source *source, uint64_t offset);
 
 /* True if something of a source that is there is consumed, or may be of one that cannot be read

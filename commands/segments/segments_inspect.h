@@ -17,10 +17,11 @@
 struct segments_inspection {
     struct segments_listing listing;
     struct segments_outputs outputs;
-    struct segments_row
-        *rows; /* one for each file that was still there; they borrow from the listing */
+    /* One for each file that was still there; they borrow from the listing. */
+    struct segments_row *rows;
     size_t row_count;
-    bool unreadable; /* one of them */
+    /* One of them cannot be read. */
+    bool unreadable;
 };
 
 /* Inspects the directory. Records are written to `dump` unless it is NULL; a file that cannot be
