@@ -21,9 +21,9 @@
 #include "common/scoreboard.h"
 #include "common/settings.h"
 
-/* Bounds of one pass, over all segments. So many bytes stay in the processor's cache from the segment
- * to the output; with durability "machine" each pass waits for the disk several times, and larger ones
- * are worth that. */
+/* Bounds of one pass, over all segments. So many bytes stay in the processor's cache from the
+ * segment to the output; with durability "machine" each pass waits for the disk several times, and
+ * larger ones are worth that. */
 #define PASS_BYTES_MAX (1U << 20)
 #define PASS_BYTES_MAX_DURABLE (8U << 20)
 #define PASS_RECORDS_MAX 65536U
@@ -43,7 +43,8 @@ struct merge {
     uint64_t read_bytes;
     /* The last pass left records unread that it could see. */
     bool behind;
-    /* When the last record was appended that was read of a segment left so; of several the earliest. */
+    /* When the last record was appended that was read of a segment left so; of several the
+     * earliest. */
     uint64_t reached_ns;
     /* Files that the sources have set aside, as far as they have been counted. */
     uint64_t quarantined;

@@ -75,7 +75,8 @@ write_header(const struct segment_writer *writer)
     return size == (ssize_t)sizeof(start) ? 0 : -EIO;
 }
 
-/* Gives the new file, which nobody else knows yet, its lock, its room, its mapping and its header. */
+/* Gives the new file, which nobody else knows yet, its lock, its room, its mapping and its
+ * header. */
 static int
 prepare_file(struct segment_writer *writer)
 {

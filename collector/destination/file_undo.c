@@ -1,9 +1,9 @@
 /* file_undo.c -- takes back the batch that an earlier collector left unfinished in an output file.
  * Runs in the collector.
  *
- * The ledger's mark says which file it was, and how large before the batch. The file may have another
- * name by now (logrotate): it is looked for in its directory. What cannot be found again is left, and
- * the batch, which comes again, may then stand twice; the log says so.
+ * The ledger's mark says which file it was, and how large before the batch. The file may have
+ * another name by now (logrotate): it is looked for in its directory. What cannot be found again is
+ * left, and the batch, which comes again, may then stand twice; the log says so.
  *
  * Crash contract: the file is cut by one call. A kill before it leaves the batch for the next
  * collector, one after it a file that is as the mark says.

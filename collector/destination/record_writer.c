@@ -1,5 +1,5 @@
-/* record_writer.c -- makes one piece of the records that lie one behind the other in memory, as they
- * do in the text pool. Runs in the collector. */
+/* record_writer.c -- makes one piece of the records that lie one behind the other in memory, as
+ * they do in the text pool. Runs in the collector. */
 #include "collector/destination/record_writer.h"
 
 #include "base/invariant.h"

@@ -15,8 +15,8 @@ struct positions_recovered;
 
 /* Zero it before use; the fields are for positions.c. */
 struct positions {
-    /* By the index of a source: every record for this output before that offset is delivered; 0 = none
-     * is. */
+    /* By the index of a source: every record for this output before that offset is delivered; 0 =
+     * none is. */
     uint64_t *consumed;
     size_t consumed_count;
     /* What the ledger said at the start. */

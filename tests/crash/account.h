@@ -23,8 +23,12 @@ struct account;
 
 /* What must be true of the outputs. */
 enum account_rule {
-    ACCOUNT_EXACTLY_ONCE, /* acknowledged once, refused never, others at most once, whole, in order */
-    ACCOUNT_SYNCED_PREFIX, /* what was on the disk for sure is as it was; of the last child, as above */
+    /* What was acknowledged stands there once, what was refused never, all else at most once: each
+     * record whole, those of one journal in order. */
+    ACCOUNT_EXACTLY_ONCE,
+    /* What was on the disk for sure is as it was; for the last child's records the rule above
+     * holds. */
+    ACCOUNT_SYNCED_PREFIX,
 };
 
 /* Maps an empty account. The caller owns *out for the life of the process. */

@@ -17,13 +17,20 @@ struct disk;
 #define CALLS_EXIT_POWER 41
 
 enum calls_plan_kind {
-    CALLS_PASS,      /* all calls go through */
-    CALLS_FAIL_ONCE, /* call `at` fails with `error` */
-    CALLS_FAIL_FROM, /* call `at` and all behind it fail with `error` */
-    CALLS_SHORT_ONCE, /* call `at`, or the first write behind it, writes only half of what it should */
-    CALLS_DIE,        /* the process is gone before call `at` */
-    CALLS_DIE_WITHIN, /* call `at`, or the first write behind it, writes half; then the process is gone */
-    CALLS_LOSE_POWER, /* before call `at` the disk loses what was not synced */
+    /* All calls go through. */
+    CALLS_PASS,
+    /* Call `at` fails with `error`. */
+    CALLS_FAIL_ONCE,
+    /* Call `at` and all behind it fail with `error`. */
+    CALLS_FAIL_FROM,
+    /* Call `at`, or the first write behind it, writes only half of what it should. */
+    CALLS_SHORT_ONCE,
+    /* The process is gone before call `at`. */
+    CALLS_DIE,
+    /* Call `at`, or the first write behind it, writes half; then the process is gone. */
+    CALLS_DIE_WITHIN,
+    /* Before call `at` the disk loses what was not synced. */
+    CALLS_LOSE_POWER,
 };
 
 struct calls_plan {

@@ -3,10 +3,10 @@
  *
  * The first byte of an input chooses (modulo 3):
  *   0  two lengths of two bytes each, then block 0 and block 1, as they stand in the file;
- *   1  the same after a byte of choices, forged: checksums that make both blocks valid, and what else
- *      was chosen, so that hostile fields come as far as the code that judges them;
- *   2  the rest is a program: ledger_open() and ledger_write() write a ledger, which is then damaged,
- *      cut short, and forged or not.
+ *   1  the same after a byte of choices, forged: checksums that make both blocks valid, and what
+ *      else was chosen, so that hostile fields come as far as the code that judges them;
+ *   2  the rest is a program: ledger_open() and ledger_write() write a ledger, which is then
+ *      damaged, cut short, and forged or not.
  *
  * Holds for all of them:
  *   - what ledger_open_existing() says is exactly what read_block() below makes of the valid block
@@ -65,7 +65,8 @@ static char output_name[NAME_BYTES_END];
 static struct bytes output;
 static int file_fd = -1;
 
-/* ---- the layout, read the slow and simple way */
+/* ---- the layout of segment/ledger_format.h once more, read the slow and simple way: this shares
+ * no code with it, and a change of the format is made in both */
 
 static uint64_t
 record_bytes(uint64_t name_bytes, uint64_t position_count)

@@ -1,12 +1,14 @@
-/* segment_fuzz.c -- fuzzes the segment reader: whatever is in a file, what comes out of it is
- * right.
+/* segment_fuzz.c -- fuzzes the segment reader: whatever is in a file, what comes out is right.
  *
  * The first byte of an input chooses (modulo 4):
  *   0  the rest is a file, byte for byte;
- *   1  the rest is a file without the part of the header page that means nothing: 80 bytes, records;
- *   2  the same after a byte of choices, forged: header and records get the checksums that make them
- *      valid, and what else was chosen, so that hostile fields come as far as the code that judges them;
- *   3  the rest is a program: the writer writes a segment, which is then damaged, and mended or not.
+ *   1  the rest is a file without the part of the header page that means nothing: 80 bytes, then
+ *      records;
+ *   2  the same after a byte of choices, forged: header and records get the checksums that make
+ *      them valid, and what else was chosen, so that hostile fields come as far as the code that
+ *      judges them;
+ *   3  the rest is a program: the writer writes a segment, which is then damaged, and mended or
+ *      not.
  *
  * Holds for all of them:
  *   - header, records, seal, end, damage and segment_reader_judge_end() are exactly what
@@ -14,7 +16,8 @@
  *   - offsets rise strictly and stay within the file; asking again gives the same answer;
  *   - a second reader, and seeking back to each position, give the same records.
  * Holds for 3, if the records' checksums were not mended:
- *   - what comes out is a prefix of what was appended, equal to it byte for byte: nothing is invented;
+ *   - what comes out is a prefix of what was appended, equal to it byte for byte: nothing is
+ *     invented;
  *   - nothing that is whole is missing from the prefix: it ends only where the first damage is;
  *   - a seal is seen only behind everything that was appended.
  *
