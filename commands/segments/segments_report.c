@@ -17,6 +17,13 @@
 #define SEGMENT_COLUMNS "rrrllrrrrrl"
 #define OUTPUT_COLUMNS "lrrrrrl"
 
+/* What makes a word the word for so many. */
+static const char *
+plural(uint64_t number)
+{
+    return number == 1 ? "" : "s";
+}
+
 /* One word: "stdout", or "file:" and its name. */
 static void
 print_destination(FILE *out, enum segment_kind kind, struct bytes name)
@@ -205,7 +212,8 @@ segments_report_aside(FILE *out, const struct segments_row *rows, size_t count)
         any = true;
         (void)fprintf(out, "aside: ");
         quote_print(out, (struct bytes){file->name, strlen(file->name)}, QUOTE_SPACES);
-        (void)fprintf(out, ": %" PRIu64 " bytes\n", rows[i].file_bytes);
+        (void)fprintf(out, ": %" PRIu64 " byte%s\n", rows[i].file_bytes,
+                      plural(rows[i].file_bytes));
     }
 }
 
@@ -236,8 +244,8 @@ segments_report_verdict(FILE *out, const struct segments_row *rows, size_t count
         unreadable += rows[i].unreadable;
         records += rows[i].survey.records;
     }
-    (void)fprintf(out, "%sverify: %zu files, %" PRIu64 " records, ", damaged == 0 ? "\n" : "",
-                  files, records);
+    (void)fprintf(out, "%sverify: %zu file%s, %" PRIu64 " record%s, ", damaged == 0 ? "\n" : "",
+                  files, plural(files), records, plural(records));
     if (unreadable > 0)
         (void)fprintf(out, "%zu unreadable, ", unreadable);
     if (damaged == 0)

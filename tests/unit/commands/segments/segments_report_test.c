@@ -123,6 +123,7 @@ test_outputs(void **state)
 static void
 test_damage_and_verdict(void **state)
 {
+    const struct segments_row one = {.file = rows[0].file, .survey = {.records = 1}};
     (void)state;
     FILE *out = begin();
     segments_report_aside(out, rows, ROW_COUNT);
@@ -130,11 +131,13 @@ test_damage_and_verdict(void **state)
     segments_report_verdict(out, rows, ROW_COUNT, 2);
     assert_int_equal(segments_report_damage(out, rows, 2), 0);
     segments_report_verdict(out, rows, 2, 0);
+    segments_report_verdict(out, &one, 1, 0);
     expect(out, "\naside: quarantine/a\\x20b: 3 bytes\n"
                 "\ndamage: quarantine/q: offset 4136: why\n"
                 "damage: l: offset 0: what\n"
                 "verify: 5 files, 11 records, 1 unreadable, 2 damaged\n"
-                "\nverify: 2 files, 10 records, no damage\n");
+                "\nverify: 2 files, 10 records, no damage\n"
+                "\nverify: 1 file, 1 record, no damage\n");
 }
 
 static void
