@@ -422,74 +422,6 @@ test_a_removed_or_truncated_segment_is_noticed(void **state)
 }
 
 static void
-test_names(void **state)
-{
-    (void)state;
-    char name[SEGMENT_NAME_BYTES_MAX];
-    struct segment_identity parsed;
-    enum segment_state found;
-    segment_name_format(name, &identity, SEGMENT_STATE_OPEN);
-    assert_string_equal(name, OPEN_NAME);
-    assert_true(segment_name_parse(OPEN_NAME, &parsed, &found));
-    assert_int_equal(segment_identity_compare(&parsed, &identity), 0);
-    assert_int_equal(found, SEGMENT_STATE_OPEN);
-    static const char *const strangers[] = {"",
-                                            "lock",
-                                            "3-17-2.open",
-                                            "00003-0000000017-0000000002",
-                                            "00003-0000000017-0000000002.open2",
-                                            "00003-0000000017-0000000002.sealed ",
-                                            "00003-0000000017-000000000x.open",
-                                            "+0003-0000000017-0000000002.open",
-                                            "99999999999-0000000017-0000000002.open",
-                                            "00003-99999999999999999999999-0000000002.open"};
-    for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-        assert_false(segment_name_parse(strangers[i], &parsed, &found));
-}
-
-static void
-test_the_store_lists_in_order_and_counts_a_slot(void **state)
-{
-    const struct scratch *scratch = *state;
-    struct segment_entry *entries = NULL;
-    size_t count = 0;
-    uint64_t bytes = 0;
-    uint64_t next = 0;
-    scratch_put(scratch, "00001-0000000002-0000000010.sealed", "abc", 3);
-    scratch_put(scratch, "00001-0000000002-0000000009.sealed", "abcd", 4);
-    scratch_put(scratch, "00000-0000000007-0000000000.open", "ab", 2);
-    scratch_put(scratch, "unrelated", "abcdef", 6);
-    assert_int_equal(segment_store_list(scratch->fd, &entries, &count), 0);
-    assert_int_equal(count, 3);
-    assert_int_equal(entries[0].identity.incarnation, 7);
-    assert_int_equal(entries[1].identity.number, 9);
-    assert_int_equal(entries[2].identity.number, 10);
-    free(entries);
-    assert_int_equal(segment_store_slot_bytes(scratch->fd, 1, &bytes), 0);
-    assert_int_equal(bytes, 7);
-    uint64_t now_ms = clock_realtime_ns() / 1000000;
-    assert_int_equal(segment_store_next_incarnation(scratch->fd, &next), 0);
-    assert_true(next >= now_ms); /* later starts give out higher numbers */
-    scratch_put(scratch, "00000-9999999999999-0000000000.sealed", "ab", 2);
-    assert_int_equal(segment_store_next_incarnation(scratch->fd, &next), 0);
-    assert_int_equal(next, 10000000000000);
-}
-
-static void
-test_quarantine_keeps_what_is_there(void **state)
-{
-    const struct scratch *scratch = *state;
-    for (int i = 0; i < 3; i++) {
-        scratch_put(scratch, SEALED_NAME, &"012"[i], 1);
-        assert_int_equal(segment_store_quarantine(scratch->fd, SEALED_NAME), 0);
-        assert_false(scratch_has(scratch, SEALED_NAME));
-    }
-    scratch_expect(scratch, "quarantine/" SEALED_NAME, "0");
-    scratch_expect(scratch, "quarantine/" SEALED_NAME ".1", "1");
-    scratch_expect(scratch, "quarantine/" SEALED_NAME ".2", "2");
-}
-
-static void
 test_a_taken_identity_is_an_error_and_leaves_nothing(void **state)
 {
     const struct scratch *scratch = *state;
@@ -533,11 +465,6 @@ main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_removed_or_truncated_segment_is_noticed,
                                         scratch_setup, scratch_teardown),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test_setup_teardown(test_the_store_lists_in_order_and_counts_a_slot,
-                                        scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(test_quarantine_keeps_what_is_there, scratch_setup,
-                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_taken_identity_is_an_error_and_leaves_nothing,
                                         scratch_setup, scratch_teardown),
     };
