@@ -14,6 +14,6 @@ int array_reserve(void *items, size_t *capacity, size_t count, size_t item_bytes
 /* The same for an array whose type says how large an item is: ARRAY_RESERVE(list->items,
  * list->capacity, list->count + 1). */
 #define ARRAY_RESERVE(items, capacity, count)                                                      \
-    array_reserve(&(items), &(capacity), (count), sizeof(*(items)))
+    array_reserve(&(items), &(capacity), (count), sizeof(*(items))) /* NOLINT: pointers too */
 
 #endif

@@ -19,4 +19,7 @@
  * never be written; the name of the output's ledger follows. */
 #define SEGMENT_DIRECTORY_UNDELIVERABLE "undeliverable-"
 
+/* Makes quarantine/ in the directory, if it is not there. Returns 0 or a negative errno. */
+int segment_directory_make_quarantine(int directory_fd);
+
 #endif

@@ -195,8 +195,9 @@ segment_store_sync(int directory_fd)
 int
 segment_store_quarantine(int directory_fd, const char *name)
 {
-    if (mkdirat(directory_fd, SEGMENT_DIRECTORY_QUARANTINE, 0700) != 0 && errno != EEXIST)
-        return -errno;
+    int result = segment_directory_make_quarantine(directory_fd);
+    if (result != 0)
+        return result;
     crash_point("store.quarantine_made");
     for (unsigned copy = 0; copy < 1000; copy++) {
         char target[NAME_MAX + 64];

@@ -66,10 +66,9 @@ aside_open(struct destination **out, const struct heritage *heritage, const char
     char path[LEDGER_NAME_BYTES_MAX + sizeof(UNDELIVERABLE)];
     ledger_name_format(ledger_name, SEGMENT_FILE, (struct bytes){name, strlen(name)});
     (void)snprintf(path, sizeof(path), UNDELIVERABLE "%s", ledger_name);
-    if (mkdirat(heritage->fds[HERITAGE_FD_SEGMENTS], SEGMENT_DIRECTORY_QUARANTINE, 0700) != 0 &&
-        errno != EEXIST)
-        return -errno;
-    int result = file_open(out, heritage, path);
+    int result = segment_directory_make_quarantine(heritage->fds[HERITAGE_FD_SEGMENTS]);
+    if (result == 0)
+        result = file_open(out, heritage, path);
     if (result == 0)
         (*out)->aside = true;
     return result;

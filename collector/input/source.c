@@ -15,21 +15,14 @@
 static void
 enter_phase(struct source *source, enum source_phase phase)
 {
-    switch (phase) {
-    case SOURCE_FOLLOWED:
-        INVARIANT(phase != SOURCE_FOLLOWED); /* a source only begins in it */
-        break;
-    case SOURCE_FINAL:
-        INVARIANT(source->phase == SOURCE_FOLLOWED || source->phase == SOURCE_ENDED);
-        INVARIANT(source->damage == NULL);
-        break;
-    case SOURCE_ENDED:
-        INVARIANT(source->phase == SOURCE_FINAL);
-        break;
-    case SOURCE_RETIRED:
-        INVARIANT(source_is_done(source));
-        break;
-    }
+    static const bool may_follow[][SOURCE_RETIRED + 1] = {
+        [SOURCE_FOLLOWED] = {[SOURCE_FINAL] = true},
+        [SOURCE_FINAL] = {[SOURCE_ENDED] = true},
+        [SOURCE_ENDED] = {[SOURCE_FINAL] = true, [SOURCE_RETIRED] = true},
+        [SOURCE_RETIRED] = {false},
+    };
+    INVARIANT(may_follow[source->phase][phase]);
+    INVARIANT(source->damage == NULL || source->phase == SOURCE_ENDED);
     source->phase = phase;
 }
 
@@ -150,6 +143,7 @@ source_note_final(struct source *source)
 void
 source_note_retired(struct source *source)
 {
+    INVARIANT(source_is_done(source));
     enter_phase(source, SOURCE_RETIRED);
 }
 
