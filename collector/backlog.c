@@ -1,9 +1,9 @@
 /* backlog.c -- the lines about a backlog. Runs in the collector. */
 #include "collector/backlog.h"
 
-#include "collector/input/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "collector/input/sources.h"
 
 #define LINE_MS 1000
 

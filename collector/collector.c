@@ -20,12 +20,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "collector/merge.h"
-#include "common/child.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
-#include "common/heritage.h"
 #include "base/log.h"
+#include "collector/merge.h"
+#include "common/child.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "segment/segment_directory.h"

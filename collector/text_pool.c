@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/invariant.h"
 
 /* Copies what the block has no room for. */
 static int
@@ -27,6 +28,7 @@ keep_alone(struct text_pool *pool, struct bytes bytes, struct bytes *kept_r)
 int
 text_pool_add(struct text_pool *pool, struct bytes bytes, struct bytes *kept_r)
 {
+    INVARIANT(pool->used <= pool->capacity);
     if (pool->block == NULL)
         pool->block = malloc(pool->capacity);
     if (pool->block == NULL)

@@ -11,6 +11,7 @@
 
 static const char *const suffixes[] = {
     [SEGMENT_STATE_NEW] = "new", [SEGMENT_STATE_OPEN] = "open", [SEGMENT_STATE_SEALED] = "sealed"};
+_Static_assert(sizeof(suffixes) / sizeof(suffixes[0]) == SEGMENT_STATES, "a suffix for each");
 
 void
 segment_name_format(char name[static SEGMENT_NAME_BYTES_MAX],

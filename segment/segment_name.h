@@ -8,6 +8,7 @@
 #include "segment/segment_format.h"
 
 enum segment_state { SEGMENT_STATE_NEW, SEGMENT_STATE_OPEN, SEGMENT_STATE_SEALED };
+#define SEGMENT_STATES 3U
 
 /* Writes the name, NUL-terminated. */
 void segment_name_format(char name[static SEGMENT_NAME_BYTES_MAX],

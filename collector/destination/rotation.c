@@ -43,8 +43,9 @@ format_name(const struct rotation *rotation, int64_t number, char name[OUTPUT_NA
         (void)snprintf(name, OUTPUT_NAME_BYTES_MAX, "%s.%" PRId64, rotation->base, number);
 }
 
-/* The first number that is free, or the last one there is, whose file is to go; a negative errno if
- * that cannot be told: what is taken for free is written over. */
+/* The number that the highest of the rotated files gets: the first one that is free or, if all are
+ * taken, `keep`, whose file is then replaced. A negative errno if it cannot be told whether a
+ * number is free: to take it for free would be to lose its file. */
 static int64_t
 find_free(const struct rotation *rotation, int64_t keep)
 {

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "collector/input/sources.h"
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "collector/input/sources.h"
 #include "segment/segment_store.h"
 
 /* Goes from one phase to the next. */

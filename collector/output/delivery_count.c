@@ -1,10 +1,10 @@
 /* delivery_count.c -- counts records as they reach their outputs. Runs in the collector. */
 #include "collector/output/delivery_count.h"
 
-#include "collector/output/batch.h"
 #include "base/clock.h"
-#include "common/heritage.h"
 #include "base/log.h"
+#include "collector/output/batch.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
 
 void

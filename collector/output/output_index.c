@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "collector/output/output.h"
 
 #define CAPACITY_MIN 64
@@ -17,6 +18,7 @@ put(struct output_index *index, struct output_index_entry entry)
     size_t at = entry.hash & (index->capacity - 1);
     while (index->entries[at].output != NULL)
         at = (at + 1) & (index->capacity - 1);
+    INVARIANT(index->count < index->capacity);
     index->entries[at] = entry;
     index->count++;
 }

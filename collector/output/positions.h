@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "segment/ledger_format.h"
 #include "collector/input/sources.h"
+#include "segment/ledger_format.h"
 
 struct positions_recovered;
 

@@ -9,9 +9,9 @@
 
 #include "base/quote.h"
 #include "commands/segments/segments_listing.h"
+#include "commands/segments/segments_lock_holder.h"
 #include "commands/segments/segments_outputs.h"
 #include "commands/segments/segments_table.h"
-#include "commands/segments/segments_lock_holder.h"
 
 #define NOTHING "-"
 #define SEGMENT_COLUMNS "rrrllrrrrrl"
@@ -69,6 +69,7 @@ state_name(const struct segments_file *file)
     static const char *const names[] = {[SEGMENT_STATE_NEW] = "new",
                                         [SEGMENT_STATE_OPEN] = "open",
                                         [SEGMENT_STATE_SEALED] = "sealed"};
+    _Static_assert(sizeof(names) / sizeof(names[0]) == SEGMENT_STATES, "a name for each");
     return file->quarantined ? "quarantined" : names[file->state];
 }
 

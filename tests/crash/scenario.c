@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collector/merge.h"
 #include "base/clock.h"
+#include "base/complaint.h"
+#include "collector/merge.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "base/complaint.h"
 #include "master/volume.h"
 #include "segment/segment_store.h"
 #include "tests/crash/account.h"

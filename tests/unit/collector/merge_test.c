@@ -1,109 +1,14 @@
 /* merge_test.c -- the collector's passes over real segments, ledgers and files: every record stands
  * in its output once, in order, wherever an earlier collector was killed. */
-#include "tests/unit/scratch.h"
+#include "tests/unit/collector/merge_fixture.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "collector/output/ledger.h"
-#include "collector/merge.h"
-#include "common/heritage.h"
-#include "common/scoreboard.h"
-#include "common/settings.h"
-#include "segment/segment_store.h"
-#include "segment/segment_writer.h"
-
-struct fixture {
-    struct scratch root;
-    struct scratch segments; /* a directory of its own, outside the root */
-    struct settings settings;
-    struct heritage heritage;
-    struct merge *merge;
-    uint64_t now_ms;
-};
-
-static int
-setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    scratch_open(&f->root);
-    scratch_open(&f->segments);
-    f->settings.output_mode = 0640;
-    f->settings.output_root = f->root.path;
-    f->heritage.settings = &f->settings;
-    f->heritage.fds[HERITAGE_FD_ROOT] = f->root.fd;
-    f->heritage.fds[HERITAGE_FD_SEGMENTS] = f->segments.fd;
-    assert_int_equal(scoreboard_open(&f->heritage.scoreboard, 1), 0);
-    f->now_ms = 1000;
-    *state = f;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-    merge_close(&f->merge);
-    scoreboard_close(&f->heritage.scoreboard);
-    scratch_close(&f->root);
-    scratch_close(&f->segments);
-    free(f);
-    return 0;
-}
-
-static struct segment_writer *
-begin(struct fixture *f, uint32_t slot, uint64_t number, uint64_t first_sequence)
-{
-    struct segment_writer *writer = NULL;
-    struct segment_identity identity = {slot, 1, number};
-    assert_int_equal(
-        segment_writer_create(&writer, f->segments.fd, &identity, first_sequence, 65536, false), 0);
-    return writer;
-}
-
-static void
-append(struct segment_writer *writer, const char *output, const char *text)
-{
-    struct segment_record record = {
-        SEGMENT_FILE, {output, strlen(output)}, {text, strlen(text)}, 0};
-    segment_writer_append(writer, &record);
-}
-
-static void
-start(struct fixture *f)
-{
-    merge_close(&f->merge);
-    assert_int_equal(merge_open(&f->merge, &f->heritage), 0);
-}
-
-/* Passes until one finds nothing, a little later each time. */
-static void
-merge_all(struct fixture *f)
-{
-    int64_t found = 1;
-    merge_look_again(f->merge);
-    while (found > 0) {
-        found = merge_pass(f->merge, f->now_ms);
-        f->now_ms += 10;
-    }
-    assert_int_equal(found, 0);
-}
-
-static size_t
-count_entries(const struct fixture *f)
-{
-    struct segment_entry *entries = NULL;
-    size_t count = 0;
-    assert_int_equal(segment_store_list(f->segments.fd, &entries, &count), 0);
-    free(entries);
-    return count;
-}
-
 static void
 test_follows_a_writer_and_retires_what_is_sealed(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *writer = begin(f, 0, 0, 0);
     start(f);
     append(writer, "out.txt", "one\n");
@@ -125,7 +30,7 @@ test_follows_a_writer_and_retires_what_is_sealed(void **state)
 static void
 test_a_restart_repeats_and_skips_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *writer = begin(f, 0, 0, 0);
     char expected[4096] = "";
     for (int i = 0; i < 50; i++) {
@@ -149,7 +54,7 @@ test_a_restart_repeats_and_skips_nothing(void **state)
 static void
 test_idle_outputs_leave_no_ledger(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     char name[LEDGER_NAME_BYTES_MAX];
     ledger_name_format(name, SEGMENT_FILE, (struct bytes){"out", 3});
     struct segment_writer *writer = begin(f, 0, 0, 0);
@@ -169,46 +74,12 @@ test_idle_outputs_leave_no_ledger(void **state)
     scratch_expect(&f->root, "out", "xy");
 }
 
-/* What a collector killed within a batch leaves: an intent in the ledger, and any part of the batch
- * in the file. */
-static void
-test_an_unfinished_batch_is_cut_off_and_written_again(void **state)
-{
-    struct fixture *f = *state;
-    static const char batch[] = "first\nsecond\n";
-    for (size_t part = 0; part <= strlen(batch); part++) {
-        struct segment_writer *writer = begin(f, 0, part, 0);
-        append(writer, "out", "first\n");
-        append(writer, "out", "second\n");
-        char content[64];
-        int kept = snprintf(content, sizeof(content), "before\n%.*s", (int)part, batch);
-        scratch_put(&f->root, "out", content, (size_t)kept);
-
-        struct stat status;
-        struct ledger *ledger = NULL;
-        assert_int_equal(fstatat(f->root.fd, "out", &status, 0), 0);
-        struct ledger_mark mark = {status.st_dev, status.st_ino, strlen("before\n"), strlen(batch)};
-        assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE,
-                                     (struct bytes){"out", 3}, false, &(bool){false}),
-                         0);
-        assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
-        ledger_close(&ledger);
-
-        start(f);
-        merge_all(f);
-        scratch_expect(&f->root, "out", "before\nfirst\nsecond\n");
-        segment_writer_seal(&writer);
-        merge_all(f);
-        merge_release_idle(f->merge);
-    }
-}
-
 /* Each output gets its own records and no other's, also after some have been forgotten
  * meanwhile. */
 static void
 test_many_outputs_are_told_apart(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     char name[16];
     char text[32];
     start(f);
@@ -242,7 +113,7 @@ test_many_outputs_are_told_apart(void **state)
 static void
 test_an_output_is_found_after_another_is_forgotten(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     start(f);
     struct segment_writer *writer = begin(f, 0, 0, 0);
     append(writer, "gone", "0\n");
@@ -266,7 +137,7 @@ test_an_output_is_found_after_another_is_forgotten(void **state)
 static void
 test_segments_of_one_incarnation_are_read_in_turn(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *first = begin(f, 0, 0, 0);
     struct segment_writer *second = begin(f, 0, 1, 1);
     append(second, "out", "b");
@@ -283,7 +154,7 @@ test_segments_of_one_incarnation_are_read_in_turn(void **state)
 static void
 test_a_blocked_output_holds_up_no_other_and_keeps_its_order(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     assert_int_equal(mkdirat(f->root.fd, "stuck", 0700), 0); /* no file can be written here */
     struct segment_writer *writer = begin(f, 0, 0, 0);
     start(f);
@@ -319,7 +190,7 @@ test_a_blocked_output_holds_up_no_other_and_keeps_its_order(void **state)
 static void
 test_what_can_never_be_delivered_is_set_aside(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     assert_int_equal(mkdirat(f->root.fd, "stuck", 0700), 0);
     struct segment_writer *writer = begin(f, 0, 0, 0);
     append(writer, "stuck", "1");
@@ -341,106 +212,11 @@ test_what_can_never_be_delivered_is_set_aside(void **state)
     scratch_expect(&f->segments, name, "12");
 }
 
-/* Two names of one file, and a batch of the one unfinished: nothing is written to the other before
- * it is taken back. */
-static void
-test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to(void **state)
-{
-    struct fixture *f = *state;
-    scratch_put(&f->root, "file", "before\nfir", 10);
-    assert_int_equal(symlinkat("file", f->root.fd, "link"), 0);
-    struct segment_writer *other = begin(f, 0, 0, 0);
-    append(other, "file", "other\n");
-    segment_writer_seal(&other);
-    struct segment_writer *writer = begin(f, 1, 0, 0);
-    append(writer, "link", "first\n");
-    segment_writer_seal(&writer);
-    struct stat status;
-    struct ledger *ledger = NULL;
-    bool created;
-    assert_int_equal(fstatat(f->root.fd, "file", &status, 0), 0);
-    struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
-    assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4},
-                                 false, &created),
-                     0);
-    assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
-    ledger_close(&ledger);
-    start(f);
-    merge_all(f);
-    char *data = scratch_get(&f->root, "file", NULL);
-    assert_true(strcmp(data, "before\nother\nfirst\n") == 0 ||
-                strcmp(data, "before\nfirst\nother\n") == 0);
-    free(data);
-    assert_int_equal(count_entries(f), 0);
-}
-
-/* The file was renamed between the death and the start, and perhaps another one put in its place,
- * as logrotate does: the batch is cut off where it is, and written to the new file. */
-static void
-test_an_unfinished_batch_is_found_in_a_renamed_file(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(mkdirat(f->root.fd, "logs", 0700), 0);
-    for (int replaced = 0; replaced < 2; replaced++) {
-        scratch_put(&f->root, "logs/out", "before\nfir", 10);
-        struct stat status;
-        struct ledger *ledger = NULL;
-        assert_int_equal(fstatat(f->root.fd, "logs/out", &status, 0), 0);
-        struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
-        assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE,
-                                     (struct bytes){"logs/out", 8}, false, &(bool){false}),
-                         0);
-        assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
-        ledger_close(&ledger);
-        assert_int_equal(renameat(f->root.fd, "logs/out", f->root.fd, "logs/out.1"), 0);
-        if (replaced)
-            scratch_put(&f->root, "logs/out", "new\n", 4);
-        struct segment_writer *writer = begin(f, 0, (uint64_t)replaced, 0);
-        append(writer, "logs/out", "first\n");
-        segment_writer_seal(&writer);
-        start(f);
-        merge_all(f);
-        merge_release_idle(f->merge);
-        scratch_expect(&f->root, "logs/out.1", "before\n");
-        scratch_expect(&f->root, "logs/out", replaced ? "new\nfirst\n" : "first\n");
-        assert_int_equal(unlinkat(f->root.fd, "logs/out", 0), 0);
-    }
-}
-
-/* The same file, and a collector that is killed after the batch was taken back and before its
- * ledger is written again: what the other name has got by then is not taken for the batch. */
-static void
-test_a_batch_is_taken_back_once(void **state)
-{
-    struct fixture *f = *state;
-    scratch_put(&f->root, "file", "before\nfir", 10);
-    assert_int_equal(symlinkat("file", f->root.fd, "link"), 0);
-    struct stat status;
-    struct ledger *ledger = NULL;
-    assert_int_equal(fstatat(f->root.fd, "file", &status, 0), 0);
-    struct ledger_mark mark = {status.st_dev, status.st_ino, 7, 6};
-    assert_int_equal(ledger_open(&ledger, f->segments.fd, SEGMENT_FILE, (struct bytes){"link", 4},
-                                 false, &(bool){false}),
-                     0);
-    assert_int_equal(ledger_write(ledger, &mark, NULL, 0), 0);
-    ledger_close(&ledger);
-
-    struct segment_writer *writer = begin(f, 0, 0, 0);
-    append(writer, "file", "other\n");
-    start(f);
-    merge_all(f);
-    scratch_expect(&f->root, "file", "before\nother\n");
-    start(f);
-    merge_all(f);
-    scratch_expect(&f->root, "file", "before\nother\n");
-    segment_writer_seal(&writer);
-}
-
 /* Entries that are none of ours, or cannot be read, keep nothing else from being merged. */
 static void
 test_strange_entries_stand_in_nobodys_way(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     int fd = f->segments.fd;
     assert_int_equal(mkdirat(fd, "00007-0000000001-0000000000.sealed", 0700), 0);
     assert_int_equal(mkfifoat(fd, "00008-0000000001-0000000000.sealed", 0600), 0);
@@ -463,7 +239,7 @@ test_strange_entries_stand_in_nobodys_way(void **state)
 static void
 test_a_removed_segment_holds_up_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *writer = begin(f, 0, 0, 0);
     append(writer, "out", "1");
     start(f);
@@ -484,7 +260,7 @@ test_a_removed_segment_holds_up_nothing(void **state)
 static void
 test_damage_is_set_aside_with_what_came_before_it_merged(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *writer = begin(f, 0, 0, 0);
     append(writer, "out", "good");
     append(writer, "out", "bad!");
@@ -510,27 +286,9 @@ test_damage_is_set_aside_with_what_came_before_it_merged(void **state)
 }
 
 static void
-test_a_damaged_ledger_is_set_aside(void **state)
-{
-    struct fixture *f = *state;
-    char name[LEDGER_NAME_BYTES_MAX];
-    ledger_name_format(name, SEGMENT_FILE, (struct bytes){"out", 3});
-    scratch_put(&f->segments, name, "nonsense", 8);
-    struct segment_writer *writer = begin(f, 0, 0, 0);
-    append(writer, "out", "x");
-    segment_writer_seal(&writer);
-    start(f);
-    merge_all(f);
-    scratch_expect(&f->root, "out", "x");
-    char aside[64 + LEDGER_NAME_BYTES_MAX];
-    (void)snprintf(aside, sizeof(aside), "quarantine/%s", name);
-    assert_true(scratch_has(&f->segments, aside));
-}
-
-static void
 test_a_renamed_output_is_left_and_a_new_one_begun(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *writer = begin(f, 0, 0, 0);
     start(f);
     append(writer, "out", "old");
@@ -546,7 +304,7 @@ test_a_renamed_output_is_left_and_a_new_one_begun(void **state)
 static void
 test_a_truncated_output_gets_no_hole(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     struct segment_writer *writer = begin(f, 0, 0, 0);
     start(f);
     append(writer, "out", "a long first line\n");
@@ -563,7 +321,7 @@ test_a_truncated_output_gets_no_hole(void **state)
 static void
 test_killed_again_and_again_it_writes_everything_once(void **state)
 {
-    struct fixture *f = *state;
+    struct merge_fixture *f = *state;
     enum { SEGMENTS = 8, RECORDS = 900 };
     for (uint32_t slot = 0; slot < SEGMENTS; slot++) {
         struct segment_writer *writer = begin(f, slot, 0, 0);
@@ -622,24 +380,19 @@ test_killed_again_and_again_it_writes_everything_once(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, merge_setup, merge_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_follows_a_writer_and_retires_what_is_sealed),
         TEST(test_a_restart_repeats_and_skips_nothing),
         TEST(test_idle_outputs_leave_no_ledger),
-        TEST(test_an_unfinished_batch_is_cut_off_and_written_again),
         TEST(test_many_outputs_are_told_apart),
         TEST(test_an_output_is_found_after_another_is_forgotten),
         TEST(test_segments_of_one_incarnation_are_read_in_turn),
         TEST(test_a_blocked_output_holds_up_no_other_and_keeps_its_order),
         TEST(test_what_can_never_be_delivered_is_set_aside),
-        TEST(test_an_unfinished_batch_is_taken_back_before_another_name_is_written_to),
-        TEST(test_an_unfinished_batch_is_found_in_a_renamed_file),
-        TEST(test_a_batch_is_taken_back_once),
         TEST(test_strange_entries_stand_in_nobodys_way),
         TEST(test_a_removed_segment_holds_up_nothing),
         TEST(test_damage_is_set_aside_with_what_came_before_it_merged),
-        TEST(test_a_damaged_ledger_is_set_aside),
         TEST(test_a_renamed_output_is_left_and_a_new_one_begun),
         TEST(test_a_truncated_output_gets_no_hole),
         TEST(test_killed_again_and_again_it_writes_everything_once),

@@ -1,107 +1,12 @@
 /* ledger_test.c -- a ledger says what was written last, or what was written before: after a
  * reopening, damage to a block, a write cut short or a kill, and never a mixture of both. */
-#include "tests/unit/scratch.h"
+#include "tests/unit/collector/output/ledger_fixture.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-#include "collector/output/ledger.h"
-
-#define POSITIONS_MAX 8000U
-#define HEADER_BYTES 64U
-#define CHECKSUM_BYTES 8U
-
-static const struct bytes small_name = {"logs/a", 6};
-
-/* Write `n` of a test: everything in it follows from its number and its count of positions. */
-static struct ledger_mark
-mark_of(uint64_t n)
-{
-    return (struct ledger_mark){n * 3, ~n, n << 40 | n, n * n};
-}
-
-static const struct ledger_position *
-positions_of(uint64_t n, size_t count)
-{
-    static struct ledger_position positions[POSITIONS_MAX];
-    assert_true(count <= POSITIONS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        memset(&positions[i].id, (int)(n + i) & 0xff, sizeof(positions[i].id));
-        le64_put(positions[i].id.bytes, n + i * 5);
-        positions[i].offset = ~(n * 1000 + i);
-    }
-    return positions;
-}
-
-static int
-write_numbered(struct ledger *ledger, uint64_t n, size_t count)
-{
-    struct ledger_mark mark = mark_of(n);
-    return ledger_write(ledger, &mark, positions_of(n, count), count);
-}
-
-static bool
-is_mark(const struct ledger_mark *a, const struct ledger_mark *b)
-{
-    return a->device == b->device && a->inode == b->inode && a->offset == b->offset &&
-           a->length == b->length;
-}
-
-/* Whether the state is exactly that of write `n`; write 0 is a ledger just made. */
-static bool
-is_numbered(const struct ledger_state *said, uint64_t n, size_t count)
-{
-    static const struct ledger_mark nothing;
-    struct ledger_mark mark = n == 0 ? nothing : mark_of(n);
-    const struct ledger_position *positions = positions_of(n, count);
-    if (!is_mark(&said->mark, &mark) || said->position_count != count)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (memcmp(&said->positions[i].id, &positions[i].id, sizeof(positions[i].id)) != 0 ||
-            said->positions[i].offset != positions[i].offset)
-            return false;
-    }
-    return true;
-}
-
-static bool
-is_of(const struct ledger_state *said, enum segment_kind kind, struct bytes name)
-{
-    return said->kind == kind && bytes_equal(said->name, name);
-}
-
-static struct ledger *
-open_ledger(const struct scratch *scratch, struct bytes name)
-{
-    struct ledger *ledger = NULL;
-    assert_int_equal(ledger_open(&ledger, scratch->fd, SEGMENT_FILE, name, false, &(bool){false}),
-                     0);
-    assert_non_null(ledger);
-    return ledger;
-}
-
-static const char *
-file_name_of(struct bytes name)
-{
-    static char file_name[LEDGER_NAME_BYTES_MAX];
-    ledger_name_format(file_name, SEGMENT_FILE, name);
-    return file_name;
-}
-
-/* What the ledger of an output says to who opens it now: expects write `n`. */
-static void
-expect_on_disk(const struct scratch *scratch, struct bytes name, uint64_t n, size_t count)
-{
-    struct ledger *ledger = NULL;
-    struct ledger_state said;
-    assert_int_equal(ledger_open_existing(&ledger, scratch->fd, file_name_of(name), &said), 0);
-    assert_true(is_of(&said, SEGMENT_FILE, name));
-    assert_true(is_numbered(&said, n, count));
-    ledger_close(&ledger);
-}
 
 static void
 round_trip(const struct scratch *scratch, struct bytes name, size_t count)
@@ -220,197 +125,6 @@ test_another_outputs_ledger_under_the_name_is_refused(void **state)
                                  false, &created),
                      -EEXIST);
     assert_null(ledger);
-}
-
-/* ---- damage */
-
-/* A ledger whose newest block holds write 2 with 3 positions, and its older one write 1 with 2. */
-struct damaged {
-    int fd;
-    off_t newest_at;
-    off_t older_at;
-    size_t newest_bytes;
-    size_t older_bytes;
-};
-
-static size_t
-small_record_bytes(size_t count)
-{
-    return HEADER_BYTES + 8 + count * sizeof(struct ledger_position) + CHECKSUM_BYTES;
-}
-
-/* `newest_block` says in which block the newest is to stand. */
-static struct damaged
-make_two_writes(const struct scratch *scratch, unsigned newest_block)
-{
-    struct ledger *ledger = open_ledger(scratch, small_name);
-    struct damaged damaged = {.newest_at = newest_block == 0 ? 0 : LEDGER_BLOCK_BYTES,
-                              .older_at = newest_block == 0 ? LEDGER_BLOCK_BYTES : 0,
-                              .newest_bytes = small_record_bytes(3),
-                              .older_bytes = small_record_bytes(2)};
-    damaged.fd = openat(scratch->fd, file_name_of(small_name), O_RDWR | O_CLOEXEC);
-    assert_true(damaged.fd >= 0);
-    unsigned char generation[8];
-    assert_int_equal(pread(damaged.fd, generation, 8, 16), 8);
-    uint64_t first = le64_get(generation);
-    assert_int_equal(pread(damaged.fd, generation, 8, 16 + (off_t)LEDGER_BLOCK_BYTES), 8);
-    unsigned newest = le64_get(generation) > first ? 1 : 0;
-    if (newest != newest_block)
-        assert_int_equal(write_numbered(ledger, 99, 1), 0);
-    assert_int_equal(write_numbered(ledger, 1, 2), 0);
-    assert_int_equal(write_numbered(ledger, 2, 3), 0);
-    ledger_close(&ledger);
-    expect_on_disk(scratch, small_name, 2, 3);
-    return damaged;
-}
-
-static void
-flip(const struct damaged *damaged, off_t at, unsigned char bits)
-{
-    unsigned char byte;
-    assert_int_equal(pread(damaged->fd, &byte, 1, at), 1);
-    byte = (unsigned char)(byte ^ bits);
-    assert_int_equal(pwrite(damaged->fd, &byte, 1, at), 1);
-}
-
-static void
-flip_each_byte(const struct scratch *scratch, unsigned newest_block)
-{
-    static const unsigned char bits[] = {0x01, 0x80, 0xff};
-    struct damaged damaged = make_two_writes(scratch, newest_block);
-    for (size_t i = 0; i < sizeof(bits); i++) {
-        for (size_t at = 0; at < damaged.newest_bytes; at++) {
-            flip(&damaged, damaged.newest_at + (off_t)at, bits[i]);
-            expect_on_disk(scratch, small_name, 1, 2);
-            flip(&damaged, damaged.newest_at + (off_t)at, bits[i]);
-        }
-        for (size_t at = 0; at < damaged.older_bytes; at++) {
-            flip(&damaged, damaged.older_at + (off_t)at, bits[i]);
-            expect_on_disk(scratch, small_name, 2, 3);
-            flip(&damaged, damaged.older_at + (off_t)at, bits[i]);
-        }
-    }
-    expect_on_disk(scratch, small_name, 2, 3);
-    (void)close(damaged.fd);
-}
-
-static void
-test_a_flipped_byte_of_the_newest_block_leaves_the_older_one(void **state)
-{
-    flip_each_byte(*state, 0);
-    flip_each_byte(*state, 1);
-}
-
-static void
-test_after_falling_back_the_next_write_counts(void **state)
-{
-    const struct scratch *scratch = *state;
-    for (unsigned block = 0; block < 2; block++) {
-        struct damaged damaged = make_two_writes(scratch, block);
-        flip(&damaged, damaged.newest_at + 30, 0xff);
-        struct ledger *ledger = open_ledger(scratch, small_name);
-        expect_on_disk(scratch, small_name, 1, 2);
-        for (uint64_t n = 3; n < 8; n++) {
-            assert_int_equal(write_numbered(ledger, n, 4), 0);
-            expect_on_disk(scratch, small_name, n, 4);
-        }
-        ledger_remove(&ledger);
-        (void)close(damaged.fd);
-    }
-}
-
-/* A prefix of one write over the one before it, as a machine that stops leaves it: any prefix. */
-static void
-test_a_block_half_overwritten_is_no_block(void **state)
-{
-    const struct scratch *scratch = *state;
-    struct damaged damaged = make_two_writes(scratch, 1);
-    unsigned char newest[512];
-    unsigned char before[512];
-    size_t bytes = small_record_bytes(3);
-    assert_int_equal(pread(damaged.fd, newest, bytes, damaged.newest_at), (ssize_t)bytes);
-    struct ledger *ledger = open_ledger(scratch, small_name);
-    assert_int_equal(write_numbered(ledger, 3, 3), 0);
-    assert_int_equal(write_numbered(ledger, 4, 3), 0);
-    ledger_close(&ledger);
-    memcpy(before, newest, bytes);
-    assert_int_equal(pread(damaged.fd, newest, bytes, damaged.newest_at), (ssize_t)bytes);
-    for (size_t written = 0; written <= bytes; written++) {
-        assert_int_equal(pwrite(damaged.fd, before, bytes, damaged.newest_at), (ssize_t)bytes);
-        assert_int_equal(pwrite(damaged.fd, newest, written, damaged.newest_at), (ssize_t)written);
-        bool whole =
-            written >= bytes || memcmp(before + written, newest + written, bytes - written) == 0;
-        expect_on_disk(scratch, small_name, whole ? 4 : 3, 3);
-    }
-    (void)close(damaged.fd);
-}
-
-static void
-expect_bad(const struct scratch *scratch)
-{
-    struct ledger *ledger = NULL;
-    struct ledger_state said;
-    assert_int_equal(ledger_open_existing(&ledger, scratch->fd, file_name_of(small_name), &said),
-                     -EBADMSG);
-    assert_null(ledger);
-    assert_int_equal(
-        ledger_open(&ledger, scratch->fd, SEGMENT_FILE, small_name, false, &(bool){false}),
-        -EBADMSG);
-    assert_null(ledger);
-    assert_true(scratch_has(scratch, file_name_of(small_name)));
-}
-
-static void
-test_a_truncated_newest_block_leaves_the_older_one(void **state)
-{
-    const struct scratch *scratch = *state;
-    struct damaged damaged = make_two_writes(scratch, 1);
-    unsigned char newest[512];
-    assert_int_equal(pread(damaged.fd, newest, damaged.newest_bytes, damaged.newest_at),
-                     (ssize_t)damaged.newest_bytes);
-    for (size_t left = 0; left < damaged.newest_bytes; left++) {
-        assert_int_equal(ftruncate(damaged.fd, damaged.newest_at + (off_t)left), 0);
-        expect_on_disk(scratch, small_name, 1, 2);
-        assert_int_equal(pwrite(damaged.fd, newest, damaged.newest_bytes, damaged.newest_at),
-                         (ssize_t)damaged.newest_bytes);
-        expect_on_disk(scratch, small_name, 2, 3);
-    }
-    (void)close(damaged.fd);
-}
-
-static void
-test_truncation_of_the_older_block_keeps_the_newest(void **state)
-{
-    const struct scratch *scratch = *state;
-    struct damaged damaged = make_two_writes(scratch, 0);
-    for (size_t left = damaged.older_bytes; left-- > 0;) {
-        assert_int_equal(ftruncate(damaged.fd, damaged.older_at + (off_t)left), 0);
-        expect_on_disk(scratch, small_name, 2, 3);
-    }
-    assert_int_equal(ftruncate(damaged.fd, (off_t)damaged.newest_bytes), 0);
-    expect_on_disk(scratch, small_name, 2, 3);
-    for (size_t left = damaged.newest_bytes; left-- > 0;) {
-        assert_int_equal(ftruncate(damaged.fd, (off_t)left), 0);
-        expect_bad(scratch);
-    }
-    (void)close(damaged.fd);
-}
-
-static void
-test_two_damaged_blocks_are_no_ledger(void **state)
-{
-    const struct scratch *scratch = *state;
-    struct damaged damaged = make_two_writes(scratch, 1);
-    for (size_t at = 0; at < damaged.newest_bytes; at++) {
-        off_t older_at = damaged.older_at + (off_t)(at % damaged.older_bytes);
-        flip(&damaged, damaged.newest_at + (off_t)at, 0x10);
-        flip(&damaged, older_at, 0x10);
-        expect_bad(scratch);
-        flip(&damaged, damaged.newest_at + (off_t)at, 0x10);
-        flip(&damaged, older_at, 0x10);
-    }
-    expect_on_disk(scratch, small_name, 2, 3);
-    (void)close(damaged.fd);
 }
 
 /* ---- files that are no ledger */
@@ -566,33 +280,6 @@ test_a_ledger_that_cannot_be_made_leaves_nothing(void **state)
     }
 }
 
-static void
-test_more_positions_than_a_block_holds_are_refused(void **state)
-{
-    const struct scratch *scratch = *state;
-    const size_t fit = (LEDGER_BLOCK_BYTES - HEADER_BYTES - 8 - CHECKSUM_BYTES) / 24;
-    struct ledger_position *positions = calloc(fit + 1, sizeof(*positions));
-    assert_non_null(positions);
-    struct ledger *ledger = open_ledger(scratch, small_name);
-    struct ledger_mark mark = mark_of(5);
-    assert_int_equal(write_numbered(ledger, 4, 2), 0);
-    assert_int_equal(ledger_write(ledger, &mark, positions, fit + 1), -E2BIG);
-    expect_on_disk(scratch, small_name, 4, 2);
-    assert_int_equal(ledger_write(ledger, &mark, positions, fit),
-                     0);                               /* the fullest block there is */
-    assert_int_equal(write_numbered(ledger, 6, 3), 0); /* spoils no neighbour */
-    expect_on_disk(scratch, small_name, 6, 3);
-    struct damaged damaged = {.fd = openat(scratch->fd, file_name_of(small_name), O_RDWR)};
-    flip(&damaged, 70, 1);
-    flip(&damaged, (off_t)LEDGER_BLOCK_BYTES + 70, 1);
-    expect_bad(scratch);
-    flip(&damaged, 70, 1);
-    flip(&damaged, (off_t)LEDGER_BLOCK_BYTES + 70, 1);
-    (void)close(damaged.fd);
-    ledger_close(&ledger);
-    free(positions);
-}
-
 /* ---- kills */
 
 /* How many positions write `n` of the kill test has: enough to take some time. */
@@ -668,19 +355,12 @@ main(void)
         TEST(test_the_newest_block_counts_however_often_it_is_written),
         TEST(test_kinds_and_names_have_ledgers_of_their_own),
         TEST(test_another_outputs_ledger_under_the_name_is_refused),
-        TEST(test_a_flipped_byte_of_the_newest_block_leaves_the_older_one),
-        TEST(test_after_falling_back_the_next_write_counts),
-        TEST(test_a_block_half_overwritten_is_no_block),
-        TEST(test_a_truncated_newest_block_leaves_the_older_one),
-        TEST(test_truncation_of_the_older_block_keeps_the_newest),
-        TEST(test_two_damaged_blocks_are_no_ledger),
         TEST(test_what_is_no_ledger_file_is_refused_at_once),
         TEST(test_a_ledgers_name_is_exact),
         TEST(test_each_output_has_a_name_of_its_own),
         TEST(test_remove_and_close_accept_nothing_and_the_gone),
         TEST(test_a_write_that_is_cut_short_leaves_what_was_said),
         TEST(test_a_ledger_that_cannot_be_made_leaves_nothing),
-        TEST(test_more_positions_than_a_block_holds_are_refused),
         TEST(test_a_killed_writer_leaves_its_last_write_or_the_one_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "commands/segments/segments_listing.h"
+#include "commands/segments/segments_lock_holder.h"
 #include "commands/segments/segments_outputs.h"
 #include "commands/segments/segments_report.h"
-#include "commands/segments/segments_lock_holder.h"
 
 static char *printed;
 static size_t printed_bytes;
