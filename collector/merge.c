@@ -144,7 +144,7 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
     struct segment_record record = {.appended_ns = 0};
     struct segment_position at;
     while (records < records_max && bytes < bytes_max &&
-           source_next(&merge->sources, source, &record, &at) == SEGMENT_NEXT_RECORD) {
+           source_next(&merge->sources.means, source, &record, &at) == SEGMENT_NEXT_RECORD) {
         route_record(merge, source, &record, at);
         records++;
         bytes += record.name.size + record.payload.size;

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "collector/input/sources.h"
+#include "collector/input/source.h"
 #include "segment/segment_store.h"
 
 /* Goes from one phase to the next. */
@@ -27,16 +27,16 @@ enter_phase(struct source *source, enum source_phase phase)
 }
 
 static int
-open_reader(struct sources *sources, struct source *source)
+open_reader(struct source_means *means, struct source *source)
 {
     /* Its writer may rename it at any moment; one of the two names is right. */
     struct segment_entry entry = {source->facts.identity, source_is_final(source)
                                                               ? SEGMENT_STATE_SEALED
                                                               : SEGMENT_STATE_OPEN};
-    int fd = segment_store_open(sources->directory_fd, &entry);
+    int fd = segment_store_open(means->directory_fd, &entry);
     if (fd == -ENOENT) {
         entry.state = SEGMENT_STATE_SEALED;
-        fd = segment_store_open(sources->directory_fd, &entry);
+        fd = segment_store_open(means->directory_fd, &entry);
     }
     if (fd < 0)
         return fd;
@@ -44,7 +44,7 @@ open_reader(struct sources *sources, struct source *source)
      * are written next. If this is refused, it does. */
     if (!source_is_final(source))
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-    int result = segment_reader_open(&source->reader, fd, &source->facts, &sources->window);
+    int result = segment_reader_open(&source->reader, fd, &source->facts, &means->window);
     if (result == 0)
         segment_reader_seek(source->reader, source->position);
     else
@@ -63,7 +63,7 @@ end_source(struct source *source, const char *damage)
 /* The disk does not give what is at the source's position. That may pass. If it lasts, and nobody
  * writes the segment any more, it is damage. */
 static void
-note_failure(struct sources *sources, struct source *source, bool final)
+note_failure(struct source_means *means, struct source *source, bool final)
 {
     uint64_t now_ms = clock_monotonic_ms();
     const char *fault = segment_reader_fault(source->reader);
@@ -73,17 +73,16 @@ note_failure(struct sources *sources, struct source *source, bool final)
         end_source(source, fault);
         return;
     }
-    log_write_braked(&sources->failing_brake, now_ms, LOG_LEVEL_ERROR,
-                     "cannot read a segment; it is tried again",
-                     LOG_FIELDS(log_u64("segment_slot", source->facts.identity.slot),
-                                log_u64("incarnation", source->facts.identity.incarnation),
-                                log_u64("number", source->facts.identity.number),
-                                log_u64("offset", source->position.offset),
-                                log_string("reason", fault)));
+    log_write_braked(
+        &means->failing_brake, now_ms, LOG_LEVEL_ERROR, "cannot read a segment; it is tried again",
+        LOG_FIELDS(log_u64("segment_slot", source->facts.identity.slot),
+                   log_u64("incarnation", source->facts.identity.incarnation),
+                   log_u64("number", source->facts.identity.number),
+                   log_u64("offset", source->position.offset), log_string("reason", fault)));
 }
 
 enum segment_next
-source_next(struct sources *sources, struct source *source, struct segment_record *record_r,
+source_next(struct source_means *means, struct source *source, struct segment_record *record_r,
             struct segment_position *at_r)
 {
     if (source_has_ended(source))
@@ -92,7 +91,7 @@ source_next(struct sources *sources, struct source *source, struct segment_recor
      * good. */
     bool final = source_is_final(source);
     if (source->reader == NULL) {
-        int result = open_reader(sources, source);
+        int result = open_reader(means, source);
         if (final && result == -ENOENT)
             end_source(source, NULL);
         if (result != 0)
@@ -119,7 +118,7 @@ source_next(struct sources *sources, struct source *source, struct segment_recor
             end_source(source, segment_reader_fault(source->reader));
         break;
     case SEGMENT_NEXT_FAILED:
-        note_failure(sources, source, final);
+        note_failure(means, source, final);
         break;
     }
     return SEGMENT_NEXT_NONE;

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "segment/segment_reader.h"
-
-struct sources;
+#include "segment/segment_window.h"
 
 /* What cannot be read for so long is taken for damage: a disk that is asked again may yet
  * answer. */
@@ -54,6 +54,14 @@ struct source {
     struct segment_position skipped;
 };
 
+/* What all sources are read with, in turns. Zero it before use, but for the descriptor. */
+struct source_means {
+    /* Borrowed: the segment directory. */
+    int directory_fd;
+    struct segment_window window;
+    struct log_brake failing_brake;
+};
+
 static inline bool
 source_is_final(const struct source *source)
 {
@@ -76,7 +84,7 @@ source_is_done(const struct source *source)
 /* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a
  * final source it has ended. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the
  * record's own position. The record's bytes are good until the next call. */
-enum segment_next source_next(struct sources *sources, struct source *source,
+enum segment_next source_next(struct source_means *means, struct source *source,
                               struct segment_record *record_r, struct segment_position *at_r);
 
 /* Ends a source's turn. A file that nobody writes any more is closed until its next turn, so that a

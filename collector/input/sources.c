@@ -15,7 +15,7 @@
 void
 sources_init(struct sources *sources, int directory_fd, bool durable)
 {
-    *sources = (struct sources){.directory_fd = directory_fd, .durable = durable};
+    *sources = (struct sources){.means = {.directory_fd = directory_fd}, .durable = durable};
 }
 
 void
@@ -34,7 +34,7 @@ sources_quarantine(struct sources *sources, const struct segment_entry *entry, u
 {
     char name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(name, &entry->identity, entry->state);
-    int result = segment_store_quarantine(sources->directory_fd, name);
+    int result = segment_store_quarantine(sources->means.directory_fd, name);
     if (result != 0) {
         sources_log_stuck(sources, &entry->identity, result);
         return result;
@@ -138,7 +138,7 @@ retire_file(struct sources *sources, const struct source *source)
             sources, &(struct segment_entry){source->facts.identity, SEGMENT_STATE_SEALED},
             source->position.offset, source->position.sequence - source->facts.start.sequence,
             source->damage);
-    int result = segment_store_remove(sources->directory_fd, &source->facts.identity);
+    int result = segment_store_remove(sources->means.directory_fd, &source->facts.identity);
     if (result != 0)
         sources_log_stuck(sources, &source->facts.identity, result);
     return result;
@@ -165,7 +165,7 @@ sources_retire(struct sources *sources, void (*forget)(void *context, size_t ind
     if (!retire_files(sources))
         return;
     if (sources->durable)
-        segment_store_sync(sources->directory_fd);
+        segment_store_sync(sources->means.directory_fd);
     crash_point("sources.retired");
     size_t kept = 0;
     for (size_t i = 0; i < sources->count; i++) {
@@ -185,7 +185,7 @@ sources_retire(struct sources *sources, void (*forget)(void *context, size_t ind
 void
 sources_trim(struct sources *sources)
 {
-    segment_window_clear(&sources->window);
+    segment_window_clear(&sources->means.window);
 }
 
 void
@@ -197,6 +197,6 @@ sources_clear(struct sources *sources)
     }
     free(sources->list);
     free(sources->free_indexes);
-    segment_window_clear(&sources->window);
-    sources_init(sources, sources->directory_fd, sources->durable);
+    segment_window_clear(&sources->means.window);
+    sources_init(sources, sources->means.directory_fd, sources->durable);
 }

@@ -13,18 +13,16 @@
 
 #include "base/log.h"
 #include "collector/input/source.h"
-#include "segment/segment_window.h"
 
 struct sources {
-    int directory_fd; /* borrowed */
+    /* What they are read with; the segment directory's descriptor is in it. */
+    struct source_means means;
     /* What is removed must be gone from the disk before it is forgotten. */
     bool durable;
     /* Ordered by segment_identity_compare(). */
     struct source **list;
     size_t count;
     size_t capacity;
-    /* What all readers see through, in turns. */
-    struct segment_window window;
     /* Every index is below index_end. Those that no source has are in free_indexes. */
     size_t index_end;
     size_t *free_indexes;
@@ -37,7 +35,6 @@ struct sources {
     /* Files set aside since the start of the process. */
     uint64_t quarantined;
     struct log_brake stuck_brake;
-    struct log_brake failing_brake;
 };
 
 /* No sources yet. `directory_fd`, the segment directory, is borrowed. */

@@ -25,7 +25,7 @@ log_segment(enum log_level level, const char *event, const struct segment_identi
 static int
 meet_file(struct sources *sources, const struct segment_entry *entry)
 {
-    int fd = segment_store_open(sources->directory_fd, entry);
+    int fd = segment_store_open(sources->means.directory_fd, entry);
     if (fd == -ENOENT)
         return -ESTALE; /* renamed since it was listed: list again */
     if (fd < 0 && fd != -ELOOP && fd != -ENXIO)
@@ -61,7 +61,7 @@ find_known_or_last(const struct sources *sources, size_t known_count,
 static int
 take_over(struct sources *sources, struct segment_entry *entry)
 {
-    int result = segment_store_take_over(sources->directory_fd, &entry->identity);
+    int result = segment_store_take_over(sources->means.directory_fd, &entry->identity);
     if (result == 0) {
         log_segment(LOG_LEVEL_INFO, "took over a segment whose writer is gone", &entry->identity,
                     log_string("state", "sealed"));
@@ -82,7 +82,7 @@ static int
 visit_entry(struct sources *sources, size_t known_count, struct segment_entry *entry)
 {
     if (entry->state == SEGMENT_STATE_NEW) {
-        (void)segment_store_remove_new(sources->directory_fd, &entry->identity);
+        (void)segment_store_remove_new(sources->means.directory_fd, &entry->identity);
         return 0;
     }
     if (entry->state == SEGMENT_STATE_OPEN) {
@@ -176,7 +176,7 @@ predecessor_is_missing(const struct sources *sources, const struct segment_entry
 static int
 list_directory(const struct sources *sources, struct segment_entry **entries_r, size_t *count_r)
 {
-    int result = segment_store_list(sources->directory_fd, entries_r, count_r);
+    int result = segment_store_list(sources->means.directory_fd, entries_r, count_r);
     bool missing = false;
     for (size_t i = 0; result == 0 && i < *count_r && !missing; i++)
         missing = predecessor_is_missing(sources, *entries_r, i);
@@ -184,7 +184,7 @@ list_directory(const struct sources *sources, struct segment_entry **entries_r, 
         return result;
     free(*entries_r);
     *entries_r = NULL;
-    return segment_store_list(sources->directory_fd, entries_r, count_r);
+    return segment_store_list(sources->means.directory_fd, entries_r, count_r);
 }
 
 int

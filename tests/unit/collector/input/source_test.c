@@ -65,7 +65,7 @@ expect_next(struct fixture *f, const char *text)
 {
     struct segment_record record;
     struct segment_position at;
-    assert_int_equal(source_next(&f->sources, only(f), &record, &at), SEGMENT_NEXT_RECORD);
+    assert_int_equal(source_next(&f->sources.means, only(f), &record, &at), SEGMENT_NEXT_RECORD);
     assert_true(bytes_equal(record.payload, (struct bytes){text, strlen(text)}));
     return at;
 }
@@ -75,7 +75,7 @@ expect_none(struct fixture *f, enum source_phase phase)
 {
     struct segment_record record;
     struct segment_position at;
-    assert_int_equal(source_next(&f->sources, only(f), &record, &at), SEGMENT_NEXT_NONE);
+    assert_int_equal(source_next(&f->sources.means, only(f), &record, &at), SEGMENT_NEXT_NONE);
     assert_int_equal(only(f)->phase, phase);
     source_pause(only(f));
 }
@@ -190,7 +190,8 @@ test_one_waits_for_the_one_before_it_in_its_incarnation_only(void **state)
     assert_int_equal(sources_refresh(&f->sources, 2000), 0);
     struct segment_record record;
     struct segment_position at;
-    assert_int_equal(source_next(&f->sources, f->sources.list[0], &record, &at), SEGMENT_NEXT_NONE);
+    assert_int_equal(source_next(&f->sources.means, f->sources.list[0], &record, &at),
+                     SEGMENT_NEXT_NONE);
     assert_false(sources_may_read(&f->sources, 0)); /* it has ended */
     assert_true(sources_may_read(&f->sources, 1));
 }
