@@ -308,16 +308,3 @@ log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level level,
     brake->next_ms = now_ms + LOG_BRAKE_INTERVAL_MS;
     log_write(level, event, all);
 }
-
-bool
-log_allowed(struct log_brake *brake, uint64_t now_ms, uint64_t interval_ms, uint64_t *suppressed_r)
-{
-    if (now_ms < brake->next_ms) {
-        brake->suppressed++;
-        return false;
-    }
-    *suppressed_r = brake->suppressed;
-    brake->suppressed = 0;
-    brake->next_ms = now_ms + interval_ms;
-    return true;
-}

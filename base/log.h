@@ -87,11 +87,6 @@ void log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level l
  * a line as not written if it is false. */
 bool log_brake_is_open(struct log_brake *brake, uint64_t now_ms);
 
-/* True at most once in `interval_ms` for one brake; *suppressed_r then receives how many were
- * refused since. */
-bool log_allowed(struct log_brake *brake, uint64_t now_ms, uint64_t interval_ms,
-                 uint64_t *suppressed_r);
-
 static inline struct log_field
 log_string(const char *key, const char *value)
 {

@@ -59,8 +59,8 @@ value_clear(struct value *value)
 /* Takes one entry of a StringMap; key and string are good as long as the message. */
 typedef void (*value_take_pair)(void *context, struct bytes key, struct bytes string);
 
-/* Reads a StringMap and gives each entry, as it comes, to `take`, unless that is NULL. Returns false
- * at a fault. */
+/* Reads a StringMap and gives each entry, as it comes, to `take`, unless that is NULL. Returns
+ * false at a fault. */
 bool value_read_string_map(struct wire_fault *fault, struct bytes message, value_take_pair take,
                            void *context);
 
