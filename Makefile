@@ -223,6 +223,7 @@ check-crash-points:
 	MYGRPCADAPTER=build-crash/mygrpcadapter $(PYTHON) -m pytest -q -p no:cacheprovider tests/system/volume/test_crash_points.py
 
 check-structure:
+	@tests/tools/check-structure --prove
 	@tests/tools/check-structure
 
 .PHONY: check-image
