@@ -13,9 +13,13 @@ static size_t
 form_of(char form[static FORM_BYTES_MAX], unsigned char byte, unsigned flags)
 {
     static const char hex[] = "0123456789abcdef";
-    char letter = byte == '\n' ? 'n' : byte == '\t' ? 't' : '\0';
+    char letter = '\0';
     form[0] = '\\';
-    if (byte == '\\' || (byte == '"' && (flags & QUOTE_MARKS) != 0))
+    if (byte == '\n')
+        letter = 'n';
+    else if (byte == '\t')
+        letter = 't';
+    else if (byte == '\\' || (byte == '"' && (flags & QUOTE_MARKS) != 0))
         letter = (char)byte;
     if (letter != '\0') {
         form[1] = letter;

@@ -19,7 +19,7 @@ grow(struct batch *batch)
 {
     size_t larger = batch->capacity == 0 ? CAPACITY_MIN : batch->capacity * 2;
     size_t origin_capacity = batch->capacity;
-    size_t payload_capacity = batch->capacity;
+    size_t payload_capacity = origin_capacity;
     int result = ARRAY_RESERVE(batch->origins, origin_capacity, larger);
     if (result == 0)
         result = ARRAY_RESERVE(batch->payloads, payload_capacity, larger);
