@@ -21,10 +21,12 @@ array_reserve(void *items, size_t *capacity, size_t count, size_t item_bytes)
     if (larger < count)
         larger = count;
     /* Copied, whatever type the pointer is of. */
+    if (larger > PTRDIFF_MAX / item_bytes)
+        return -ENOMEM;
     void *old;
     memcpy(&old, items, sizeof(old));
     INVARIANT(old != NULL || *capacity == 0);
-    void *grown = reallocarray(old, larger, item_bytes);
+    void *grown = realloc(old, larger * item_bytes);
     if (grown == NULL)
         return -ENOMEM;
     memcpy(items, &grown, sizeof(grown));
