@@ -23,19 +23,14 @@
 #include "master/crew/crew.h"
 #include "master/listener.h"
 #include "master/service_manager.h"
-#include "master/supervisor_private.h"
+#include "master/supervisor_end.h"
+#include "master/supervisor_state.h"
 #include "master/takeover/handover.h"
 #include "master/takeover/reload.h"
 
 /* Heartbeats are looked at so often, at least; the scoreboard wakes nobody. */
 #define WATCH_MS_MAX 1000
 #define WATCHES_PER_STALL 4
-
-uint64_t
-supervisor_now(struct supervisor *supervisor)
-{
-    return awake_clock_now(&supervisor->clock, clock_monotonic_ms());
-}
 
 /* ---- serving */
 

@@ -9,7 +9,8 @@
 #include "master/crew/crew.h"
 #include "master/listener.h"
 #include "master/service_manager.h"
-#include "master/supervisor_private.h"
+#include "master/supervisor_end.h"
+#include "master/supervisor_state.h"
 
 /* A worker that drains ends by itself after workers.drain_timeout_ms; so much later it is killed.
  */

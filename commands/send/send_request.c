@@ -12,7 +12,9 @@
 
 #include "base/invariant.h"
 #include "commands/send/send_options.h"
-#include "commands/send/send_request_private.h"
+#include "commands/send/request_layout.h"
+#include "commands/send/send_request_from_file.h"
+#include "commands/send/send_request_from_options.h"
 
 int
 send_request_open(struct send_request **out, const struct send_options *options)
@@ -42,13 +44,6 @@ send_request_close(struct send_request **request_p)
     *request_p = NULL;
 }
 
-void
-send_request_write_dedup_id(uint8_t *out, uint64_t id)
-{
-    for (size_t i = DEDUP_ID_DIGITS; i-- > 0; id /= 10)
-        out[i] = (uint8_t)('0' + id % 10);
-}
-
 /* A varint of nine bytes, however small the number. */
 static void
 write_call_number(uint8_t *out, uint64_t number)
@@ -66,8 +61,8 @@ send_request_write(const struct send_request *request, uint64_t number, uint8_t 
         return;
     size_t own_size = request->size - request->shared_size;
     memcpy(out, request->bytes + request->shared_size, own_size);
-    send_request_write_dedup_id(out + own_size - DEDUP_ID_DIGITS,
-                                request->dedup_id_first + number - 1);
+    request_layout_write_dedup_id(out + own_size - DEDUP_ID_DIGITS,
+                                  request->dedup_id_first + number - 1);
     for (size_t i = 0; i < request->call_slot_count; i++)
         write_call_number(out + request->call_slot_first + i * request->call_slot_stride, number);
 }

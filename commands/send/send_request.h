@@ -14,28 +14,11 @@
 #ifndef MYGRPCADAPTER_COMMANDS_SEND_SEND_REQUEST_H
 #define MYGRPCADAPTER_COMMANDS_SEND_SEND_REQUEST_H
 
-#include <stddef.h>
 #include <stdint.h>
 
+#include "commands/send/request_layout.h"
+
 struct send_options;
-
-struct send_request {
-    uint8_t *bytes;
-    size_t size;
-    size_t shared_size;
-
-    /* Of each call; 0 if the bytes of a file are no HandleMetricRequest. */
-    uint64_t instance_count;
-
-    /* That of the first call; 0: the request has none of ours. */
-    uint64_t dedup_id_first;
-
-    /* Instances that carry the number of the call; where the first one's number is, and how far it
-     * is from one to the next. */
-    uint64_t call_slot_count;
-    size_t call_slot_first;
-    size_t call_slot_stride;
-};
 
 /* Makes the request that the options describe, or reads the file they name. Returns 0 or a negative
  * errno (of the file; -EFBIG if it has more than 64 MiB; -ENOMEM). The caller owns *out. */

@@ -4,7 +4,7 @@
  * damaged request is a good way to see what an adapter makes of one. They are decoded only to count
  * the instances for the report.
  */
-#include "commands/send/send_request_private.h"
+#include "commands/send/send_request_from_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "metric.pb-c.h"
 
 #include "base/array.h"
-#include "commands/send/send_request.h"
+#include "commands/send/request_layout.h"
 
 #define REQUEST_FILE_BYTES_MAX ((size_t)64 << 20)
 #define READ_BYTES ((size_t)64 << 10)

@@ -4,7 +4,7 @@
  * Runs in the process of `mygrpcadapter send`, once. protobuf-c encodes it; the numbers that change
  * with each call are then found in the bytes.
  */
-#include "commands/send/send_request_private.h"
+#include "commands/send/send_request_from_options.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include "base/invariant.h"
 #include "commands/send/send_instance.h"
 #include "commands/send/send_options.h"
-#include "commands/send/send_request.h"
+#include "commands/send/request_layout.h"
 
 #define PARAMS_TYPE_URL "type.googleapis.com/adapter.mygrpcadapter.config.Params"
 
@@ -106,7 +106,7 @@ pack_parts(struct send_request *request, const struct send_options *options,
 
     char dedup_id[DEDUP_ID_DIGITS + 1] = "";
     request->dedup_id_first = random_dedup_id();
-    send_request_write_dedup_id((uint8_t *)dedup_id, request->dedup_id_first);
+    request_layout_write_dedup_id((uint8_t *)dedup_id, request->dedup_id_first);
 
     Metric__HandleMetricRequest message = METRIC__HANDLE_METRIC_REQUEST__INIT;
     message.n_instances = options->instances;
