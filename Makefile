@@ -23,6 +23,7 @@ PACKAGES_TEST := libcmocka-dev python3 python3-pytest python3-grpcio python3-pro
 PACKAGES_DEB := debhelper dpkg-dev
 PACKAGES_IMAGE := buildah debootstrap iproute2
 PACKAGES_CI := clang-14 clang-format-14 clang-tidy-14 cppcheck libasan8 libubsan1 libclang-rt-14-dev prometheus
+PACKAGES_MODEL := spin
 PACKAGES_BENCH := nghttp2-client gnuplot-nox util-linux valgrind
 LIBRARIES := grpc gpr libprotobuf-c libconfig libsystemd libmicrohttpd libxxhash
 
@@ -132,6 +133,7 @@ help:
 	@echo "make demo         installs what is missing, builds, and shows one call from end to end"
 	@echo "make check        installs what is missing, builds, and runs all tests"
 	@echo "make check-crash  the long form of the crash tests: half an hour of kills, failing calls and power cuts"
+	@echo "make check-model  explores a model of the merge protocol, state by state (spin; under a minute)"
 	@echo "make check-mixer  builds a real Mixer and has it report to the adapter (as root; needs Go)"
 	@echo "make run          serves in the foreground on port 8000, with build/volume as the volume"
 	@echo "make install      puts program, man pages, units and configuration in place (DESTDIR=, PREFIX=/usr/local)"
@@ -283,7 +285,8 @@ check-cppcheck:
 # ---- the crash suite: journals and a collector in one process, with every call to a file wrapped (tests/crash/calls.h)
 
 CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 unlinkat pwrite writev ftruncate \
-	posix_fallocate fsync fdatasync mmap flock fstat fstatat faccessat pread fdopendir readdir getrandom
+	posix_fallocate fsync fdatasync mmap flock fstat fstatat faccessat pread fdopendir readdir getrandom fcntl \
+	malloc calloc realloc
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
@@ -301,7 +304,8 @@ $(CRASH_SUITE): $(CRASH_OBJECTS) $(ARCHIVE)
 .PHONY: check-crash-short check-crash
 check-crash-short: $(CRASH_SUITE)
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
-	@$(CRASH_RUN) kills
+	@$(CRASH_RUN) --stride 3 kills
+	@$(CRASH_RUN) --stride 3 strangers
 	@$(CRASH_RUN) --stride 29 faults
 	@$(CRASH_RUN) --rounds 400 power
 
@@ -309,10 +313,17 @@ check-crash-short: $(CRASH_SUITE)
 STORM_SECONDS ?= 180
 check-crash: $(CRASH_SUITE) check-crash-points
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
-	@$(CRASH_RUN) kills faults
+	@$(CRASH_RUN) kills strangers faults
 	@$(CRASH_RUN) --rounds 30000 power
 	MYGRPCADAPTER=$(PROGRAM) MYGRPCADAPTER_STORM_SECONDS=$(STORM_SECONDS) $(if $(SEED),MYGRPCADAPTER_STORM_SEED=$(SEED)) \
 		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/volume/test_storm.py
+
+# ---- the protocol of segments, ledgers and outputs, explored state by state (tests/model/README.md)
+
+.PHONY: check-model
+check-model:
+	@PACKAGES="$(PACKAGES_MODEL) gcc libc6-dev python3" tests/tools/install-packages
+	@tests/model/run
 
 # ---- fuzzing: the rules above under clang-14, in a directory of its own (tests/fuzz/fuzz.h)
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "collector/backlog.h"
 #include "collector/input/sources.h"
@@ -20,6 +21,7 @@
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "segment/segment_store.h"
 
 /* Bounds of one pass, over all segments. So many bytes stay in the processor's cache from the
  * segment to the output; with durability "machine" each pass waits for the disk several times, and
@@ -33,6 +35,8 @@ struct merge {
     struct sources sources;
     /* The directory is to be read before the next pass. */
     bool stale;
+    /* The names in the directory, as this process found them, are on the disk. */
+    bool names_durable;
     struct outputs outputs;
     /* Which segment the next pass begins with. */
     size_t turn;
@@ -43,8 +47,8 @@ struct merge {
     uint64_t read_bytes;
     /* The last pass left records unread that it could see. */
     bool behind;
-    /* When the last record was appended that was read of a segment left so; of several the
-     * earliest. */
+    /* Of the segments that the last pass left unfinished: when the last record that it read was
+     * appended, and of several segments the earliest. */
     uint64_t reached_ns;
     /* Files that the sources have set aside, as far as they have been counted. */
     uint64_t quarantined;
@@ -63,7 +67,8 @@ merge_open(struct merge **out, const struct heritage *heritage)
     merge->texts.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
     sources_init(&merge->sources, heritage->fds[HERITAGE_FD_SEGMENTS], durable);
     outputs_init(&merge->outputs, heritage);
-    int result = outputs_recover(&merge->outputs, clock_monotonic_ms());
+    outputs_set_durable(&merge->outputs, durable);
+    int result = outputs_recover(&merge->outputs);
     if (result != 0) {
         merge_close(&merge);
         return result;
@@ -159,7 +164,7 @@ read_source(struct merge *merge, struct source *source, size_t records_max, size
 }
 
 static size_t
-read_sources(struct merge *merge)
+read_sources(struct merge *merge, uint64_t now_ms)
 {
     struct sources *sources = &merge->sources;
     size_t readable = 0;
@@ -167,7 +172,7 @@ read_sources(struct merge *merge)
     merge->reached_ns = UINT64_MAX;
     merge->read_bytes = 0;
     for (size_t i = 0; i < sources->count; i++)
-        readable += sources_may_read(sources, i) ? 1 : 0;
+        readable += sources_may_read(sources, i, now_ms) ? 1 : 0;
     if (readable == 0)
         return 0;
     size_t records_max = PASS_RECORDS_MAX / readable + 1;
@@ -176,7 +181,7 @@ read_sources(struct merge *merge)
     merge->turn++;
     for (size_t step = 0; step < sources->count; step++) {
         size_t i = (merge->turn + step) % sources->count;
-        if (!sources_may_read(sources, i))
+        if (!sources_may_read(sources, i, now_ms))
             continue;
         records += read_source(merge, sources->list[i], records_max, bytes_max);
         source_pause(sources->list[i]);
@@ -191,18 +196,34 @@ forget_source(void *context, size_t index)
     outputs_forget_source(&merge->outputs, index);
 }
 
+/* Names that were seen may be in the memory of the kernel only: of a ledger that is new, or of a
+ * segment that is no more. Once they are built upon, a loss of power must not change them. */
+static void
+make_names_durable(struct merge *merge)
+{
+    if (merge->names_durable || !merge->sources.durable)
+        return;
+    segment_store_sync(merge->sources.means.directory_fd);
+    crash_point("merge.names_synced");
+    merge->names_durable = true;
+}
+
 static int
 refresh(struct merge *merge, uint64_t now_ms)
 {
     int result = sources_refresh(&merge->sources, now_ms);
     if (result == 0)
         result = introduce_sources(merge);
-    if (result == 0)
+    if (result == 0) {
+        make_names_durable(merge);
+        outputs_set_durable(&merge->outputs, merge->sources.durable);
+        outputs_forget_gone(&merge->outputs, &merge->sources);
         merge->stale = false;
-    else
+    } else {
         log_write_braked(&merge->brake, now_ms, LOG_LEVEL_ERROR,
                          "cannot read the segment directory; trying again",
                          LOG_FIELDS(log_error(result)));
+    }
     return result;
 }
 
@@ -239,13 +260,15 @@ merge_pass(struct merge *merge, uint64_t now_ms)
             return result;
     }
     /* To go back once serves all outputs that can take something again. */
-    if (outputs_retry(&merge->outputs, now_ms))
+    if (outputs_retry(&merge->outputs, &merge->sources, now_ms))
         sources_rewind(&merge->sources);
-    size_t records = read_sources(merge);
+    size_t records = read_sources(merge, now_ms);
+    sources_sync(&merge->sources);
     outputs_deliver(&merge->outputs, &merge->sources, now_ms);
     text_pool_empty(&merge->texts);
     backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
-    sources_retire(&merge->sources, forget_source, merge);
+    if (outputs_are_secured(&merge->outputs))
+        sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
     return (int64_t)records;
 }

@@ -367,6 +367,13 @@ output_path_open_existing(int root_fd, int segments_fd, const char *name)
 }
 
 int
+output_path_open_to_read(int root_fd, int segments_fd, const char *name)
+{
+    int fd = open_beneath(root_fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, fd);
+}
+
+int
 output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode)
 {
     int fd = output_path_open_existing(root_fd, segments_fd, name);

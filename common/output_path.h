@@ -37,6 +37,9 @@ int output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode
  * not there. */
 int output_path_open_existing(int root_fd, int segments_fd, const char *name);
 
+/* Opens the file for reading. As output_path_open_existing() otherwise. */
+int output_path_open_to_read(int root_fd, int segments_fd, const char *name);
+
 /* Opens the directory that the file is in, for reading. Returns a descriptor, the caller's to
  * close, or a negative errno. */
 int output_path_open_directory(int root_fd, const char *name);

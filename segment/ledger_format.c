@@ -32,24 +32,35 @@ ledger_name_is(const char *name)
            name[prefix + NAME_DIGITS] == '\0';
 }
 
-/* Where the positions begin, in a record of version 1. */
+/* Where the positions begin. */
 static size_t
 positions_offset(size_t name_bytes)
 {
     return sizeof(struct ledger_header) + ((name_bytes + 7) & ~(size_t)7);
 }
 
+/* Bytes of a position in a record of that version; 0 if there is no such version. */
+static size_t
+position_bytes_in(uint32_t version)
+{
+    switch (version) {
+    case 1:
+        return LEDGER_POSITION_BYTES_V1;
+    case 2:
+        return sizeof(struct ledger_position_on_disk);
+    default:
+        return 0;
+    }
+}
+
 /* Bytes of a record of that version; 0 if there is no such version. */
 static size_t
 record_bytes_in(uint32_t version, size_t name_bytes, size_t position_count)
 {
-    switch (version) {
-    case 1:
-        return positions_offset(name_bytes) + position_count * sizeof(struct ledger_position) +
-               CHECKSUM_BYTES;
-    default:
-        return 0;
-    }
+    size_t position_bytes = position_bytes_in(version);
+    return position_bytes == 0
+               ? 0
+               : positions_offset(name_bytes) + position_count * position_bytes + CHECKSUM_BYTES;
 }
 
 size_t
@@ -71,7 +82,7 @@ put_checksum(unsigned char *record, size_t size)
     le64_put(record + size - CHECKSUM_BYTES, checksum(record, size));
 }
 
-/* The layout of version 1, but for the checksum. */
+/* The layout, but for the checksum. */
 static void
 encode(unsigned char *record, size_t size, const struct ledger_state *state)
 {
@@ -89,10 +100,15 @@ encode(unsigned char *record, size_t size, const struct ledger_state *state)
     le32_put(header->position_count, (uint32_t)state->position_count);
     if (state->name.size > 0)
         memcpy(record + sizeof(*header), state->name.data, state->name.size);
-    unsigned char *at = record + positions_offset(state->name.size);
-    for (size_t i = 0; i < state->position_count; i++, at += sizeof(struct ledger_position)) {
-        memcpy(at, &state->positions[i].id, sizeof(state->positions[i].id));
-        le64_put(at + offsetof(struct ledger_position, offset), state->positions[i].offset);
+    struct ledger_position_on_disk *to = (void *)(record + positions_offset(state->name.size));
+    for (size_t i = 0; i < state->position_count; i++) {
+        const struct ledger_position *from = &state->positions[i];
+        to[i].id = from->id;
+        le32_put(to[i].slot, from->identity.slot);
+        le64_put(to[i].incarnation, from->identity.incarnation);
+        le64_put(to[i].number, from->identity.number);
+        le64_put(to[i].before, from->before);
+        le64_put(to[i].after, from->after);
     }
 }
 
@@ -100,7 +116,7 @@ void
 ledger_record_encode(unsigned char *record, const struct ledger_state *state)
 {
     size_t size = ledger_record_bytes(state->name.size, state->position_count);
-    INVARIANT(state->name.size < SEGMENT_DESTINATION_BYTES_MAX && size <= LEDGER_BLOCK_BYTES);
+    INVARIANT(state->name.size < SEGMENT_DESTINATION_BYTES_MAX && size <= LEDGER_COPY_BYTES);
     memset(record, 0, size);
     encode(record, size, state);
     put_checksum(record, size);
@@ -114,7 +130,7 @@ ledger_header_judge(const struct ledger_header *header)
     size_t name_bytes = le16_get(header->name_bytes);
     size_t size =
         record_bytes_in(le32_get(header->version), name_bytes, le32_get(header->position_count));
-    return name_bytes < SEGMENT_DESTINATION_BYTES_MAX && size <= LEDGER_BLOCK_BYTES &&
+    return name_bytes < SEGMENT_DESTINATION_BYTES_MAX && size <= LEDGER_COPY_BYTES &&
                    le32_get(header->record_bytes) == size
                ? size
                : 0;
@@ -128,16 +144,50 @@ ledger_record_is_whole(const unsigned char *record, size_t size)
            le64_get(record + size - CHECKSUM_BYTES) == checksum(record, size);
 }
 
-/* What a record of version 1 says. */
-static void
-decode_version_1(struct ledger_state *state_r, unsigned char *record)
+size_t
+ledger_record_position_count(const unsigned char *record)
 {
     const struct ledger_header *header = (const void *)record;
+    return le32_get(header->position_count);
+}
+
+static struct ledger_position
+decode_version_1(const unsigned char *at)
+{
+    struct ledger_position position = {.identity = {.slot = LEDGER_SLOT_UNKNOWN}};
+    memcpy(&position.id, at, sizeof(position.id));
+    position.before = le64_get(at + sizeof(position.id));
+    position.after = position.before;
+    return position;
+}
+
+static struct ledger_position
+decode_version_2(const unsigned char *at)
+{
+    const struct ledger_position_on_disk *from = (const void *)at;
+    return (struct ledger_position){
+        .id = from->id,
+        .identity = {.slot = le32_get(from->slot),
+                     .incarnation = le64_get(from->incarnation),
+                     .number = le64_get(from->number)},
+        .before = le64_get(from->before),
+        .after = le64_get(from->after),
+    };
+}
+
+void
+ledger_record_decode(struct ledger_state *state_r, const unsigned char *record,
+                     struct ledger_position *positions)
+{
+    const struct ledger_header *header = (const void *)record;
+    uint32_t version = le32_get(header->version);
     size_t name_bytes = le16_get(header->name_bytes);
-    size_t count = le32_get(header->position_count);
-    struct ledger_position *positions = (void *)(record + positions_offset(name_bytes));
-    for (size_t i = 0; i < count; i++)
-        positions[i].offset = le64toh(positions[i].offset);
+    size_t position_bytes = position_bytes_in(version);
+    size_t count = ledger_record_position_count(record);
+    const unsigned char *at = record + positions_offset(name_bytes);
+    INVARIANT(position_bytes != 0);
+    for (size_t i = 0; i < count; i++, at += position_bytes)
+        positions[i] = version == 1 ? decode_version_1(at) : decode_version_2(at);
     *state_r = (struct ledger_state){
         .generation = le64_get(header->generation),
         .kind = (enum segment_kind)le16_get(header->kind),
@@ -148,22 +198,8 @@ decode_version_1(struct ledger_state *state_r, unsigned char *record)
                  .length = le64_get(header->length)},
         .positions = positions,
         .position_count = count,
+        .batch_unknown = version == 1 && le64_get(header->length) != 0,
     };
-}
-
-void
-ledger_record_decode(struct ledger_state *state_r, unsigned char *record)
-{
-    const struct ledger_header *header = (const void *)record;
-    uint32_t version = le32_get(header->version);
-    INVARIANT(record_bytes_in(version, 0, 0) != 0);
-    switch (version) {
-    case 1:
-        decode_version_1(state_r, record);
-        break;
-    default:
-        break;
-    }
 }
 
 uint64_t
@@ -171,13 +207,4 @@ ledger_record_generation(const unsigned char *record)
 {
     const struct ledger_header *header = (const void *)record;
     return le64_get(header->generation);
-}
-
-void
-ledger_record_settle(unsigned char *record, uint64_t generation)
-{
-    struct ledger_header *header = (void *)record;
-    le64_put(header->generation, generation);
-    le64_put(header->length, 0);
-    put_checksum(record, le32_get(header->record_bytes));
 }

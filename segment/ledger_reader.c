@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/invariant.h"
 
 int
 ledger_record_reserve(struct ledger_record *record, size_t bytes)
@@ -19,6 +20,7 @@ void
 ledger_record_clear(struct ledger_record *record)
 {
     free(record->bytes);
+    free(record->positions);
     *record = (struct ledger_record){0};
 }
 
@@ -32,12 +34,12 @@ read_bytes(int fd, void *to, size_t size, off_t at)
     return got == (ssize_t)size ? 0 : -EBADMSG;
 }
 
-int
-ledger_record_read(struct ledger_record *record, int fd, unsigned block)
+static int
+read_copy(struct ledger_record *record, int fd, off_t at)
 {
     struct ledger_header header;
     record->size = 0;
-    int result = read_bytes(fd, &header, sizeof(header), ledger_block_offset(block));
+    int result = read_bytes(fd, &header, sizeof(header), at);
     if (result != 0)
         return result;
     size_t size = ledger_header_judge(&header);
@@ -45,7 +47,7 @@ ledger_record_read(struct ledger_record *record, int fd, unsigned block)
         return -EBADMSG;
     result = ledger_record_reserve(record, size);
     if (result == 0)
-        result = read_bytes(fd, record->bytes, size, ledger_block_offset(block));
+        result = read_bytes(fd, record->bytes, size, at);
     if (result != 0)
         return result;
     /* The header may have changed since it was judged. */
@@ -53,6 +55,15 @@ ledger_record_read(struct ledger_record *record, int fd, unsigned block)
         return -EBADMSG;
     record->size = size;
     return 0;
+}
+
+/* The first copy is written first, so where it is whole the second one is no newer; where it
+ * cannot be read now, the second one may be older. */
+int
+ledger_record_read(struct ledger_record *record, int fd, unsigned block)
+{
+    int result = read_copy(record, fd, ledger_copy_offset(block, 0));
+    return result == -EBADMSG ? read_copy(record, fd, ledger_copy_offset(block, 1)) : result;
 }
 
 unsigned
@@ -73,4 +84,15 @@ ledger_record_read_newest(struct ledger_record *record, int fd, int faults_r[sta
     }
     ledger_record_clear(&candidate);
     return newest;
+}
+
+int
+ledger_record_state(struct ledger_record *record, struct ledger_state *state_r)
+{
+    INVARIANT(record->size > 0);
+    int result = ARRAY_RESERVE(record->positions, record->position_capacity,
+                               ledger_record_position_count(record->bytes));
+    if (result == 0)
+        ledger_record_decode(state_r, record->bytes, record->positions);
+    return result;
 }

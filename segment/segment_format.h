@@ -11,7 +11,7 @@
  *
  * The header page:
  *      0  8  magic "mygrpcsg"
- *      8  4  version, 2
+ *      8  4  version, 3
  *     12  4  slot of the worker
  *     16  8  incarnation of the worker
  *     24  8  number of the segment in its incarnation, from 0
@@ -19,7 +19,10 @@
  *     48  8  file_bytes, the size of the file
  *     56  8  created, nanoseconds since the epoch
  *     64  8  sequence of the first record
- *     72  8  checksum: XXH3-64 of bytes 0 to 71
+ *     72  4  durability with which its records are acknowledged: 0 = the death of any process,
+ *            1 = the loss of power
+ *     76  4  zeros
+ *     80  8  checksum: XXH3-64 of bytes 0 to 79
  *
  * A record, at a multiple of 8:
  *      0  4  length of the body in bytes; 0 = no record here yet, the end for now
@@ -31,6 +34,7 @@
  *     24  8  appended, nanoseconds since the epoch
  *     32     body: the destination's name, then the payload; zeros to the next multiple of 8
  *
+ * In versions 1 and 2 the header says no durability, and its checksum is at 72, of bytes 0 to 71.
  * In version 1 a record has no time: its body begins at 24, and the checksum is without it. Such
  * segments are still read, never written: who upgrades may have left some.
  *
@@ -50,13 +54,14 @@
 #ifndef MYGRPCADAPTER_SEGMENT_FORMAT_H
 #define MYGRPCADAPTER_SEGMENT_FORMAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 
 #define SEGMENT_MAGIC "mygrpcsg"
-#define SEGMENT_VERSION 2U
+#define SEGMENT_VERSION 3U
 #define SEGMENT_VERSION_OLDEST 1U
 #define SEGMENT_HEADER_BYTES 4096U
 #define SEGMENT_RECORD_HEADER_BYTES 32U
@@ -67,8 +72,22 @@
 #define SEGMENT_NAME_BYTES_MAX 64U
 #define SEGMENT_DESTINATION_BYTES_MAX 4096U
 
-/* What a record's destination is; the collector has one file for each kind. */
-enum segment_kind { SEGMENT_STANDARD_OUTPUT = 1, SEGMENT_FILE = 2, SEGMENT_SEAL = 0xffff };
+/* What a record's destination is, a row each: its number on disk, the word for it, and whether
+ * such a destination has a name. The collector has a file for each
+ * (collector/destination/destination.c). */
+#define SEGMENT_KINDS(KIND)                                                                        \
+    KIND(STANDARD_OUTPUT, 1, "stdout", false)                                                      \
+    KIND(FILE, 2, "file", true)
+
+#define SEGMENT_KIND_NUMBER(name, number, word, is_named) SEGMENT_##name = (number),
+enum segment_kind { SEGMENT_KINDS(SEGMENT_KIND_NUMBER) SEGMENT_SEAL = 0xffff };
+
+/* The word for a kind; NULL if there is no such kind of destination. */
+const char *segment_kind_word(uint16_t kind);
+
+/* Whether a destination of that kind can have a name of so many bytes; false if there is no such
+ * kind. */
+bool segment_kind_takes_name(uint16_t kind, size_t name_bytes);
 
 struct segment_id {
     unsigned char bytes[SEGMENT_ID_BYTES];
@@ -92,9 +111,13 @@ struct segment_header {
     unsigned char file_bytes[8];     /* 48 */
     unsigned char created_ns[8];     /* 56 */
     unsigned char first_sequence[8]; /* 64 */
-    unsigned char checksum[8];       /* 72 */
+    unsigned char durability[4];     /* 72, where the checksum stood before version 3 */
+    unsigned char zeros[4];          /* 76 */
+    unsigned char checksum[8];       /* 80 */
 };
-_Static_assert(sizeof(struct segment_header) == 80, "on disk");
+_Static_assert(sizeof(struct segment_header) == 88, "on disk");
+_Static_assert(offsetof(struct segment_header, durability) == 72, "on disk");
+_Static_assert(offsetof(struct segment_header, checksum) == 80, "on disk");
 
 /* On disk. */
 struct segment_record_header {
@@ -160,7 +183,10 @@ struct segment_record_place {
 uint64_t segment_record_checksum(uint32_t version, const struct segment_record_place *place,
                                  const void *body, uint64_t body_bytes);
 
-/* The checksum of a header page; layout above. */
-uint64_t segment_header_checksum(const struct segment_header *header);
+/* Puts its checksum into a header that is complete but for that, where its version has it. */
+void segment_header_finish(struct segment_header *header);
+
+/* Whether a header has the right checksum; one of an unknown version has none. */
+bool segment_header_is_whole(const struct segment_header *header);
 
 #endif

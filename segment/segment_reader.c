@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/invariant.h"
 
 /* So much is read at once: little where a writer is followed, more the more there is. */
@@ -39,7 +40,7 @@ header_fault(const struct segment_header *header, const struct segment_identity 
 {
     if (memcmp(header->magic, SEGMENT_MAGIC, sizeof(header->magic)) != 0)
         return "the header has no magic number";
-    if (le64_get(header->checksum) != segment_header_checksum(header))
+    if (!segment_header_is_whole(header))
         return "the header's checksum is wrong";
     if (le32_get(header->version) < SEGMENT_VERSION_OLDEST ||
         le32_get(header->version) > SEGMENT_VERSION)
@@ -81,6 +82,7 @@ segment_facts_read(struct segment_facts *facts_r, int fd, const struct segment_i
     facts_r->file_bytes = le64_get(header.file_bytes);
     facts_r->start.offset = SEGMENT_HEADER_BYTES;
     facts_r->start.sequence = le64_get(header.first_sequence);
+    facts_r->durable = facts_r->version >= 3 && le32_get(header.durability) != 0;
     return 0;
 }
 
@@ -161,16 +163,18 @@ unseen(const struct segment_reader *reader)
 
 /* ---- records */
 
-/* Whether the kind is one that a writer writes, and the name one that an output can have. */
+/* Whether the kind is one that a writer writes, and the name one that an output can have. The
+ * kind that nearly all have is looked at first. */
 static bool
 destination_is_sane(uint64_t word, const char *body)
 {
     uint16_t kind = (uint16_t)(word >> 32);
     uint16_t name_bytes = (uint16_t)(word >> 48);
-    if (kind == SEGMENT_SEAL || kind == SEGMENT_STANDARD_OUTPUT)
+    if (kind == SEGMENT_SEAL)
         return name_bytes == 0;
-    return kind == SEGMENT_FILE && name_bytes > 0 && name_bytes < SEGMENT_DESTINATION_BYTES_MAX &&
-           memchr(body, '\0', name_bytes) == NULL;
+    bool fits = kind == SEGMENT_FILE ? name_bytes > 0 && name_bytes < SEGMENT_DESTINATION_BYTES_MAX
+                                     : segment_kind_takes_name(kind, name_bytes);
+    return fits && memchr(body, '\0', name_bytes) == NULL;
 }
 
 /* When the record whose header is at `at` was appended; 0 where the version does not say. */
@@ -332,6 +336,12 @@ segment_reader_seek(struct segment_reader *reader, struct segment_position posit
 {
     INVARIANT(position.offset >= SEGMENT_HEADER_BYTES && position.offset <= reader->file_bytes);
     reader->position = position;
+}
+
+void
+segment_reader_sync(const struct segment_reader *reader)
+{
+    disk_sync_data(reader->fd, "a segment");
 }
 
 void

@@ -27,6 +27,8 @@ struct segment_facts {
     struct segment_identity identity;
     struct segment_id id;
     uint32_t version;
+    /* Its records were acknowledged when the disk had them. */
+    bool durable;
     uint64_t file_bytes; /* of the whole file; it may have been cut short since */
     struct segment_position start;
 };
@@ -77,6 +79,9 @@ struct segment_position segment_reader_position(const struct segment_reader *rea
 
 /* Goes back or forth to a position that segment_reader_position() gave for this segment. */
 void segment_reader_seek(struct segment_reader *reader, struct segment_position position);
+
+/* Waits until the disk has what stands in the file (base/disk.h). */
+void segment_reader_sync(const struct segment_reader *reader);
 
 /* Closes the file and frees; NULL-safe; sets *rp to NULL. */
 void segment_reader_close(struct segment_reader **rp);

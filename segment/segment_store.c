@@ -17,6 +17,10 @@
 #include "base/crash_point.h"
 #include "base/directory.h"
 #include "base/disk.h"
+#include "segment/segment_reader.h"
+
+/* A file is written again by pieces of so many bytes. */
+#define PIECE_BYTES (1U << 20)
 
 /* A ".new" file younger than this may belong to a writer that has not locked it yet. */
 #define NEW_FILE_GRACE_NS 1000000000U
@@ -122,6 +126,44 @@ open_locked(int directory_fd, const char *name)
     return fd;
 }
 
+/* Writes once more what stands in a file, where it stands, and syncs it. Its writer may have
+ * died of a sync that failed: the kernel then has pages that it calls clean and the disk lacks.
+ * Returns 0 or a negative errno; a sync that fails ends the process. */
+static int
+rewrite_file(int fd, const char *name)
+{
+    char *piece = malloc(PIECE_BYTES);
+    int result = piece == NULL ? -ENOMEM : 0;
+    off_t at = 0;
+    while (result == 0) {
+        ssize_t size = pread(fd, piece, PIECE_BYTES, at);
+        if (size < 0)
+            result = -errno;
+        if (size <= 0)
+            break;
+        ssize_t written = pwrite(fd, piece, (size_t)size, at);
+        if (written != size)
+            result = written < 0 ? -errno : -EIO;
+        at += size;
+    }
+    free(piece);
+    if (result == 0)
+        disk_sync_data(fd, name);
+    return result;
+}
+
+/* The same for a segment whose records were acknowledged when the disk had them. */
+static int
+rewrite_if_durable(int fd, const char *name, const struct segment_identity *identity)
+{
+    struct segment_facts facts;
+    const char *reason;
+    int result = segment_facts_read(&facts, fd, identity, &reason);
+    if (result == -EBADMSG)
+        return 0; /* it is judged once it is sealed */
+    return result == 0 && facts.durable ? rewrite_file(fd, name) : result;
+}
+
 int
 segment_store_take_over(int directory_fd, const struct segment_identity *identity)
 {
@@ -132,12 +174,29 @@ segment_store_take_over(int directory_fd, const struct segment_identity *identit
     int fd = open_locked(directory_fd, open_name);
     if (fd < 0)
         return fd;
-    int result = 0;
     crash_point("store.locked");
-    if (renameat2(directory_fd, open_name, directory_fd, sealed_name, RENAME_NOREPLACE) != 0)
+    int result = rewrite_if_durable(fd, open_name, identity);
+    if (result == 0 &&
+        renameat2(directory_fd, open_name, directory_fd, sealed_name, RENAME_NOREPLACE) != 0)
         result = -errno;
     crash_point("store.taken_over");
     (void)close(fd);
+    return result;
+}
+
+/* Of the two names ".open" comes first in a file's life: one that is renamed between the two
+ * looks is seen. */
+int
+segment_store_has(int directory_fd, const struct segment_identity *identity)
+{
+    static const enum segment_state states[] = {SEGMENT_STATE_OPEN, SEGMENT_STATE_SEALED};
+    int result = -ENOENT;
+    for (size_t i = 0; i < 2 && result == -ENOENT; i++) {
+        char name[SEGMENT_NAME_BYTES_MAX];
+        struct stat status;
+        segment_name_format(name, identity, states[i]);
+        result = fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
+    }
     return result;
 }
 

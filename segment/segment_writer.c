@@ -68,7 +68,8 @@ write_header(const struct segment_writer *writer)
     le64_put(header->file_bytes, writer->file_bytes);
     le64_put(header->created_ns, clock_realtime_ns());
     le64_put(header->first_sequence, writer->first_sequence);
-    le64_put(header->checksum, segment_header_checksum(header));
+    le32_put(header->durability, writer->durable ? 1 : 0);
+    segment_header_finish(header);
     ssize_t size = pwrite(writer->fd, &start, sizeof(start), 0);
     if (size < 0)
         return -errno;

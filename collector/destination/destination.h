@@ -7,24 +7,14 @@
 #ifndef MYGRPCADAPTER_COLLECTOR_DESTINATION_DESTINATION_H
 #define MYGRPCADAPTER_COLLECTOR_DESTINATION_DESTINATION_H
 
+#include <stdbool.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "segment/ledger_format.h"
 
 struct heritage;
 struct destination;
-
-/* What there is to say about a batch beside its records. */
-struct delivery {
-    /* From prepare(): what the ledger must note to undo the batch (its length apart). From
-     * deliver(): what is still to be undone, with length 0 if nothing is. */
-    struct ledger_mark mark;
-    /* Bytes of the first record that are delivered already; and, afterwards, of the first one that
-     * is not delivered whole. For destinations that cannot take back what they have. */
-    size_t begun_bytes;
-    /* The negative errno that stopped deliver(); 0 = all is delivered. */
-    int error;
-};
 
 struct destination_kind {
     /* Makes a destination for that name; nothing is opened yet. 0 or a negative errno; the caller
@@ -34,16 +24,31 @@ struct destination_kind {
     /* Makes ready for a batch. 0 or a negative errno. */
     int (*prepare)(struct destination *destination, struct ledger_mark *mark_r);
 
-    /* Delivers records, each one iovec, whole and in order. Returns how many. */
-    size_t (*deliver)(struct destination *destination, const struct iovec *records, size_t count,
-                      struct delivery *delivery);
+    /* Delivers a batch, each record one iovec, whole and in order. 0 when all of it is out. With
+     * a negative errno any part of it may be: complete() goes on from there. *moved_r becomes
+     * true when something is out. */
+    int (*deliver)(struct destination *destination, const struct iovec *records, size_t count,
+                   bool *moved_r);
+
+    /* Goes on with a batch of which any part may be out, since a collector died in it or
+     * deliver() could not end it: finds what stands of it behind the size that the mark notes,
+     * and writes what is missing, and no more. With `again` what stands is written once more
+     * where it stands, for sync(): a sync that failed may have left it out of the disk. 0 when
+     * all of it is out, or a negative errno, and it may be tried again. -ERANGE: what is missing
+     * cannot be written behind that mark so that it would be found there (the file is shorter
+     * than it was, or very much was written behind): the first *standing_r records stand, and
+     * the others need a batch of their own. */
+    int (*complete)(struct destination *destination, const struct ledger_mark *mark,
+                    const struct iovec *records, size_t count, bool again, bool *moved_r,
+                    size_t *standing_r);
+
+    /* Reads what stands behind the size that the mark notes, mark->length bytes at most, into
+     * `bytes`. Returns how many, or a negative errno. */
+    ssize_t (*peek)(struct destination *destination, const struct ledger_mark *mark, char *bytes);
 
     /* Waits until what was delivered is on the disk (base/disk.h). 0, or a negative errno if it
      * cannot be told whether it will stay there: the process must end. */
     int (*sync)(struct destination *destination);
-
-    /* Takes back what a batch left that was cut short. 0 or a negative errno. */
-    int (*undo)(struct destination *destination, const struct ledger_mark *mark);
 
     /* Which file it would write to now. 0 or a negative errno (-ENOENT: none, or none yet). */
     int (*identify)(struct destination *destination, uint64_t *device_r, uint64_t *inode_r);
@@ -57,9 +62,6 @@ struct destination_kind {
 
 extern const struct destination_kind file_destination;
 extern const struct destination_kind stream_destination;
-
-/* A file in quarantine/ of the segment directory, for records whose own destination cannot be. */
-extern const struct destination_kind aside_destination;
 
 /* The destination for a record's kind, or NULL if there is none. */
 const struct destination_kind *destination_kind_find(enum segment_kind kind);

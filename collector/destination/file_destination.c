@@ -1,5 +1,4 @@
-/* file_destination.c -- an output file, appended to: beneath output.root, or set aside in
- * quarantine/. Runs in the collector.
+/* file_destination.c -- an output file beneath output.root, appended to. Runs in the collector.
  *
  * Others may do to the file what they like while nobody looks: before each batch the path is
  * resolved again, and where it leads to another file (or to none), that is opened (or created).
@@ -7,7 +6,8 @@
  * somebody grows on from its end and never gets a hole.
  *
  * Crash contract: between prepare() and the ledger's next record the file may hold any part of the
- * batch at its end; undo() cuts it back to the size that prepare() gave (file_undo.c).
+ * batch behind the size that prepare() gave. complete() compares, and writes what is missing
+ * (file_completion.c). Nothing is ever cut off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +28,6 @@
 #include "common/heritage.h"
 #include "common/output_path.h"
 #include "common/settings.h"
-#include "segment/segment_directory.h"
-
-/* What the path of a file for undeliverable records begins with, from the segment directory. */
-#define UNDELIVERABLE SEGMENT_DIRECTORY_QUARANTINE "/" SEGMENT_DIRECTORY_UNDELIVERABLE
 
 void
 file_release(struct destination *destination)
@@ -58,22 +54,6 @@ file_open(struct destination **out, const struct heritage *heritage, const char 
     return 0;
 }
 
-/* The file is named after the ledger, since the output's own name may be no name for a file. */
-static int
-aside_open(struct destination **out, const struct heritage *heritage, const char *name)
-{
-    char ledger_name[LEDGER_NAME_BYTES_MAX];
-    char path[LEDGER_NAME_BYTES_MAX + sizeof(UNDELIVERABLE)];
-    ledger_name_format(ledger_name, SEGMENT_FILE, (struct bytes){name, strlen(name)});
-    (void)snprintf(path, sizeof(path), UNDELIVERABLE "%s", ledger_name);
-    int result = segment_directory_make_quarantine(heritage->fds[HERITAGE_FD_SEGMENTS]);
-    if (result == 0)
-        result = file_open(out, heritage, path);
-    if (result == 0)
-        (*out)->aside = true;
-    return result;
-}
-
 static void
 file_close(struct destination **dp)
 {
@@ -85,38 +65,19 @@ file_close(struct destination **dp)
     *dp = NULL;
 }
 
-static int
-open_or_create(const struct destination *destination)
-{
-    const struct heritage *heritage = destination->heritage;
-    if (!destination->aside)
-        return output_path_open(heritage->fds[HERITAGE_FD_ROOT],
-                                heritage->fds[HERITAGE_FD_SEGMENTS], destination->name,
-                                (mode_t)heritage->settings->output_mode);
-    int fd = openat(heritage->fds[HERITAGE_FD_SEGMENTS], destination->name,
-                    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return fd < 0 ? -errno : fd;
-}
-
 int
-file_open_existing(const struct destination *destination)
+file_open_or_create(const struct destination *destination)
 {
     const struct heritage *heritage = destination->heritage;
-    if (!destination->aside)
-        return output_path_open_existing(heritage->fds[HERITAGE_FD_ROOT],
-                                         heritage->fds[HERITAGE_FD_SEGMENTS], destination->name);
-    int fd = openat(heritage->fds[HERITAGE_FD_SEGMENTS], destination->name,
-                    O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return output_path_open(heritage->fds[HERITAGE_FD_ROOT], heritage->fds[HERITAGE_FD_SEGMENTS],
+                            destination->name, (mode_t)heritage->settings->output_mode);
 }
 
 static int
 file_identify(struct destination *destination, uint64_t *device_r, uint64_t *inode_r)
 {
-    const struct heritage *heritage = destination->heritage;
-    return output_path_identify(destination->aside ? heritage->fds[HERITAGE_FD_SEGMENTS]
-                                                   : heritage->fds[HERITAGE_FD_ROOT],
-                                destination->name, device_r, inode_r);
+    return output_path_identify(destination->heritage->fds[HERITAGE_FD_ROOT], destination->name,
+                                device_r, inode_r);
 }
 
 int
@@ -177,7 +138,7 @@ open_current(struct destination *destination)
 {
     int result = destination->fd < 0 ? 0 : leave_if_replaced(destination);
     if (result == 0 && destination->fd < 0) {
-        int fd = open_or_create(destination);
+        int fd = file_open_or_create(destination);
         crash_point("file.opened");
         result = fd < 0 ? fd : file_adopt(destination, fd);
     }
@@ -190,8 +151,7 @@ static bool
 rotate_if_due(struct destination *destination)
 {
     const struct settings *settings = destination->heritage->settings;
-    if (destination->aside ||
-        (settings->output_rotate_bytes == 0 && settings->output_rotate_seconds == 0))
+    if (settings->output_rotate_bytes == 0 && settings->output_rotate_seconds == 0)
         return false; /* without a look at the clock */
     int64_t now_s = (int64_t)(clock_realtime_ns() / 1000000000);
     if (!rotation_is_due(settings, destination->size, destination->written_s, now_s))
@@ -223,61 +183,53 @@ file_prepare(struct destination *destination, struct ledger_mark *mark_r)
     return result;
 }
 
-static size_t
-file_deliver(struct destination *destination, const struct iovec *records, size_t count,
-             struct delivery *delivery)
+/* A short write, as on a volume that is filling up, may end inside a record. It is not gone on with
+ * here: somebody may have written behind it by now, and complete() looks. */
+int
+file_append(struct destination *destination, const struct iovec *records, size_t count,
+            bool *moved_r)
 {
-    size_t delivered = 0;
-    delivery->error = 0;
-    delivery->mark.length = 0;
-    while (delivered < count && delivery->error == 0) {
-        size_t chunk;
+    size_t done = 0;
+    while (done < count) {
+        size_t tried;
         ssize_t written =
-            record_writer_write(destination->fd, records + delivered, count - delivered, &chunk);
-        if (written < 0) {
-            delivery->error = -errno;
-            continue;
-        }
-        size_t bytes;
-        size_t whole =
-            record_writer_count_whole(records + delivered, chunk, (size_t)written, &bytes);
-        destination->size += bytes;
-        delivered += whole;
+            record_writer_write(destination->fd, records + done, count - done, &tried);
+        if (written < 0)
+            return -errno;
+        destination->size += (uint64_t)written;
+        *moved_r = true;
         crash_point("file.written");
-        /* A short write, as on a volume that is filling up, may end inside a record: nobody shall
-         * read half of it. What cannot be cut off now is for the ledger to remember. */
-        size_t torn = (size_t)written - bytes;
-        if (torn > 0 && ftruncate(destination->fd, (off_t)destination->size) != 0) {
-            delivery->error = -errno;
-            delivery->mark.length = torn;
-        } else if (whole == 0) {
-            delivery->error = -ENOSPC;
-        }
+        size_t bytes;
+        size_t whole = record_writer_count_whole(records + done, tried, (size_t)written, &bytes);
+        if (whole < tried)
+            return -ENOSPC;
+        done += whole;
     }
-    delivery->mark.offset = destination->size;
-    return delivered;
+    return 0;
 }
 
 static int
 file_sync(struct destination *destination)
 {
     const struct heritage *heritage = destination->heritage;
-    if (destination->fd < 0)
-        return 0; /* nothing was there to undo */
+    INVARIANT(destination->fd >= 0);
     disk_sync_data(destination->fd, destination->name);
     crash_point("file.synced");
     if (destination->name_synced)
         return 0;
-    int result = output_path_sync_directories(
-        destination->aside ? heritage->fds[HERITAGE_FD_SEGMENTS] : heritage->fds[HERITAGE_FD_ROOT],
-        destination->name);
+    int result = output_path_sync_directories(heritage->fds[HERITAGE_FD_ROOT], destination->name);
     destination->name_synced = result == 0;
     return result;
 }
 
-#define FILE_OPERATIONS                                                                            \
-    .prepare = file_prepare, .deliver = file_deliver, .sync = file_sync, .undo = file_undo,        \
-    .identify = file_identify, .release = file_release, .close = file_close
-
-const struct destination_kind file_destination = {.open = file_open, FILE_OPERATIONS};
-const struct destination_kind aside_destination = {.open = aside_open, FILE_OPERATIONS};
+const struct destination_kind file_destination = {
+    .open = file_open,
+    .prepare = file_prepare,
+    .deliver = file_append,
+    .complete = file_complete,
+    .peek = file_peek,
+    .sync = file_sync,
+    .identify = file_identify,
+    .release = file_release,
+    .close = file_close,
+};

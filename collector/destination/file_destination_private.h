@@ -1,5 +1,5 @@
 /* file_destination_private.h -- what file_destination.c, which writes an output file, and
- * file_undo.c, which takes back what an earlier collector left in it, share. Runs in the collector.
+ * file_completion.c, which goes on with a batch that was cut short, share. Runs in the collector.
  */
 #ifndef MYGRPCADAPTER_COLLECTOR_DESTINATION_FILE_DESTINATION_PRIVATE_H
 #define MYGRPCADAPTER_COLLECTOR_DESTINATION_FILE_DESTINATION_PRIVATE_H
@@ -13,8 +13,6 @@
 struct destination {
     const struct heritage *heritage;
     char *name;
-    /* The name is in the segment directory, not beneath output.root. */
-    bool aside;
     /* -1 = no file is open; then what follows means nothing. */
     int fd;
     uint64_t device;
@@ -27,20 +25,30 @@ struct destination {
     bool name_synced;
     struct log_brake changed_brake;
     struct log_brake rotation_brake;
+    struct log_brake completion_brake;
 };
 
 /* Takes what was opened for appending: `fd` becomes the destination's. Returns 0, or a negative
  * errno, and it is closed. */
 int file_adopt(struct destination *destination, int fd);
 
-/* Opens the file for appending only if it is there. Returns the descriptor, the caller's to close,
- * or a negative errno. */
-int file_open_existing(const struct destination *destination);
+/* Opens the file for appending, and makes it if it is not there. Returns the descriptor, the
+ * caller's to close, or a negative errno. */
+int file_open_or_create(const struct destination *destination);
+
+/* Appends records to the file that is open. Returns 0 when all are written, or a negative errno.
+ * *moved_r becomes true when something is. */
+int file_append(struct destination *destination, const struct iovec *records, size_t count,
+                bool *moved_r);
 
 /* Lets go of the file. */
 void file_release(struct destination *destination);
 
 /* struct destination_kind has what it does. */
-int file_undo(struct destination *destination, const struct ledger_mark *mark);
+int file_complete(struct destination *destination, const struct ledger_mark *mark,
+                  const struct iovec *records, size_t count, bool again, bool *moved_r,
+                  size_t *standing_r);
+
+ssize_t file_peek(struct destination *destination, const struct ledger_mark *mark, char *bytes);
 
 #endif

@@ -1,11 +1,11 @@
 /* stream_destination.c -- the adapter's standard output, inherited from the master. Runs in the
  * collector.
  *
- * A stream cannot be cut back: after the collector died in a batch, its records are written again
- * (P1: at least once). Standard output may be a pipe whose reader is slow, and the collector must
- * not wait for it while other outputs want to be written: nothing is written before poll(2) says
- * there is room, and then no more than a pipe with room surely takes. A record that stops in its
- * middle goes on from there.
+ * Nobody can look at what a stream was given: after the collector died in a batch, all of it is
+ * written again (P1: at least once). Standard output may be a pipe whose reader is slow, and the
+ * collector must not wait for it while other outputs want to be written: nothing is written before
+ * poll(2) says there is room, and then no more than a pipe with room surely takes. A record that
+ * stops in its middle goes on from there.
  */
 #include "collector/destination/destination.h"
 
@@ -19,6 +19,9 @@
 
 struct destination {
     int fd;
+    /* Of the batch under way: records that are out, and bytes of the next one. */
+    size_t done;
+    size_t begun_bytes;
 };
 
 static int
@@ -91,60 +94,79 @@ count_short(const struct iovec *records, size_t count)
     return fitting;
 }
 
-/* Writes several short records at once. Returns how many are out whole; what is no pipe may take
- * less than all, and then *begun bytes of the next one are out. */
-static size_t
-write_short(const struct destination *destination, const struct iovec *records, size_t count,
-            struct delivery *delivery)
+/* Writes several short records at once. A terminal or a file may take less than all. */
+static int
+write_short(struct destination *destination, const struct iovec *records, size_t count)
 {
-    delivery->error = wait_for_room(destination);
-    if (delivery->error != 0)
-        return 0;
+    int result = wait_for_room(destination);
+    if (result != 0)
+        return result;
     ssize_t written = writev(destination->fd, records, (int)count);
-    if (written < 0) {
-        delivery->error = errno == EINTR ? 0 : -errno;
-        return 0;
-    }
-    size_t whole = 0;
+    if (written < 0)
+        return errno == EINTR ? 0 : -errno;
     size_t left = (size_t)written;
-    while (whole < count && left >= records[whole].iov_len)
-        left -= records[whole++].iov_len;
-    delivery->begun_bytes = left;
-    return whole;
+    for (; count > 0 && left >= records->iov_len; records++, count--, destination->done++)
+        left -= records->iov_len;
+    destination->begun_bytes = left;
+    return 0;
 }
 
-static size_t
-stream_deliver(struct destination *destination, const struct iovec *records, size_t count,
-               struct delivery *delivery)
+/* Goes on with a batch from where it is. */
+static int
+go_on(struct destination *destination, const struct iovec *records, size_t count, bool *moved_r)
 {
-    size_t delivered = 0;
-    delivery->error = 0;
-    delivery->mark.length = 0;
-    while (delivered < count && delivery->error == 0) {
-        size_t batch =
-            delivery->begun_bytes > 0 ? 0 : count_short(records + delivered, count - delivered);
-        if (batch > 1) {
-            delivered += write_short(destination, records + delivered, batch, delivery);
+    int result = 0;
+    size_t done = destination->done;
+    size_t begun_bytes = destination->begun_bytes;
+    while (destination->done < count && result == 0) {
+        const struct iovec *next = records + destination->done;
+        size_t fitting =
+            destination->begun_bytes > 0 ? 0 : count_short(next, count - destination->done);
+        if (fitting > 1) {
+            result = write_short(destination, next, fitting);
             continue;
         }
-        delivery->error = write_record(destination, &records[delivered], &delivery->begun_bytes);
-        delivered += delivery->error == 0 ? 1 : 0;
+        result = write_record(destination, next, &destination->begun_bytes);
+        destination->done += result == 0 ? 1 : 0;
     }
-    return delivered;
+    *moved_r = destination->done != done || destination->begun_bytes != begun_bytes;
+    return result;
+}
+
+static int
+stream_deliver(struct destination *destination, const struct iovec *records, size_t count,
+               bool *moved_r)
+{
+    destination->done = 0;
+    destination->begun_bytes = 0;
+    return go_on(destination, records, count, moved_r);
+}
+
+/* What this process has written of the batch is known; what an earlier one has is not. */
+static int
+stream_complete(struct destination *destination, const struct ledger_mark *mark,
+                const struct iovec *records, size_t count, bool again, bool *moved_r,
+                size_t *standing_r)
+{
+    *standing_r = destination->done;
+    (void)mark;
+    (void)again;
+    return go_on(destination, records, count, moved_r);
+}
+
+static ssize_t
+stream_peek(struct destination *destination, const struct ledger_mark *mark, char *bytes)
+{
+    (void)destination;
+    (void)mark;
+    (void)bytes;
+    return 0;
 }
 
 static int
 stream_sync(struct destination *destination)
 {
     (void)destination;
-    return 0;
-}
-
-static int
-stream_undo(struct destination *destination, const struct ledger_mark *mark)
-{
-    (void)destination;
-    (void)mark;
     return 0;
 }
 
@@ -167,8 +189,9 @@ const struct destination_kind stream_destination = {
     .open = stream_open,
     .prepare = stream_prepare,
     .deliver = stream_deliver,
+    .complete = stream_complete,
+    .peek = stream_peek,
     .sync = stream_sync,
-    .undo = stream_undo,
     .identify = stream_identify,
     .release = stream_release,
     .close = stream_close,

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "collector/input/source.h"
 #include "segment/segment_store.h"
 
 /* Goes from one phase to the next. */
@@ -26,8 +26,9 @@ enter_phase(struct source *source, enum source_phase phase)
     source->phase = phase;
 }
 
-static int
-open_reader(struct source_means *means, struct source *source)
+int
+source_open_reader(struct source_means *means, const struct source *source,
+                   struct segment_reader **out)
 {
     /* Its writer may rename it at any moment; one of the two names is right. */
     struct segment_entry entry = {source->facts.identity, source_is_final(source)
@@ -44,10 +45,8 @@ open_reader(struct source_means *means, struct source *source)
      * are written next. If this is refused, it does. */
     if (!source_is_final(source))
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-    int result = segment_reader_open(&source->reader, fd, &source->facts, &means->window);
-    if (result == 0)
-        segment_reader_seek(source->reader, source->position);
-    else
+    int result = segment_reader_open(out, fd, &source->facts, &means->window);
+    if (result != 0)
         (void)close(fd);
     return result;
 }
@@ -60,25 +59,36 @@ end_source(struct source *source, const char *damage)
     source->damage = damage;
 }
 
-/* The disk does not give what is at the source's position. That may pass. If it lasts, and nobody
- * writes the segment any more, it is damage. */
+/* The source cannot be read now, for a reason that is no damage: it waits, however long that
+ * lasts. */
 static void
-note_failure(struct source_means *means, struct source *source, bool final)
+note_failure(struct source_means *means, struct source *source, const char *reason)
 {
     uint64_t now_ms = clock_monotonic_ms();
-    const char *fault = segment_reader_fault(source->reader);
     if (source->failing_since_ms == 0)
         source->failing_since_ms = now_ms;
-    if (final && now_ms - source->failing_since_ms >= SOURCE_FAILING_MS) {
-        end_source(source, fault);
-        return;
-    }
     log_write_braked(
         &means->failing_brake, now_ms, LOG_LEVEL_ERROR, "cannot read a segment; it is tried again",
         LOG_FIELDS(log_u64("segment_slot", source->facts.identity.slot),
                    log_u64("incarnation", source->facts.identity.incarnation),
                    log_u64("number", source->facts.identity.number),
-                   log_u64("offset", source->position.offset), log_string("reason", fault)));
+                   log_u64("offset", source->position.offset), log_string("reason", reason)));
+}
+
+/* Opens the source where it was left. False if it cannot be read now, or has ended by that. */
+static bool
+open_source(struct source_means *means, struct source *source)
+{
+    int result = source_open_reader(means, source, &source->reader);
+    if (result == 0) {
+        segment_reader_seek(source->reader, source->position);
+        return true;
+    }
+    if (result == -ENOENT && source_is_final(source))
+        end_source(source, NULL);
+    else if (result != -ENOENT)
+        note_failure(means, source, strerrordesc_np(-result));
+    return false;
 }
 
 enum segment_next
@@ -90,18 +100,14 @@ source_next(struct source_means *means, struct source *source, struct segment_re
     /* Read before the record: only what is missing after the writer was gone is missing for
      * good. */
     bool final = source_is_final(source);
-    if (source->reader == NULL) {
-        int result = open_reader(means, source);
-        if (final && result == -ENOENT)
-            end_source(source, NULL);
-        if (result != 0)
-            return SEGMENT_NEXT_NONE;
-    }
+    if (source->reader == NULL && !open_source(means, source))
+        return SEGMENT_NEXT_NONE;
     *at_r = segment_reader_position(source->reader);
     enum segment_next next = segment_reader_next(source->reader, record_r);
     if (next == SEGMENT_NEXT_RECORD) {
         source->position = segment_reader_position(source->reader);
         source->failing_since_ms = 0;
+        source->unsynced = !final;
         return SEGMENT_NEXT_RECORD;
     }
     if (next == SEGMENT_NEXT_NONE && final)
@@ -118,10 +124,18 @@ source_next(struct source_means *means, struct source *source, struct segment_re
             end_source(source, segment_reader_fault(source->reader));
         break;
     case SEGMENT_NEXT_FAILED:
-        note_failure(means, source, final);
+        note_failure(means, source, segment_reader_fault(source->reader));
         break;
     }
     return SEGMENT_NEXT_NONE;
+}
+
+void
+source_sync(struct source *source)
+{
+    if (source->unsynced && source->reader != NULL)
+        segment_reader_sync(source->reader);
+    source->unsynced = false;
 }
 
 void

@@ -11,8 +11,8 @@
 #include "segment/segment_reader.h"
 #include "segment/segment_window.h"
 
-/* What cannot be read for so long is taken for damage: a disk that is asked again may yet
- * answer. */
+/* A segment that cannot be read holds up those behind it in its incarnation for so long, for the
+ * sake of their order. It itself waits until it can be read. */
 #define SOURCE_FAILING_MS 5000
 
 /*     FOLLOWED ──▶ FINAL ──▶ ENDED ──▶ RETIRED
@@ -46,6 +46,8 @@ struct source {
     uint64_t missing_since_ms;
     /* Since when it cannot be read at its position; 0 = it can. */
     uint64_t failing_since_ms;
+    /* Records were read that its writer may not have synced yet. */
+    bool unsynced;
     /* NULL while nothing is to be read. */
     struct segment_reader *reader;
     /* Of the next record to look at. */
@@ -81,11 +83,20 @@ source_is_done(const struct source *source)
     return source->phase == SOURCE_ENDED && source->skipped.offset == 0;
 }
 
+/* Opens a reader of the source's file, at its beginning. Returns 0 or a negative errno (-ENOENT: it
+ * has neither of its names); the caller owns *out. */
+int source_open_reader(struct source_means *means, const struct source *source,
+                       struct segment_reader **out);
+
 /* Reads the next record of a source. Opens it where needed and follows its writer; at the end of a
  * final source it has ended. Returns SEGMENT_NEXT_RECORD or SEGMENT_NEXT_NONE. *at_r receives the
  * record's own position. The record's bytes are good until the next call. */
 enum segment_next source_next(struct source_means *means, struct source *source,
                               struct segment_record *record_r, struct segment_position *at_r);
+
+/* Waits until the disk has what was read: before it is on its way, a loss of power must not take
+ * it. */
+void source_sync(struct source *source);
 
 /* Ends a source's turn. A file that nobody writes any more is closed until its next turn, so that a
  * great many of them need not be open at once. */
@@ -103,8 +114,8 @@ void source_skip(struct source *source, struct segment_position at);
 /* Goes back to the first record passed over, if there is one. */
 void source_rewind(struct source *source);
 
-/* Bytes of the file, at most, that hold what is not delivered. Of a segment whose writer lives only
- * what was passed over counts, since the rest is read as soon as it is written. */
+/* Bytes of the file, at most, that hold what is not delivered. While the writer lives, only what
+ * was passed over counts: the rest is read as soon as it is written. */
 uint64_t source_unmerged_bytes(const struct source *source);
 
 #endif

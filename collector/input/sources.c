@@ -15,7 +15,8 @@
 void
 sources_init(struct sources *sources, int directory_fd, bool durable)
 {
-    *sources = (struct sources){.means = {.directory_fd = directory_fd}, .durable = durable};
+    *sources = (struct sources){
+        .means = {.directory_fd = directory_fd}, .durable = durable, .durable_by_setting = durable};
 }
 
 void
@@ -109,7 +110,33 @@ sources_sort(struct sources *sources)
 }
 
 bool
-sources_may_read(const struct sources *sources, size_t i)
+sources_is_gone(const struct sources *sources, const struct segment_identity *identity)
+{
+    return segment_store_has(sources->means.directory_fd, identity) == -ENOENT;
+}
+
+struct source *
+sources_find_id(const struct sources *sources, const struct segment_id *id)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        if (memcmp(&sources->list[i]->facts.id, id, sizeof(*id)) == 0)
+            return sources->list[i];
+    }
+    return NULL;
+}
+
+bool
+sources_are_durable(const struct sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        if (sources->list[i]->facts.durable)
+            return true;
+    }
+    return false;
+}
+
+bool
+sources_may_read(const struct sources *sources, size_t i, uint64_t now_ms)
 {
     if (source_has_ended(sources->list[i]) || sources->list[i]->held)
         return false;
@@ -118,7 +145,18 @@ sources_may_read(const struct sources *sources, size_t i)
     const struct source *before = sources->list[i - 1];
     return !segment_identity_same_incarnation(&before->facts.identity,
                                               &sources->list[i]->facts.identity) ||
-           source_has_ended(before);
+           source_has_ended(before) ||
+           (before->failing_since_ms != 0 && now_ms >= before->failing_since_ms &&
+            now_ms - before->failing_since_ms >= SOURCE_FAILING_MS);
+}
+
+void
+sources_sync(struct sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        if (sources->list[i]->facts.durable)
+            source_sync(sources->list[i]);
+    }
 }
 
 void
@@ -198,5 +236,5 @@ sources_clear(struct sources *sources)
     free(sources->list);
     free(sources->free_indexes);
     segment_window_clear(&sources->means.window);
-    sources_init(sources, sources->means.directory_fd, sources->durable);
+    sources_init(sources, sources->means.directory_fd, sources->durable_by_setting);
 }

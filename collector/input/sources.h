@@ -17,8 +17,10 @@
 struct sources {
     /* What they are read with; the segment directory's descriptor is in it. */
     struct source_means means;
-    /* What is removed must be gone from the disk before it is forgotten. */
+    /* What is removed must be gone from the disk before it is forgotten: the setting says so, or
+     * one of the segments was written so. */
     bool durable;
+    bool durable_by_setting;
     /* Ordered by segment_identity_compare(). */
     struct source **list;
     size_t count;
@@ -45,9 +47,22 @@ void sources_init(struct sources *sources, int directory_fd, bool durable);
  * what is not seen cannot be accounted for. */
 int sources_refresh(struct sources *sources, uint64_t now_ms);
 
+/* True if the segment of that identity is known to be gone: the directory has neither of its
+ * names. A file that is there but cannot be opened is not gone. */
+bool sources_is_gone(const struct sources *sources, const struct segment_identity *identity);
+
+/* The source of the segment with that id; NULL if there is none. */
+struct source *sources_find_id(const struct sources *sources, const struct segment_id *id);
+
+/* True if one of them was acknowledged with durability "machine". */
+bool sources_are_durable(const struct sources *sources);
+
 /* Whether the source at that place in the list may be read now: it has not ended, and each one
- * waits for the one before it in its incarnation. */
-bool sources_may_read(const struct sources *sources, size_t i);
+ * waits for the one before it in its incarnation, but not for long for one that cannot be read. */
+bool sources_may_read(const struct sources *sources, size_t i, uint64_t now_ms);
+
+/* Where it matters, waits until the disk has what was read of segments that are still written. */
+void sources_sync(struct sources *sources);
 
 /* Has every source go back to the first record that it passed over. */
 void sources_rewind(struct sources *sources);

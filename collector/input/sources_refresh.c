@@ -129,6 +129,8 @@ visit_entries(struct sources *sources, struct segment_entry *entries, size_t cou
         }
         struct source *source = find_known_or_last(sources, known_count, identity);
         if (source != NULL)
+            source->missing_since_ms = 0; /* it is listed, whatever else is wrong with it */
+        if (source != NULL)
             source->held = patient && unreadable != NULL && unreadable != identity &&
                            segment_identity_same_incarnation(unreadable, identity);
     }
@@ -148,6 +150,12 @@ look_for_missing(struct sources *sources, uint64_t now_ms)
         struct source *source = sources->list[i];
         if (source->missing_since_ms == 0 || source_is_final(source))
             continue;
+        /* A listing may miss a file that is renamed meanwhile; a name that is asked for is
+         * there. */
+        if (!sources_is_gone(sources, &source->facts.identity)) {
+            source->missing_since_ms = 0;
+            continue;
+        }
         if (now_ms - source->missing_since_ms >= MISSING_MS) {
             log_segment(LOG_LEVEL_ERROR, "a segment was removed by somebody else",
                         &source->facts.identity,
@@ -204,6 +212,7 @@ sources_refresh(struct sources *sources, uint64_t now_ms)
         sources_sort(sources);
         if (result == 0)
             look_for_missing(sources, now_ms);
+        sources->durable = sources->durable_by_setting || sources_are_durable(sources);
         if (result != -ESTALE)
             return result;
     }

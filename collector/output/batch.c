@@ -28,16 +28,23 @@ grow(struct batch *batch)
     return result;
 }
 
+/* Begins a run, unless the last one is of that source. Returns 0 or -ENOMEM. */
+static int
+begin_run(struct batch *batch, struct source *source)
+{
+    if (batch->run_count > 0 && batch->runs[batch->run_count - 1].source == source)
+        return 0;
+    int result = ARRAY_RESERVE(batch->runs, batch->run_capacity, batch->run_count + 1);
+    if (result == 0)
+        batch->runs[batch->run_count++].source = source;
+    return result;
+}
+
 int
-batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes payload)
+batch_make_room(struct batch *batch, struct source *source)
 {
     int result = batch->count == batch->capacity ? grow(batch) : 0;
-    if (result != 0)
-        return result;
-    batch->origins[batch->count] = *origin;
-    batch->payloads[batch->count] = (struct iovec){bytes_unconst(payload.data), payload.size};
-    batch->count++;
-    return 0;
+    return result == 0 ? begin_run(batch, source) : result;
 }
 
 void
@@ -57,30 +64,35 @@ batch_bytes(const struct batch *batch)
     return bytes;
 }
 
-int
-batch_move_to_front(struct batch *batch, size_t source_index, uint64_t offset)
+void
+batch_give_back(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        struct batch_origin origin = batch->origins[i];
-        struct iovec payload = batch->payloads[i];
-        if (origin.source->index != source_index || origin.at.offset != offset)
-            continue;
-        memmove(batch->origins + 1, batch->origins, i * sizeof(origin));
-        memmove(batch->payloads + 1, batch->payloads, i * sizeof(payload));
-        batch->origins[0] = origin;
-        batch->payloads[0] = payload;
-        return 0;
-    }
-    return -ENOENT;
+    for (size_t i = 0; i < batch->count; i++)
+        source_skip(batch->origins[i].source, batch->origins[i].at);
+    batch_empty(batch);
 }
 
 void
-batch_give_back(struct batch *batch, size_t first)
+batch_empty(struct batch *batch)
 {
-    INVARIANT(first <= batch->count);
-    for (size_t i = first; i < batch->count; i++)
-        source_skip(batch->origins[i].source, batch->origins[i].at);
     batch->count = 0;
+    batch->run_count = 0;
+}
+
+void
+batch_drop_first(struct batch *batch, size_t count)
+{
+    INVARIANT(count <= batch->count);
+    if (count == 0)
+        return;
+    batch->count -= count;
+    memmove(batch->origins, batch->origins + count, batch->count * sizeof(*batch->origins));
+    memmove(batch->payloads, batch->payloads + count, batch->count * sizeof(*batch->payloads));
+    batch->run_count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        INVARIANT(begin_run(batch, batch->origins[i].source) == 0); /* they had room before */
+        batch->runs[batch->run_count - 1].end_offset = batch->origins[i].end_offset;
+    }
 }
 
 void
@@ -88,5 +100,6 @@ batch_clear(struct batch *batch)
 {
     free(batch->origins);
     free(batch->payloads);
+    free(batch->runs);
     *batch = (struct batch){0};
 }

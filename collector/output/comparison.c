@@ -4,15 +4,22 @@
 
 #include <string.h>
 
-/* How many bytes two runs have in common at their beginning. */
-static size_t
-common_prefix(const char *a, const char *b, size_t size)
-{
-    size_t same = 0;
-    while (same < size && a[same] == b[same])
-        same++;
-    return same;
-}
+/* How many bytes are looked through at most. Of a batch that has many records, among much that
+ * others wrote, those that are not found by then count as missing. */
+#define SEARCH_BYTES_MAX (UINT64_C(2) << 30)
+
+/* A comparison under way. */
+struct search {
+    const struct iovec *records;
+    size_t count;
+    struct bytes tail;
+    size_t *places;
+    uint64_t left; /* of SEARCH_BYTES_MAX */
+    /* The bytes of the first missing record that stand directly behind those before it: no other
+     * record is looked for in them. */
+    size_t torn_at;
+    size_t torn_bytes;
+};
 
 static size_t
 smaller(size_t a, size_t b)
@@ -20,13 +27,13 @@ smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Where the tail first lacks the batch's byte and has a zero instead; SIZE_MAX if nothing is
- * missing so, or if any byte is neither. */
-static size_t
-find_hole(const struct iovec *records, size_t count, struct bytes tail)
+/* Whether the tail, as far as the batch goes, is the batch from its first byte, but for zeros that
+ * stand where others should. */
+static bool
+has_holes(const struct iovec *records, size_t count, struct bytes tail)
 {
     size_t at = 0;
-    size_t hole = SIZE_MAX;
+    bool holes = false;
     for (size_t i = 0; i < count && at < tail.size; i++) {
         const char *record = records[i].iov_base;
         size_t size = smaller(records[i].iov_len, tail.size - at);
@@ -34,68 +41,150 @@ find_hole(const struct iovec *records, size_t count, struct bytes tail)
             if (tail.data[at] == record[j])
                 continue;
             if (tail.data[at] != '\0')
-                return SIZE_MAX;
-            if (hole == SIZE_MAX)
-                hole = at;
+                return false;
+            holes = true;
         }
     }
-    return hole;
+    return holes;
 }
 
-/* The longest proper prefix of a record that ends the tail, not beginning before `from`. */
-static size_t
-find_torn(const struct iovec *record, struct bytes tail, size_t from)
+static bool
+stands_at(const struct search *search, size_t i, size_t at)
 {
-    const char *text = record->iov_base;
-    if (record->iov_len == 0)
-        return 0;
-    if (tail.size - from >= record->iov_len)
-        from = tail.size - record->iov_len + 1;
-    while (from < tail.size) {
-        const char *found = memchr(tail.data + from, text[0], tail.size - from);
-        if (found == NULL)
-            return 0;
-        size_t size = tail.size - (size_t)(found - tail.data);
-        if (memcmp(found, text, size) == 0)
-            return size;
-        from = tail.size - size + 1;
+    const struct iovec *record = &search->records[i];
+    return search->tail.size - at >= record->iov_len &&
+           memcmp(search->tail.data + at, record->iov_base, record->iov_len) == 0;
+}
+
+/* Where a record stands next; COMPARISON_MISSING if nowhere. */
+static size_t
+find_from(struct search *search, size_t i, size_t from)
+{
+    const struct iovec *record = &search->records[i];
+    size_t size = search->tail.size - from;
+    if (size < record->iov_len || search->left < size)
+        return COMPARISON_MISSING;
+    const char *at = search->tail.data + from;
+    const char *found = memmem(at, size, record->iov_base, record->iov_len);
+    search->left -= found == NULL ? size : (size_t)(found - at);
+    return found == NULL ? COMPARISON_MISSING : (size_t)(found - search->tail.data);
+}
+
+/* The end of what has been found and overlaps `size` bytes at `at`; 0 if nothing does. */
+static size_t
+overlapping_end(const struct search *search, size_t at, size_t size)
+{
+    if (search->torn_bytes > 0 && search->torn_at < at + size &&
+        at < search->torn_at + search->torn_bytes)
+        return search->torn_at + search->torn_bytes;
+    for (size_t i = 0; i < search->count; i++) {
+        size_t place = search->places[i];
+        if (place != COMPARISON_MISSING && place < at + size &&
+            at < place + search->records[i].iov_len)
+            return place + search->records[i].iov_len;
     }
     return 0;
 }
 
-/* Where a whole record stands next in the tail; SIZE_MAX if nowhere. */
-static size_t
-find_whole(const struct iovec *record, struct bytes tail, size_t from)
+/* Whether what stands at a place may be a part of the first missing record, torn, and not the
+ * record that is looked for: the one holds the text of the other. */
+static bool
+may_be_torn(const struct search *search, size_t missing, size_t i, size_t at)
 {
-    size_t size = tail.size - from;
-    if (size >= record->iov_len &&
-        common_prefix(tail.data + from, record->iov_base, record->iov_len) == record->iov_len)
-        return from;
-    const char *found = memmem(tail.data + from, size, record->iov_base, record->iov_len);
-    return found == NULL ? SIZE_MAX : (size_t)(found - tail.data);
+    const struct iovec *torn = &search->records[missing];
+    const struct iovec *record = &search->records[i];
+    const char *from = torn->iov_base;
+    size_t left = torn->iov_len;
+    for (;;) {
+        const char *found = memmem(from, left, record->iov_base, record->iov_len);
+        if (found == NULL)
+            return false;
+        size_t before = (size_t)(found - (const char *)torn->iov_base);
+        if (before <= at && memcmp(search->tail.data + at - before, torn->iov_base, before) == 0)
+            return true;
+        left -= (size_t)(found - from) + 1;
+        from = found + 1;
+    }
+}
+
+/* Finds a record anywhere, outside of what has been found. `missing` is the first that is
+ * missing. */
+static size_t
+find_free(struct search *search, size_t missing, size_t i)
+{
+    size_t from = 0;
+    for (;;) {
+        size_t at = find_from(search, i, from);
+        if (at == COMPARISON_MISSING)
+            return at;
+        size_t end = overlapping_end(search, at, search->records[i].iov_len);
+        if (end == 0 && (i == missing || !may_be_torn(search, missing, i, at)))
+            return at;
+        from = end == 0 ? at + 1 : end;
+    }
+}
+
+/* Finds the records in their order, as they are appended, perhaps with strangers between.
+ * Returns the first that is not there, and in *end_r where the one before it ends. */
+static size_t
+find_prefix(struct search *search, size_t *end_r)
+{
+    size_t at = 0;
+    size_t i = 0;
+    for (; i < search->count; i++) {
+        size_t place = stands_at(search, i, at) ? at : find_from(search, i, at);
+        if (place == COMPARISON_MISSING)
+            break;
+        search->places[i] = place;
+        at = place + search->records[i].iov_len;
+    }
+    *end_r = at;
+    return i;
+}
+
+/* How much of the first missing record stands directly behind the one before it. */
+static void
+find_torn(struct search *search, size_t i, size_t at)
+{
+    const char *record = search->records[i].iov_base;
+    size_t size = smaller(search->records[i].iov_len, search->tail.size - at);
+    search->torn_at = at;
+    while (search->torn_bytes < size &&
+           search->tail.data[at + search->torn_bytes] == record[search->torn_bytes])
+        search->torn_bytes++;
 }
 
 struct comparison
-comparison_make(const struct iovec *records, size_t count, struct bytes tail)
+comparison_make(const struct iovec *records, size_t count, struct bytes tail, size_t *places)
 {
-    struct comparison made = {.hole = SIZE_MAX};
-    if (tail.size == 0)
+    struct comparison made = {.has_holes = has_holes(records, count, tail)};
+    struct search search = {.records = records,
+                            .count = count,
+                            .tail = tail,
+                            .places = places,
+                            .left = SEARCH_BYTES_MAX};
+    size_t found_bytes = 0;
+    size_t end = 0;
+    if (made.has_holes)
         return made;
-    made.hole = find_hole(records, count, tail);
-    if (made.hole != SIZE_MAX)
-        return made;
-    size_t at = 0;
-    while (made.records < count) {
-        size_t found = find_whole(&records[made.records], tail, at);
-        if (found == SIZE_MAX)
-            break;
-        made.strangers = made.strangers || found != at;
-        at = found + records[made.records].iov_len;
-        made.records++;
+    for (size_t i = 0; i < count; i++)
+        places[i] = COMPARISON_MISSING;
+    size_t missing = find_prefix(&search, &end);
+    if (missing < count && end < tail.size)
+        find_torn(&search, missing, end);
+    for (size_t i = 0; i < count; i++) {
+        if (i >= missing && search.torn_at + search.torn_bytes < tail.size)
+            places[i] = find_free(&search, missing, i);
+        if (places[i] == COMPARISON_MISSING)
+            made.missing++;
+        else
+            found_bytes += records[i].iov_len;
     }
-    if (made.records < count)
-        made.torn_bytes = find_torn(&records[made.records], tail, at);
-    if (tail.size - at != made.torn_bytes)
-        made.strangers = true;
+    made.first_missing = missing;
+    while (made.first_missing < count && places[made.first_missing] != COMPARISON_MISSING)
+        made.first_missing++;
+    if (search.torn_at + search.torn_bytes == tail.size && made.missing > 0)
+        made.torn_bytes = search.torn_bytes;
+    made.strangers = found_bytes + made.torn_bytes != tail.size;
     return made;
 }

@@ -40,7 +40,7 @@ build_record(struct ledger *ledger, uint64_t generation, const struct ledger_mar
                                        .positions = positions,
                                        .position_count = position_count};
     size_t size = ledger_record_bytes(state.name.size, position_count);
-    if (size > LEDGER_BLOCK_BYTES)
+    if (size > LEDGER_COPY_BYTES)
         return -E2BIG;
     int result = ledger_record_reserve(&ledger->record, size);
     if (result != 0)
@@ -57,18 +57,34 @@ block_of(uint64_t generation)
     return (unsigned)(generation % LEDGER_BLOCKS);
 }
 
-/* Writes the record in memory to the block whose turn it is. */
+/* Writes the record in memory to one copy of its block. Returns 0 or a negative errno. */
+static int
+write_copy(const struct ledger *ledger, unsigned copy)
+{
+    const struct ledger_record *record = &ledger->record;
+    unsigned block = block_of(ledger_record_generation(record->bytes));
+    ssize_t written =
+        pwrite(ledger->fd, record->bytes, record->size, ledger_copy_offset(block, copy));
+    if (written != (ssize_t)record->size)
+        return written < 0 ? -errno : -ENOSPC;
+    return 0;
+}
+
+/* Writes the record in memory to its block. With the first copy it counts, and before that the
+ * other block does. A second copy that cannot be written is no failure: what the ledger says is
+ * the same. */
 static int
 write_record(struct ledger *ledger, uint64_t generation)
 {
     const struct ledger_record *record = &ledger->record;
     INVARIANT(record->size > 0 && ledger_record_generation(record->bytes) == generation);
-    ssize_t written =
-        pwrite(ledger->fd, record->bytes, record->size, ledger_block_offset(block_of(generation)));
-    if (written != (ssize_t)record->size)
-        return written < 0 ? -errno : -ENOSPC; /* the other block still stands */
+    int result = write_copy(ledger, 0);
+    if (result != 0)
+        return result;
     ledger->generation = generation;
     crash_point("ledger.written");
+    (void)write_copy(ledger, 1);
+    crash_point("ledger.copied");
     return 0;
 }
 
@@ -89,14 +105,12 @@ ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
 }
 
 int
-ledger_settle(struct ledger *ledger)
+ledger_rewrite(struct ledger *ledger)
 {
     int result = ledger_record_read(&ledger->record, ledger->fd, block_of(ledger->generation));
-    if (result != 0)
-        return result;
-    uint64_t generation = ledger->generation + 1;
-    ledger_record_settle(ledger->record.bytes, generation);
-    return write_record(ledger, generation);
+    if (result == 0 && ledger_record_generation(ledger->record.bytes) != ledger->generation)
+        result = -EBADMSG;
+    return result == 0 ? write_record(ledger, ledger->generation) : result;
 }
 
 /* Reads what the file says. Returns 0, -EBADMSG if no block is whole, or another negative errno if
@@ -112,7 +126,9 @@ read_newest(struct ledger *ledger, struct ledger_state *state_r)
     }
     if (newest == LEDGER_BLOCKS)
         return -EBADMSG;
-    ledger_record_decode(state_r, ledger->record.bytes);
+    int result = ledger_record_state(&ledger->record, state_r);
+    if (result != 0)
+        return result;
     ledger->generation = state_r->generation;
     ledger->kind = state_r->kind;
     return 0;

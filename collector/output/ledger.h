@@ -37,9 +37,11 @@ bool ledger_is_there(const struct ledger *ledger);
 int ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
                  const struct ledger_position *positions, size_t position_count);
 
-/* Notes that the batch it tells of has been taken back: length 0, all else as it is. Returns 0 or a
- * negative errno; then it says what it said. -EBADMSG: its file was damaged meanwhile. */
-int ledger_settle(struct ledger *ledger);
+/* Writes once more what the ledger says, where it stands, for ledger_sync(). What was read may
+ * be in the memory of the kernel only; and after a sync that failed, no other one brings it to
+ * the disk before it is written again. Returns 0 or a negative errno; -EBADMSG: its file was
+ * damaged meanwhile. */
+int ledger_rewrite(struct ledger *ledger);
 
 /* Waits until what the ledger says is on the disk (base/disk.h). */
 void ledger_sync(const struct ledger *ledger);

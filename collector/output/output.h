@@ -6,9 +6,9 @@
  *      consumed;
  *   2. the records are delivered;
  *   3. settled: the ledger notes how far each segment is consumed now.
- * An output whose ledger holds the intent of a collector that died is first cut back to the size
- * noted (output_recovery.c). The batch comes again by itself, since its records are not consumed.
- * Two outputs are two ledgers. Runs in the collector.
+ * A batch that was not settled, since a collector died in it or the volume was full, is gone on
+ * with before anything else is delivered (output_recovery.c): it is read again, compared with what
+ * stands, and what is missing is written. Two outputs are two ledgers. Runs in the collector.
  */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_H
@@ -29,12 +29,15 @@ struct sources;
 int output_open(struct output **out, const struct heritage *heritage, enum segment_kind kind,
                 struct bytes name);
 
-/* True if a batch that was cut short is still to be taken back: an earlier collector's, or our
- * own. */
+/* True if its ledger is still to be made durable, or a batch to be gone on with: an earlier
+ * collector's, or our own. */
 bool output_is_unfinished(const struct output *output);
 
+/* True if what its ledger says has been made durable: before that no segment may be removed. */
+bool output_is_secured(const struct output *output);
+
 /* True if `other` is to write to the very file that this output has an unfinished batch in: it must
- * wait until that is taken back. */
+ * wait until that is completed. */
 bool output_stands_in_the_way_of(const struct output *output, const struct output *other);
 
 /* A hash of an output's kind and name, and that of an output: for the index. */
@@ -60,12 +63,15 @@ bool output_is_blocked(const struct output *output);
 /* Milliseconds until a blocked output is to be tried again; 0 = now, UINT64_MAX = not blocked. */
 uint64_t output_retry_in_ms(const struct output *output, uint64_t now_ms);
 
-/* Tries whether a blocked output could take something now; unblocks it if so. A refusal that cannot
- * pass by itself (a directory where the file should be, a name the volume does not take, a reader
- * that is gone) ends the waiting when it has lasted some seconds: from then on the output's records
- * are set aside in quarantine/, counted and logged. They would otherwise hold up the segments they
- * stand in for good. True if it is unblocked. */
-bool output_retry(struct output *output, uint64_t now_ms);
+/* Takes up what is unfinished, and tries whether an output that refused could take something now;
+ * unblocks it if so. True if it is unblocked. */
+bool output_retry(struct output *output, struct sources *sources, uint64_t now_ms);
+
+/* Whether each step must be on the disk before the next one is taken. */
+void output_set_durable(struct output *output, bool durable);
+
+/* Forgets positions in segments that are gone: positions_forget_gone(). */
+void output_forget_gone(struct output *output, const struct sources *sources);
 
 /* Adds a record to the next batch of an output that is not blocked; its payload must stay readable
  * until output_deliver(). `at` and `end_offset` are where the record and the one behind it stand.

@@ -1,6 +1,6 @@
-/* output_private.h -- what the files of an output share: output.c, which delivers, output_ledger.c,
- * which notes how far it is, and output_recovery.c, which takes back what an earlier collector
- * left. Runs in the collector. */
+/* output_private.h -- what the files of an output share: output.c, which delivers,
+ * output_ledger.c, which notes how far it is, and output_recovery.c, which goes on with what was
+ * left unfinished. Runs in the collector. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_PRIVATE_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_PRIVATE_H
 
@@ -11,6 +11,21 @@
 #include "collector/output/positions.h"
 #include "collector/output/refusal.h"
 
+/*     RECOVERED ──▶ UNFINISHED ──▶ SETTLED
+ *         └──────────────────────▶    │ ▲
+ *                       ▲              └─┘ a batch
+ *                       └──────────────┘ a batch that could not be ended
+ * The phase is what the ledger on the volume says: no write of it that failed is taken for done.
+ */
+enum output_phase {
+    /* No batch is under way. */
+    OUTPUT_SETTLED,
+    /* The ledger was read, and may be in the memory of the kernel only. */
+    OUTPUT_RECOVERED,
+    /* The ledger tells of a batch of which any part may stand in the output. */
+    OUTPUT_UNFINISHED,
+};
+
 struct output {
     const struct heritage *heritage;
     const struct destination_kind *operations;
@@ -20,14 +35,15 @@ struct output {
     enum segment_kind kind;
     char *name; /* NUL-terminated */
     size_t name_bytes;
-    /* A batch that was cut short and is still to be taken back; length 0 = none. */
-    struct ledger_mark unfinished;
-    /* A record that the destination has begun and could not finish; bytes 0 = none. */
-    struct {
-        size_t source_index;
-        uint64_t offset;
-        size_t bytes;
-    } begun;
+    enum output_phase phase;
+    /* With durability "machine" each step is on the disk before the next one is taken. */
+    bool durable;
+    /* Of the batch that is unfinished: what the ledger on the volume says of it. */
+    struct ledger_mark mark;
+    struct ledger_position *runs;
+    size_t run_count;
+    size_t run_capacity;
+    bool batch_unknown;
     struct positions positions;
     struct batch batch;
     struct refusal refusal;
@@ -35,9 +51,6 @@ struct output {
 
 /* What the output is called in the log. */
 const char *output_log_name(const struct output *output);
-
-/* True with durability "machine": each step is on the disk before the next one is taken. */
-bool output_is_durable(const struct output *output);
 
 /* Ends the process, for a new collector to take everything up from what is on the volume. */
 _Noreturn void output_start_afresh(const struct output *output, const char *why, int error);
@@ -52,15 +65,28 @@ void output_sync_destination(const struct output *output);
  * negative errno. */
 int output_have_ledger(struct output *output);
 
-/* Writes the ledger: the mark, and the positions as they are. With durability "machine" it is on
- * the disk before this returns. Returns 0 or a negative errno; then the ledger says what it
- * said. */
+/* Writes the ledger: the mark, the positions as they are, and those of the batch, which is under
+ * way, or settled if the mark has no length. With durability "machine" it is on the disk before
+ * this returns. Returns 0 or a negative errno; then the ledger says what it said. */
 int output_write_ledger(struct output *output, const struct sources *sources,
-                        const struct ledger_mark *mark);
+                        const struct ledger_mark *mark, const struct batch *batch);
 
-/* Takes back the unfinished batch, if there is one, and has the ledger say so. Returns 0 or a
- * negative errno; then it is still there. */
-int output_take_back(struct output *output);
+/* Notes in the ledger, and then in the positions, that a batch which began at that mark is all
+ * out, and counts it. Returns 0 or a negative errno; then the ledger tells of the batch still. */
+int output_settle(struct output *output, const struct sources *sources, const struct batch *batch,
+                  const struct ledger_mark *mark);
+
+/* Keeps of a ledger's positions those of its batch. Returns 0 or -ENOMEM. */
+int output_keep_runs(struct output *output, const struct ledger_position *positions, size_t count);
+
+/* The batch at hand, of which the ledger tells with that mark, could not be ended: it is to be
+ * gone on with by output_take_up(). Returns 0 or -ENOMEM. */
+int output_leave_unfinished(struct output *output, const struct ledger_mark *mark);
+
+/* Makes durable what was read, and goes on with the unfinished batch, if there is one: reads it
+ * again from the segments, has the destination write what is missing, and settles. Returns 0 or
+ * a negative errno; then it may be tried again. */
+int output_take_up(struct output *output, struct sources *sources);
 
 /* The destination refuses, with that negative errno: until the output is tried again, its records
  * are passed over. */

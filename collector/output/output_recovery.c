@@ -1,84 +1,267 @@
-/* output_recovery.c -- a start takes up what an earlier collector left. Runs in the collector.
+/* output_recovery.c -- takes up what was left of one output: what an earlier collector noted, and a
+ * batch that it, or this one, could not end. Runs in the collector.
  *
- * Each ledger in the segment directory becomes an output with the positions that it tells of. Where
- * it holds an intent, that collector died in a batch, of which any part may stand in the output:
- * before anything is written anywhere, that part is taken back and the ledger settled. The batch
- * comes again by itself, since its records are not consumed.
+ * Every start takes this way, and every batch that a full volume cut short. Each ledger in the
+ * segment directory becomes an output with the positions that it tells of. Then, before anything is
+ * delivered to it and before any segment is removed:
+ *   1. what was read is written again where it stands, and, with durability "machine", synced: it
+ *      may have been in the memory of the kernel only;
+ *   2. where the ledger tells of a batch, the batch is read again from the segments, and the
+ *      destination compares it with what stands and writes what is missing;
+ *   3. the ledger is settled.
+ * A segment of the batch that is gone was removed by a collector whose ledgers were settled: its
+ * records are delivered.
  *
- * Crash contract: a kill in here repeats and skips nothing. The intent stands until the part is
- * gone, and to take back a part that is gone changes nothing.
+ * Crash contract: a kill in here repeats and skips nothing. The ledger tells of the batch until all
+ * of it stands, and to complete a batch that stands changes nothing.
  */
-#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "base/crash_point.h"
-#include "base/directory.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "collector/input/replay.h"
+#include "collector/input/sources.h"
+#include "collector/output/batch_guess.h"
 #include "collector/output/output_private.h"
-#include "collector/output/outputs.h"
-#include "common/heritage.h"
-#include "common/scoreboard.h"
-#include "segment/segment_store.h"
+
+/* ---- the batch, once more */
+
+/* A batch read again, with the memory of its texts. */
+struct reading {
+    const struct output *output;
+    struct source *source;
+    uint64_t before;
+    struct batch batch;
+    char *texts;
+    size_t texts_size;
+    size_t texts_capacity;
+};
+
+/* Takes a record of the output. Its text is found when all of them are there. */
+static int
+take_record(void *context, const struct segment_record *record, struct segment_position at,
+            uint64_t end_offset)
+{
+    struct reading *reading = context;
+    if (at.offset < reading->before || !output_is(reading->output, record->kind, record->name))
+        return 0;
+    int result = ARRAY_RESERVE(reading->texts, reading->texts_capacity,
+                               reading->texts_size + record->payload.size);
+    if (result != 0)
+        return result;
+    memcpy(reading->texts + reading->texts_size, record->payload.data, record->payload.size);
+    reading->texts_size += record->payload.size;
+    return batch_add(&reading->batch,
+                     &(struct batch_origin){reading->source, at, end_offset, record->appended_ns},
+                     (struct bytes){NULL, record->payload.size});
+}
+
+/* Points each record to its text: they stand one behind the other. */
+static void
+point_to_texts(struct reading *reading)
+{
+    char *at = reading->texts;
+    for (size_t i = 0; i < reading->batch.count; i++) {
+        reading->batch.payloads[i].iov_base = at;
+        at += reading->batch.payloads[i].iov_len;
+    }
+}
+
+/* Reads the records of one run. Returns 0 or a negative errno; -EAGAIN: its segment is there and
+ * cannot be read now. */
+static int
+read_run(struct reading *reading, struct sources *sources, const struct ledger_position *run)
+{
+    reading->source = sources_find_id(sources, &run->id);
+    reading->before = run->before;
+    if (reading->source == NULL)
+        return sources_is_gone(sources, &run->identity) ? 0 : -EAGAIN;
+    int result = replay_read(&sources->means, reading->source, run->after, take_record, reading);
+    if (result != -ENODATA)
+        return result;
+    log_write(LOG_LEVEL_WARNING, "records of an unfinished batch are lost with the power",
+              LOG_FIELDS(log_string("output", output_log_name(reading->output))));
+    return 0;
+}
+
+static int
+read_batch(struct reading *reading, struct sources *sources)
+{
+    const struct output *output = reading->output;
+    int result = 0;
+    for (size_t i = 0; i < output->run_count && result == 0; i++)
+        result = read_run(reading, sources, &output->runs[i]);
+    point_to_texts(reading);
+    return result;
+}
+
+static void
+clear_reading(struct reading *reading)
+{
+    batch_clear(&reading->batch);
+    free(reading->texts);
+}
 
 /* ---- one output */
 
-/* Makes the output that a ledger file tells of. Returns 0, a negative errno, or -EBADMSG if the
- * ledger is damaged. */
-static int
-recover_output(struct output **out, const struct heritage *heritage, const char *ledger_name)
+static void
+enter_phase(struct output *output, enum output_phase phase)
 {
-    struct ledger *ledger = NULL;
-    struct ledger_state state;
-    int result =
-        ledger_open_existing(&ledger, heritage->fds[HERITAGE_FD_SEGMENTS], ledger_name, &state);
+    INVARIANT(output->phase != phase);
+    INVARIANT(phase != OUTPUT_RECOVERED);
+    INVARIANT(phase != OUTPUT_UNFINISHED || output->mark.length > 0);
+    output->phase = phase;
+}
+
+int
+output_keep_runs(struct output *output, const struct ledger_position *positions, size_t count)
+{
+    int result = ARRAY_RESERVE(output->runs, output->run_capacity, count);
+    output->run_count = 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        if (positions[i].before < positions[i].after)
+            output->runs[output->run_count++] = positions[i];
+    }
+    return result;
+}
+
+/* Remembers what the ledger says of the batch. Returns 0 or -ENOMEM. */
+static int
+remember(struct output *output, const struct ledger_mark *mark, const struct batch *batch)
+{
+    const struct ledger_position *list = NULL;
+    ssize_t count = positions_list_batch(&output->positions, batch, &list);
+    int result = count < 0 ? (int)count : output_keep_runs(output, list, (size_t)count);
     if (result != 0)
         return result;
-    struct output *output = NULL;
-    result = output_open(&output, heritage, state.kind, state.name);
-    if (result == 0)
-        result = positions_recover(&output->positions, &state);
-    if (result != 0) {
-        output_close(&output, false);
-        ledger_close(&ledger);
-        return result;
-    }
-    output->ledger = ledger;
-    output->unfinished = state.mark;
-    *out = output;
+    output->mark = *mark;
+    output->batch_unknown = false;
     return 0;
 }
 
 int
-output_take_back(struct output *output)
+output_leave_unfinished(struct output *output, const struct ledger_mark *mark)
 {
-    if (output->unfinished.length == 0)
-        return 0;
-    INVARIANT(output->ledger != NULL);
-    int result = output->operations->undo(output->destination, &output->unfinished);
-    if (result != 0)
-        return result;
-    output_sync_destination(output);
-    crash_point("output.undone");
-    /* On the disk too: another name of the same file may be written to before this ledger is, and
-     * the next collector would take that for the batch. */
-    result = ledger_settle(output->ledger);
+    int result = remember(output, mark, &output->batch);
+    if (result == 0)
+        enter_phase(output, OUTPUT_UNFINISHED);
+    return result;
+}
+
+/* Writes again what was read. Returns 0 or a negative errno. */
+static int
+secure_ledger(struct output *output)
+{
+    int result = ledger_rewrite(output->ledger);
     if (result == -EBADMSG)
         output_start_afresh(output, "a ledger was damaged by somebody else; starting afresh",
                             result);
+    if (result == 0 && output->durable)
+        ledger_sync(output->ledger);
+    crash_point("output.secured");
+    return result;
+}
+
+/* Makes a batch of its own of the records behind the first `standing`, since the mark is of no
+ * use any more, and delivers it. Returns 0 or a negative errno. */
+static int
+begin_anew(struct output *output, const struct sources *sources, struct batch *batch,
+           size_t standing, bool *moved_r)
+{
+    struct ledger_mark mark;
+    for (size_t i = 0; i < standing; i++)
+        positions_set(&output->positions, batch->origins[i].source, batch->origins[i].end_offset);
+    batch_drop_first(batch, standing);
+    int result = output->operations->prepare(output->destination, &mark);
     if (result != 0)
         return result;
-    if (output_is_durable(output))
-        ledger_sync(output->ledger);
-    crash_point("output.undo_noted");
-    output->unfinished.length = 0;
-    return 0;
+    mark.length = batch_bytes(batch);
+    result = output_write_ledger(output, sources, &mark, batch);
+    crash_point("output.begun_anew");
+    if (result != 0)
+        return result;
+    if (remember(output, &mark, batch) != 0)
+        output_start_afresh(output, "a batch cannot be remembered; starting afresh", -ENOMEM);
+    return output->operations->deliver(output->destination, batch->payloads, batch->count, moved_r);
+}
+
+/* Has the destination write what is missing of the batch. */
+static int
+complete_destination(struct output *output, const struct sources *sources, struct batch *batch)
+{
+    bool moved = false;
+    size_t standing = 0;
+    if (batch->count == 0)
+        return 0;
+    int result = output->operations->complete(output->destination, &output->mark, batch->payloads,
+                                              batch->count, output->durable, &moved, &standing);
+    if (result == -ERANGE)
+        result = begin_anew(output, sources, batch, standing, &moved);
+    crash_point("output.completed");
+    if (moved)
+        refusal_note_progress(&output->refusal);
+    if (result == 0)
+        output_sync_destination(output);
+    return result;
+}
+
+/* Goes on with the unfinished batch. */
+static int
+complete(struct output *output, struct sources *sources)
+{
+    struct reading reading = {.output = output};
+    int result = output->batch_unknown ? batch_guess(output, sources) : 0;
+    if (result == 0)
+        result = read_batch(&reading, sources);
+    if (result == 0)
+        result = complete_destination(output, sources, &reading.batch);
+    if (result == 0)
+        result = output_settle(output, sources, &reading.batch, &output->mark);
+    if (result == 0)
+        enter_phase(output, OUTPUT_SETTLED);
+    crash_point("output.completion_noted");
+    clear_reading(&reading);
+    return result;
+}
+
+int
+output_take_up(struct output *output, struct sources *sources)
+{
+    int result = 0;
+    if (output->phase == OUTPUT_RECOVERED) {
+        result = secure_ledger(output);
+        if (result == 0)
+            enter_phase(output, output->mark.length > 0 ? OUTPUT_UNFINISHED : OUTPUT_SETTLED);
+    }
+    if (result == 0 && output->phase == OUTPUT_UNFINISHED)
+        result = complete(output, sources);
+    return result;
 }
 
 bool
 output_is_unfinished(const struct output *output)
 {
-    return output->unfinished.length > 0;
+    return output->phase != OUTPUT_SETTLED;
+}
+
+bool
+output_is_secured(const struct output *output)
+{
+    return output->phase != OUTPUT_RECOVERED;
+}
+
+static bool
+is_same_file(const struct output *output, uint64_t device, uint64_t inode)
+{
+    uint64_t own_device;
+    uint64_t own_inode;
+    return (device == output->mark.device && inode == output->mark.inode) ||
+           (output->operations->identify(output->destination, &own_device, &own_inode) == 0 &&
+            device == own_device && inode == own_inode);
 }
 
 bool
@@ -86,73 +269,7 @@ output_stands_in_the_way_of(const struct output *output, const struct output *ot
 {
     uint64_t device;
     uint64_t inode;
-    return output != other && output->unfinished.length > 0 &&
+    return output != other && output->phase != OUTPUT_SETTLED && output->mark.length > 0 &&
            other->operations->identify(other->destination, &device, &inode) == 0 &&
-           device == output->unfinished.device && inode == output->unfinished.inode;
-}
-
-/* ---- all of them */
-
-/* Sets a ledger aside that says nothing. Its output's records in the segments that are left come
- * again, and may stand twice. */
-static void
-quarantine_ledger(const struct heritage *heritage, const char *name)
-{
-    log_write(LOG_LEVEL_ERROR,
-              "a damaged ledger is set aside in " SEGMENT_DIRECTORY_QUARANTINE
-              "/; records that are still in segments may be written twice",
-              LOG_FIELDS(log_string("ledger", name)));
-    tally_add(&heritage->scoreboard->collector.quarantined, 1);
-    int result = segment_store_quarantine(heritage->fds[HERITAGE_FD_SEGMENTS], name);
-    if (result != 0)
-        log_write(LOG_LEVEL_ERROR, "cannot set a damaged ledger aside",
-                  LOG_FIELDS(log_string("ledger", name), log_error(result)));
-}
-
-/* Makes an output of a ledger, or sets the ledger aside, or leaves it: one that cannot be read now
- * keeps its own output waiting (output_ledger.c, make_ledger()). Only a lack of memory or
- * descriptors is an error. */
-static int
-recover_ledger(struct outputs *outputs, const char *ledger_name)
-{
-    struct output *output = NULL;
-    int result = recover_output(&output, outputs->heritage, ledger_name);
-    if (result == 0)
-        result = outputs_add(outputs, output);
-    if (result == 0)
-        return 0;
-    output_close(&output, false);
-    if (result == -EBADMSG || result == -EPROTO || result == -EISDIR || result == -ELOOP ||
-        result == -ENXIO) {
-        quarantine_ledger(outputs->heritage, ledger_name);
-        return 0;
-    }
-    if (result == -ENOMEM || result == -EMFILE || result == -ENFILE)
-        return result;
-    log_write(LOG_LEVEL_ERROR, "cannot read a ledger; its output waits",
-              LOG_FIELDS(log_string("ledger", ledger_name), log_error(result)));
-    return 0;
-}
-
-/* Makes an output of an entry of the segment directory, if it is a ledger. */
-static int
-visit_entry(void *context, const struct dirent *entry)
-{
-    return ledger_name_is(entry->d_name) ? recover_ledger(context, entry->d_name) : 0;
-}
-
-int
-outputs_recover(struct outputs *outputs, uint64_t now_ms)
-{
-    int result =
-        directory_read(outputs->heritage->fds[HERITAGE_FD_SEGMENTS], ".", visit_entry, outputs);
-    if (result != 0)
-        return result;
-    /* All of them before anything is written: two outputs may be two names of one file. */
-    for (size_t i = 0; i < outputs->count; i++) {
-        result = output_take_back(outputs->list[i]);
-        if (result != 0)
-            output_block(outputs->list[i], result, now_ms);
-    }
-    return 0;
+           is_same_file(output, device, inode);
 }

@@ -18,6 +18,7 @@ int
 outputs_add(struct outputs *outputs, struct output *output)
 {
     int result = ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1);
+    output_set_durable(output, outputs->durable);
     if (result == 0)
         result = output_index_add(&outputs->index, output);
     if (result == 0)
@@ -63,14 +64,41 @@ outputs_forget_source(struct outputs *outputs, size_t index)
         output_forget_source(outputs->list[i], index);
 }
 
+void
+outputs_set_durable(struct outputs *outputs, bool durable)
+{
+    if (outputs->durable == durable)
+        return;
+    outputs->durable = durable;
+    for (size_t i = 0; i < outputs->count; i++)
+        output_set_durable(outputs->list[i], durable);
+}
+
+void
+outputs_forget_gone(struct outputs *outputs, const struct sources *sources)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_forget_gone(outputs->list[i], sources);
+}
+
 bool
-outputs_retry(struct outputs *outputs, uint64_t now_ms)
+outputs_are_secured(const struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (!output_is_secured(outputs->list[i]))
+            return false;
+    }
+    return true;
+}
+
+bool
+outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
 {
     bool unblocked = false;
     if (outputs_retry_in_ms(outputs, now_ms) != 0)
         return false;
     for (size_t i = 0; i < outputs->count; i++) {
-        if (output_is_blocked(outputs->list[i]) && output_retry(outputs->list[i], now_ms))
+        if (output_is_blocked(outputs->list[i]) && output_retry(outputs->list[i], sources, now_ms))
             unblocked = true;
     }
     return unblocked;
@@ -88,7 +116,7 @@ outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms)
     return soonest;
 }
 
-/* True if another output has a batch to take back in the file that this one writes to. */
+/* True if another output has an unfinished batch in the file that this one writes to. */
 static bool
 must_wait(const struct outputs *outputs, const struct output *output)
 {

@@ -19,6 +19,7 @@ struct sources;
 /* The fields are for outputs.c and output_recovery.c, but for list and count. */
 struct outputs {
     const struct heritage *heritage; /* borrowed */
+    bool durable;
     struct output **list;
     size_t count;
     size_t capacity;
@@ -28,12 +29,20 @@ struct outputs {
 /* No outputs yet. */
 void outputs_init(struct outputs *outputs, const struct heritage *heritage);
 
-/* Makes an output of every ledger in the segment directory, and takes back the batches that an
- * earlier collector left unfinished (output_recovery.c). An output of which that fails refuses for
- * now. Only a lack of memory or descriptors is an error: a damaged ledger is set aside, and one
- * that cannot be read keeps its own output waiting. Call it before anything is delivered. Returns 0
- * or a negative errno. */
-int outputs_recover(struct outputs *outputs, uint64_t now_ms);
+/* Makes an output of every ledger in the segment directory (output_recovery.c). What is
+ * unfinished in them is taken up by outputs_retry(). Only a lack of memory or descriptors is an
+ * error: a damaged ledger is set aside, and one that cannot be read keeps its own output
+ * waiting. Call it before anything is delivered. Returns 0 or a negative errno. */
+int outputs_recover(struct outputs *outputs);
+
+/* Tells every output whether each step must be on the disk before the next one is taken. */
+void outputs_set_durable(struct outputs *outputs, bool durable);
+
+/* Has every output forget positions in segments that are gone: positions_forget_gone(). */
+void outputs_forget_gone(struct outputs *outputs, const struct sources *sources);
+
+/* True if what all ledgers say has been made durable: before that no segment may be removed. */
+bool outputs_are_secured(const struct outputs *outputs);
 
 /* The output of that kind and name; NULL if there is none yet. It stays the list's. */
 struct output *outputs_find(struct outputs *outputs, enum segment_kind kind, struct bytes name);
@@ -52,9 +61,10 @@ int outputs_meet_source(struct outputs *outputs, const struct source *source);
 /* Tells every output that the source with that index has been retired. */
 void outputs_forget_source(struct outputs *outputs, size_t index);
 
-/* Once the time of one output that refused has come, tries them all. True if one of them could take
- * something now: then every source is to go back to what it passed over. */
-bool outputs_retry(struct outputs *outputs, uint64_t now_ms);
+/* Takes up what is unfinished; and once the time of one output that refused has come, tries them
+ * all. True if one of them could take something now: then every source is to go back to what it
+ * passed over. */
+bool outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms);
 
 /* Milliseconds until an output that refused is to be tried again; UINT64_MAX = none has. */
 uint64_t outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms);

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "collector/input/sources.h"
+#include "collector/output/batch.h"
 #include "segment/ledger_format.h"
 
 struct positions_recovered;
@@ -19,7 +20,10 @@ struct positions {
      * none is. */
     uint64_t *consumed;
     size_t consumed_count;
-    /* What the ledger said at the start. */
+    /* By the index of a source: it is in the list that is being made. */
+    bool *listed;
+    size_t listed_count;
+    /* What the ledger said at the start of segments that have not been met. */
     struct positions_recovered *recovered;
     size_t recovered_count;
     /* Room for positions_list(). */
@@ -36,19 +40,30 @@ int positions_meet(struct positions *positions, const struct source *source);
 /* The source with that index is no more. */
 void positions_forget(struct positions *positions, size_t index);
 
+/* Forgets what the ledger said of segments that are gone. Call it when the directory has just been
+ * seen as a whole and all sources have been met: what is not met and has no name is gone. A segment
+ * that is there but cannot be read keeps its position. */
+void positions_forget_gone(struct positions *positions, const struct sources *sources);
+
 /* The offset up to which a source, which has been met, is consumed; 0 = not at all. */
 uint64_t positions_get(const struct positions *positions, const struct source *source);
 
-/* A source is consumed up to an offset, which is farther than before. */
+/* A source is consumed up to an offset, which is not before what it was. */
 void positions_set(struct positions *positions, const struct source *source, uint64_t offset);
 
-/* True if something of a source that is there is consumed, or may be of one that cannot be read
- * now. */
+/* True if something of a source that is there is consumed, or may be of one that is not met. */
 bool positions_matter(const struct positions *positions, const struct sources *sources);
 
-/* What the ledger must hold: *list_r, good until the next call. Returns the number or -ENOMEM. */
+/* What the ledger must hold while `batch` is under way, or, with `settled`, when all of it is
+ * delivered: *list_r, good until the next call. The positions of the batch come first, in its
+ * order. Returns the number or -ENOMEM. */
 ssize_t positions_list(struct positions *positions, const struct sources *sources,
+                       const struct batch *batch, bool settled,
                        const struct ledger_position **list_r);
+
+/* The positions of the batch alone. */
+ssize_t positions_list_batch(struct positions *positions, const struct batch *batch,
+                             const struct ledger_position **list_r);
 
 /* Frees what it holds. */
 void positions_clear(struct positions *positions);

@@ -9,31 +9,6 @@
 #define RETRY_MS_MIN 20
 #define RETRY_MS_MAX 1000
 
-/* A refusal that cannot pass by itself is waited for so long: it may be somebody's rename under
- * way. */
-#define HOPELESS_MS 5000
-
-/* Whether waiting cannot help: something else than the file stands there, or nothing can. */
-static bool
-is_hopeless(int error)
-{
-    switch (-error) {
-    case EISDIR:
-    case ENOTDIR:
-    case EXDEV:
-    case ELOOP:
-    case ENXIO:
-    case ENAMETOOLONG:
-    case EILSEQ:
-    case EINVAL:
-    case EPIPE:
-    case EBADF:
-        return true;
-    default:
-        return false;
-    }
-}
-
 void
 refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now_ms)
 {
@@ -42,10 +17,6 @@ refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now
         refusal->retry_ms = RETRY_MS_MAX;
     refusal->retry_at_ms = now_ms + refusal->retry_ms;
     refusal->stands = true;
-    if (!is_hopeless(error))
-        refusal->hopeless_since_ms = 0;
-    else if (refusal->hopeless_since_ms == 0)
-        refusal->hopeless_since_ms = now_ms;
     /* A slow reader of standard output is no error; anything that lasts is. */
     if (error != -EAGAIN)
         log_write_braked(&refusal->brake, now_ms, LOG_LEVEL_ERROR,
@@ -63,15 +34,7 @@ refusal_note_ready(struct refusal *refusal)
 void
 refusal_note_progress(struct refusal *refusal)
 {
-    INVARIANT(!refusal->stands);
     refusal->retry_ms = 0;
-}
-
-void
-refusal_note_set_aside(struct refusal *refusal)
-{
-    INVARIANT(refusal->stands);
-    refusal->hopeless_since_ms = 0;
 }
 
 void
@@ -99,11 +62,4 @@ refusal_retry_in_ms(const struct refusal *refusal, uint64_t now_ms)
     if (!refusal->stands)
         return UINT64_MAX;
     return refusal->retry_at_ms > now_ms ? refusal->retry_at_ms - now_ms : 0;
-}
-
-bool
-refusal_is_final(const struct refusal *refusal, int error, uint64_t now_ms)
-{
-    return is_hopeless(error) && refusal->hopeless_since_ms != 0 &&
-           now_ms - refusal->hopeless_since_ms >= HOPELESS_MS;
 }

@@ -1,5 +1,5 @@
-/* refusal.h -- an output that cannot be written for now: when it is tried again, whether waiting
- * can help, and since when its records wait. Runs in the collector; kept by output.c. */
+/* refusal.h -- an output that cannot be written for now: when it is tried again, and since when its
+ * records wait. However long that lasts, they wait. Runs in the collector; kept by output.c. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_REFUSAL_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_REFUSAL_H
 
@@ -15,8 +15,6 @@ struct refusal {
     /* The present back-off; 0 = its next refusal is the first. */
     uint64_t retry_ms;
     uint64_t retry_at_ms;
-    /* Since when it has refused in ways that do not pass by themselves; 0 = the last one may. */
-    uint64_t hopeless_since_ms;
     /* When the oldest record that waits was appended, since the epoch; 0 = none is known to
      * wait. */
     uint64_t oldest_ns;
@@ -32,9 +30,6 @@ void refusal_note_ready(struct refusal *refusal);
 /* It has taken something: should it refuse again, the back-off begins anew. */
 void refusal_note_progress(struct refusal *refusal);
 
-/* Its records go elsewhere from now on: what was hopeless is so no more. */
-void refusal_note_set_aside(struct refusal *refusal);
-
 /* It has taken all that there was for it. */
 void refusal_end(struct refusal *refusal, const char *name);
 
@@ -43,9 +38,5 @@ void refusal_add_waiting(struct refusal *refusal, uint64_t appended_ns);
 
 /* Milliseconds until it is to be tried again; UINT64_MAX if it does not refuse. */
 uint64_t refusal_retry_in_ms(const struct refusal *refusal, uint64_t now_ms);
-
-/* True if it refuses, now with `error`, in a way that waiting does not mend, and has been waited
- * for. */
-bool refusal_is_final(const struct refusal *refusal, int error, uint64_t now_ms);
 
 #endif

@@ -42,11 +42,9 @@ static bool
 belongs_to(const struct ledger_state *state, const char *name)
 {
     char expected[LEDGER_NAME_BYTES_MAX];
-    if (state->kind != SEGMENT_STANDARD_OUTPUT && state->kind != SEGMENT_FILE)
-        return false;
     ledger_name_format(expected, state->kind, state->name);
     return strncmp(name, expected, strlen(expected)) == 0 &&
-           (state->kind == SEGMENT_FILE) == (state->name.size > 0);
+           segment_kind_takes_name((uint16_t)state->kind, state->name.size);
 }
 
 int
@@ -71,7 +69,9 @@ segments_ledger_read(struct segments_ledger *ledger, int fd, const char *name)
     }
     if (ledger->record.size == 0)
         return 0;
-    ledger_record_decode(&ledger->state, ledger->record.bytes);
+    int result = ledger_record_state(&ledger->record, &ledger->state);
+    if (result != 0)
+        return result;
     ledger->valid = belongs_to(&ledger->state, name);
     if (!ledger->valid)
         set_damage(ledger, "its name is not that of the output it tells of", 0);

@@ -121,7 +121,7 @@ segments_outputs_enter_segment(struct segments_outputs *outputs, const struct se
             output->position_count == 0 ? NULL
                                         : bsearch(id, output->positions, output->position_count,
                                                   sizeof(*output->positions), compare_id);
-        output->consumed_to = found == NULL ? 0 : found->offset;
+        output->consumed_to = found == NULL ? 0 : found->before;
     }
 }
 

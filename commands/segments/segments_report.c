@@ -17,7 +17,7 @@
 #define SEGMENT_COLUMNS "rrrllrrrrrl"
 #define OUTPUT_COLUMNS "lrrrrrl"
 
-/* What makes a word the word for so many. */
+/* The plural's s. */
 static const char *
 plural(uint64_t number)
 {
@@ -28,7 +28,8 @@ plural(uint64_t number)
 static void
 print_destination(FILE *out, enum segment_kind kind, struct bytes name)
 {
-    (void)fputs(kind == SEGMENT_STANDARD_OUTPUT ? "stdout" : "file:", out);
+    const char *word = segment_kind_word((uint16_t)kind);
+    (void)fprintf(out, "%s%s", word == NULL ? "unknown" : word, name.size > 0 ? ":" : "");
     quote_print(out, name, QUOTE_SPACES);
 }
 

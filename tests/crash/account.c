@@ -2,6 +2,8 @@
 #include "tests/crash/account.h"
 
 #include <stddef.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +23,17 @@ struct entry {
     uint32_t child;
 };
 
+/* A word that others write. */
+#define STRANGER "<somebody else %u>"
+#define STRANGER_BYTES 40
+
+extern int __real_open(const char *path, int flags, ...);
+
 struct account {
     uint32_t count;
     uint32_t child; /* the present one, from 1 */
     struct entry entries[RECORDS_MAX];
+    uint32_t strangers[ACCOUNT_OUTPUTS]; /* words of others, from 0 */
     size_t synced_bytes[ACCOUNT_OUTPUTS];
     char synced[ACCOUNT_OUTPUTS][OUTPUT_BYTES_MAX];
 };
@@ -55,6 +64,7 @@ account_clear(struct account *account)
 {
     account->count = 0;
     account->child = 0;
+    memset(account->strangers, 0, sizeof(account->strangers));
     memset(account->synced_bytes, 0, sizeof(account->synced_bytes));
 }
 
@@ -150,6 +160,22 @@ read_output(const char *volume, uint32_t output, char *to)
 }
 
 void
+account_add_strangers(struct account *account, const char *volume)
+{
+    for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++) {
+        char path[512];
+        char word[STRANGER_BYTES];
+        (void)snprintf(path, sizeof(path), "%s/%s", volume, account_outputs[i]);
+        int length = snprintf(word, sizeof(word), STRANGER, account->strangers[i]);
+        int fd = __real_open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        if (fd >= 0 && write(fd, word, (size_t)length) == length)
+            account->strangers[i]++;
+        if (fd >= 0)
+            (void)close(fd);
+    }
+}
+
+void
 account_note_synced(struct account *account, const char *volume)
 {
     for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++)
@@ -194,7 +220,7 @@ is_in_order(const struct reading *reading, const uint32_t *last, uint32_t number
 static bool
 counts(const struct reading *reading, uint32_t number)
 {
-    return reading->rule == ACCOUNT_EXACTLY_ONCE ||
+    return reading->rule != ACCOUNT_SYNCED_PREFIX ||
            reading->account->entries[number].child == reading->account->child;
 }
 
@@ -225,6 +251,20 @@ check_output(const struct reading *reading)
         (reading->size < synced ||
          memcmp(reading->bytes, reading->account->synced[reading->output], synced) != 0))
         return complain(reading, synced, "what was on the disk has changed", UINT32_MAX);
+    return true;
+}
+
+/* Whether every word of others stands there, once. */
+static bool
+check_strangers(const struct reading *reading)
+{
+    char word[STRANGER_BYTES];
+    for (uint32_t i = 0; i < reading->account->strangers[reading->output]; i++) {
+        int length = snprintf(word, sizeof(word), STRANGER, i);
+        const char *first = memmem(reading->bytes, reading->size, word, (size_t)length);
+        if (first == NULL)
+            return complain(reading, 0, "a word of somebody else is gone", i);
+    }
     return true;
 }
 
@@ -263,7 +303,7 @@ account_check(const struct account *account, const char *volume, enum account_ru
         reading.name = account_outputs[i];
         reading.size = read_output(volume, i, bytes);
         bytes[reading.size] = '\0';
-        right = check_output(&reading) && right;
+        right = check_output(&reading) && check_strangers(&reading) && right;
     }
     return check_counts(&reading) && right;
 }

@@ -29,6 +29,9 @@ enum account_rule {
     /* What was on the disk for sure is as it was; for the last child's records the rule above
      * holds. */
     ACCOUNT_SYNCED_PREFIX,
+    /* Somebody else has written to the outputs. The first rule holds for our records, and every
+     * word of theirs stands there. */
+    ACCOUNT_AMONG_STRANGERS,
 };
 
 /* Maps an empty account. The caller owns *out for the life of the process. */
@@ -55,6 +58,9 @@ void account_acknowledge_slot(struct account *account, uint32_t slot);
 
 /* Notes what the outputs beneath `volume` hold, which is on the disk for sure. */
 void account_note_synced(struct account *account, const char *volume);
+
+/* Somebody else appends a word of theirs to each output that is there. */
+void account_add_strangers(struct account *account, const char *volume);
 
 /* Checks the outputs beneath `volume`. True if the rule holds; else says on standard error what is
  * wrong. */

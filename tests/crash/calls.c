@@ -23,6 +23,8 @@ static struct calls_plan plan;
 static struct disk *told;
 static uint64_t count;
 static const char *hit;
+static void (*stranger)(void *context);
+static void *stranger_context;
 
 const char *
 calls_plan_name(enum calls_plan_kind kind)
@@ -40,10 +42,13 @@ calls_plan_name(enum calls_plan_kind kind)
 }
 
 void
-calls_begin(const struct calls_plan *new_plan, struct disk *disk)
+calls_begin(const struct calls_plan *new_plan, struct disk *disk,
+            void (*new_stranger)(void *context), void *new_context)
 {
     plan = *new_plan;
     told = disk;
+    stranger = new_stranger;
+    stranger_context = new_context;
     count = 0;
     hit = NULL;
 }
@@ -67,14 +72,28 @@ note_hit(const char *name)
         hit = name;
 }
 
+/* The process is gone; what it wrote is in the kernel's memory. */
+_Noreturn static void
+die(void)
+{
+    if (told != NULL)
+        disk_keep(told);
+    _exit(CALLS_EXIT_DIED);
+}
+
 /* Counts a call. True if it is to fail; errno is set then. Does not return where the plan ends the
  * process. */
 static bool
 refused(const char *name)
 {
     count++;
+    if (count == plan.stranger_at) {
+        int error = errno;
+        stranger(stranger_context);
+        errno = error;
+    }
     if (plan.kind == CALLS_DIE && count == plan.at)
-        _exit(CALLS_EXIT_DIED);
+        die();
     if (plan.kind == CALLS_LOSE_POWER && count == plan.at) {
         disk_lose_power(told);
         _exit(CALLS_EXIT_POWER);
@@ -104,7 +123,16 @@ static void
 written(void)
 {
     if (plan.kind == CALLS_DIE_WITHIN && hit != NULL)
-        _exit(CALLS_EXIT_DIED);
+        die();
+}
+
+static void
+tell_written(int fd, off_t at, ssize_t result)
+{
+    int error = errno;
+    if (result > 0 && told != NULL)
+        disk_note_write(told, fd, (uint64_t)at, (uint64_t)result);
+    errno = error;
 }
 
 static void
@@ -214,6 +242,7 @@ WRAP(ssize_t, pwrite, int fd, const void *from, size_t size, off_t at)
     if (refused("pwrite"))
         return -1;
     ssize_t result = __real_pwrite(fd, from, allowed_bytes("pwrite", size), at);
+    tell_written(fd, at, result);
     written();
     return result;
 }
@@ -229,8 +258,12 @@ WRAP(ssize_t, writev, int fd, const struct iovec *list, int entries)
     for (int i = 0; i < entries; i++)
         size += list[i].iov_len;
     size_t allowed = allowed_bytes("writev", size);
-    if (allowed == size)
-        return __real_writev(fd, list, entries);
+    off_t at = lseek(fd, 0, SEEK_END);
+    if (allowed == size) {
+        ssize_t all = __real_writev(fd, list, entries);
+        tell_written(fd, at, all);
+        return all;
+    }
     ssize_t result = 0;
     for (int i = 0; i < entries && (size_t)result < allowed; i++) {
         size_t left = allowed - (size_t)result;
@@ -240,6 +273,7 @@ WRAP(ssize_t, writev, int fd, const struct iovec *list, int entries)
             return -1;
         result += got;
     }
+    tell_written(fd, at, result);
     written();
     return result;
 }
@@ -258,22 +292,28 @@ WRAP(int, posix_fallocate, int fd, off_t at, off_t size)
 }
 
 /* A sync reaches only the disk of the test: the real one would cost time and prove nothing. */
+static int
+sync_disk(const char *name, int fd)
+{
+    bool fails = refused(name);
+    int error = errno;
+    if (told != NULL && fails) {
+        disk_note_failed_sync(told, fd);
+        disk_keep(told); /* the process ends of it, without a further word */
+    } else if (told != NULL)
+        disk_note_sync(told, fd);
+    errno = error;
+    return fails ? -1 : 0;
+}
+
 WRAP(int, fsync, int fd)
 {
-    if (refused("fsync"))
-        return -1;
-    if (told != NULL)
-        disk_note_sync(told, fd);
-    return 0;
+    return sync_disk("fsync", fd);
 }
 
 WRAP(int, fdatasync, int fd)
 {
-    if (refused("fdatasync"))
-        return -1;
-    if (told != NULL)
-        disk_note_sync(told, fd);
-    return 0;
+    return sync_disk("fdatasync", fd);
 }
 
 REAL(void *, mmap, void *at, size_t size, int protection, int flags, int fd, off_t offset)
@@ -282,6 +322,35 @@ WRAP(void *, mmap, void *at, size_t size, int protection, int flags, int fd, off
     if (fd >= 0 && refused("mmap"))
         return MAP_FAILED;
     return __real_mmap(at, size, protection, flags, fd, offset);
+}
+
+REAL(int, fcntl, int fd, int command, ...)
+WRAP(int, fcntl, int fd, int command, ...)
+{
+    va_list rest;
+    va_start(rest, command);
+    long argument = va_arg(rest, long);
+    va_end(rest);
+    return refused("fcntl") ? -1 : __real_fcntl(fd, command, argument);
+}
+
+/* Memory: whatever error the plan has, there is none. */
+REAL(void *, malloc, size_t size)
+WRAP(void *, malloc, size_t size)
+{
+    return refused("malloc") ? NULL : __real_malloc(size);
+}
+
+REAL(void *, calloc, size_t count_of, size_t size)
+WRAP(void *, calloc, size_t count_of, size_t size)
+{
+    return refused("calloc") ? NULL : __real_calloc(count_of, size);
+}
+
+REAL(void *, realloc, void *memory, size_t size)
+WRAP(void *, realloc, void *memory, size_t size)
+{
+    return refused("realloc") ? NULL : __real_realloc(memory, size);
 }
 
 REAL(int, flock, int fd, int operation)

@@ -37,13 +37,17 @@ struct calls_plan {
     enum calls_plan_kind kind;
     uint64_t at; /* from 1 */
     int error;   /* an errno value */
+    /* Before that call somebody else writes to the outputs; 0 = never. */
+    uint64_t stranger_at;
 };
 
 /* What a plan is called in messages. */
 const char *calls_plan_name(enum calls_plan_kind kind);
 
-/* From now on the plan is in force. `disk` is borrowed; NULL = none is told. */
-void calls_begin(const struct calls_plan *plan, struct disk *disk);
+/* From now on the plan is in force. `disk` is borrowed; NULL = none is told. `stranger` is
+ * called, with `context`, when the plan says so. */
+void calls_begin(const struct calls_plan *plan, struct disk *disk, void (*stranger)(void *context),
+                 void *context);
 
 /* How many calls there have been since. */
 uint64_t calls_count(void);

@@ -38,10 +38,13 @@ struct content {
     size_t count;
 };
 
-/* A file that was seen in the tree, and what of it is on the disk. */
+/* A file that was seen in the tree, what of it is on the disk, and which pages, by index, the
+ * kernel calls clean although the disk lacks them. */
 struct file {
     ino_t inode;
     struct content durable;
+    uint64_t *lost;
+    size_t lost_count;
 };
 
 /* One name in the tree. */
@@ -65,6 +68,7 @@ struct change {
 
 struct disk {
     char volume[PATH_MAX];
+    char kept[PATH_MAX]; /* where it is left to the next process */
     char graveyard[PATH_MAX];
     ino_t root;
     struct random random;
@@ -77,6 +81,8 @@ struct disk {
 };
 
 extern int __real_open(const char *path, int flags, ...);
+extern void *__real_calloc(size_t count, size_t size);
+extern void *__real_realloc(void *memory, size_t size);
 extern ssize_t __real_pwrite(int fd, const void *from, size_t size, off_t at);
 extern int __real_ftruncate(int fd, off_t size);
 extern int __real_mkdir(const char *path, mode_t mode);
@@ -93,7 +99,7 @@ require(bool condition, const char *what)
 static void *
 grown(void *list, size_t count, size_t size)
 {
-    void *larger = realloc(list, count * size);
+    void *larger = __real_realloc(list, count * size);
     require(larger != NULL, "realloc");
     return larger;
 }
@@ -127,6 +133,20 @@ read_pages(struct content *content, int fd, off_t from, off_t end)
         content->pages = grown(content->pages, content->count + 1, sizeof(page));
         content->pages[content->count++] = page;
     }
+}
+
+static void
+set_page(struct content *content, const struct page *page)
+{
+    size_t i = 0;
+    while (i < content->count && content->pages[i].index < page->index)
+        i++;
+    if (i == content->count || content->pages[i].index != page->index) {
+        content->pages = grown(content->pages, content->count + 1, sizeof(*page));
+        memmove(&content->pages[i + 1], &content->pages[i], (content->count - i) * sizeof(*page));
+        content->count++;
+    }
+    content->pages[i] = *page;
 }
 
 static struct content
@@ -311,13 +331,56 @@ apply(struct tree *tree, const struct change *change)
 
 /* ---- syncing */
 
-static void
-sync_file(struct disk *disk, struct file *file)
+/* What the kernel has in memory and would write: the pages it calls clean are the disk's. */
+static struct content
+read_writable(const struct disk *disk, const struct file *file)
 {
     char path[PATH_MAX];
     path_in_graveyard(disk, file->inode, path);
+    struct content content = read_content(path);
+    for (size_t i = 0; i < file->lost_count; i++) {
+        const struct page *old = find_page(&file->durable, file->lost[i]);
+        struct page page = {.index = file->lost[i]};
+        if (old != NULL)
+            page = *old;
+        set_page(&content, &page);
+    }
+    return content;
+}
+
+static void
+sync_file(struct disk *disk, struct file *file)
+{
+    struct content content = read_writable(disk, file);
     free(file->durable.pages);
-    file->durable = read_content(path);
+    file->durable = content;
+}
+
+static bool
+is_lost(const struct file *file, uint64_t index)
+{
+    for (size_t i = 0; i < file->lost_count; i++) {
+        if (file->lost[i] == index)
+            return true;
+    }
+    return false;
+}
+
+/* Calls clean what the disk lacks. */
+static void
+lose_pages(struct disk *disk, struct file *file)
+{
+    static const struct page zeros;
+    struct content now = read_writable(disk, file);
+    for (size_t i = 0; i < now.count; i++) {
+        const struct page *old = find_page(&file->durable, now.pages[i].index);
+        const unsigned char *bytes = old == NULL ? zeros.bytes : old->bytes;
+        if (memcmp(bytes, now.pages[i].bytes, PAGE_BYTES) == 0 || is_lost(file, now.pages[i].index))
+            continue;
+        file->lost = grown(file->lost, file->lost_count + 1, sizeof(*file->lost));
+        file->lost[file->lost_count++] = now.pages[i].index;
+    }
+    free(now.pages);
 }
 
 static ino_t
@@ -355,13 +418,20 @@ sync_directory(struct disk *disk, ino_t inode)
     disk->change_count = kept;
 }
 
-void
-disk_note_sync(struct disk *disk, int fd)
+static struct stat
+status_of(int fd)
 {
     char link[64];
     struct stat status;
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     require(stat(link, &status) == 0, link);
+    return status;
+}
+
+void
+disk_note_sync(struct disk *disk, int fd)
+{
+    struct stat status = status_of(fd);
     struct file *file = find_file(disk, status.st_ino);
     if (S_ISDIR(status.st_mode))
         sync_directory(disk, status.st_ino);
@@ -370,15 +440,85 @@ disk_note_sync(struct disk *disk, int fd)
 }
 
 void
+disk_note_failed_sync(struct disk *disk, int fd)
+{
+    struct file *file = find_file(disk, status_of(fd).st_ino);
+    if (file != NULL)
+        lose_pages(disk, file);
+}
+
+void
+disk_note_write(struct disk *disk, int fd, uint64_t at, uint64_t size)
+{
+    struct file *file = find_file(disk, status_of(fd).st_ino);
+    size_t kept = 0;
+    for (size_t i = 0; file != NULL && i < file->lost_count; i++) {
+        uint64_t begin = file->lost[i] * PAGE_BYTES;
+        if (begin >= at + size || begin + PAGE_BYTES <= at)
+            file->lost[kept++] = file->lost[i];
+    }
+    if (file != NULL)
+        file->lost_count = kept;
+}
+
+void
 disk_sync_all(struct disk *disk)
 {
-    for (size_t i = 0; i < disk->file_count; i++)
+    for (size_t i = 0; i < disk->file_count; i++) {
+        disk->files[i].lost_count = 0;
         sync_file(disk, &disk->files[i]);
+    }
     disk->durable = disk->now;
     disk->change_count = 0;
 }
 
-/* ---- opening */
+/* ---- from one process to the next */
+
+/* Moves `count` items of `size` bytes between memory and a file. */
+static void
+move_out(FILE *file, const void *from, size_t count, size_t size)
+{
+    require(fwrite(from, size, count, file) == count, "write of the disk");
+}
+
+static void
+move_in(FILE *file, void *to, size_t count, size_t size)
+{
+    require(fread(to, size, count, file) == count, "read of the disk");
+}
+
+void
+disk_keep(struct disk *disk)
+{
+    FILE *file = fopen(disk->kept, "we");
+    require(file != NULL, disk->kept);
+    move_out(file, disk, 1, sizeof(*disk)); /* the pointers in it are made anew */
+    for (size_t i = 0; i < disk->file_count; i++) {
+        const struct file *kept = &disk->files[i];
+        move_out(file, kept->durable.pages, kept->durable.count, sizeof(struct page));
+        move_out(file, kept->lost, kept->lost_count, sizeof(*kept->lost));
+    }
+    require(fclose(file) == 0, disk->kept);
+}
+
+/* Reads what disk_keep() left. False if there is nothing. */
+static bool
+take_up(struct disk *disk)
+{
+    FILE *file = fopen(disk->kept, "re");
+    if (file == NULL)
+        return false;
+    move_in(file, disk, 1, sizeof(*disk));
+    for (size_t i = 0; i < disk->file_count; i++) {
+        struct file *kept = &disk->files[i];
+        kept->durable.pages = grown(NULL, kept->durable.count + 1, sizeof(struct page));
+        kept->lost = grown(NULL, kept->lost_count + 1, sizeof(*kept->lost));
+        move_in(file, kept->durable.pages, kept->durable.count, sizeof(struct page));
+        move_in(file, kept->lost, kept->lost_count, sizeof(*kept->lost));
+    }
+    (void)fclose(file);
+    return true;
+}
 
 static int
 remove_entry(const char *path, const struct stat *status, int kind, struct FTW *at)
@@ -388,21 +528,30 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
     return at->level == 0 ? 0 : remove(path);
 }
 
-void
-disk_open(struct disk **out, const char *base, uint64_t seed)
+/* A disk that has all there is in the tree. */
+static void
+begin(struct disk *disk)
 {
     struct stat status;
-    struct disk *disk = calloc(1, sizeof(*disk));
-    require(disk != NULL, "calloc");
-    random_seed(&disk->random, seed);
-    (void)snprintf(disk->volume, sizeof(disk->volume), "%s/volume", base);
-    (void)snprintf(disk->graveyard, sizeof(disk->graveyard), "%s/graveyard", base);
     require(__real_mkdir(disk->graveyard, 0700) == 0 || errno == EEXIST, disk->graveyard);
     require(nftw(disk->graveyard, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0, disk->graveyard);
     require(stat(disk->volume, &status) == 0, disk->volume);
     disk->root = status.st_ino;
     look(disk, &disk->now);
     disk_sync_all(disk);
+}
+
+void
+disk_open(struct disk **out, const char *base, uint64_t seed)
+{
+    struct disk *disk = __real_calloc(1, sizeof(*disk));
+    require(disk != NULL, "calloc");
+    (void)snprintf(disk->volume, sizeof(disk->volume), "%s/volume", base);
+    (void)snprintf(disk->graveyard, sizeof(disk->graveyard), "%s/graveyard", base);
+    (void)snprintf(disk->kept, sizeof(disk->kept), "%s/disk", base);
+    if (!take_up(disk))
+        begin(disk);
+    random_seed(&disk->random, seed);
     *out = disk;
 }
 
@@ -461,7 +610,7 @@ cut_files(struct disk *disk)
     for (size_t i = 0; i < disk->file_count; i++) {
         char path[PATH_MAX];
         path_in_graveyard(disk, disk->files[i].inode, path);
-        struct content now = read_content(path);
+        struct content now = read_writable(disk, &disk->files[i]);
         struct content left = cut_content(disk, &disk->files[i].durable, &now);
         write_content(path, &left);
         free(now.pages);
@@ -496,4 +645,5 @@ disk_lose_power(struct disk *disk)
     cut_files(disk);
     require(nftw(disk->volume, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0, disk->volume);
     build_directory(disk, disk->root, disk->volume, 0);
+    require(unlink(disk->kept) == 0 || errno == ENOENT, disk->kept);
 }

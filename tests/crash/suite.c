@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "tests/crash/account.h"
 #include "tests/crash/calls.h"
 #include "tests/crash/disk.h"
@@ -78,12 +79,31 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
 static void
 clear(const struct suite *suite)
 {
+    char kept[PATH_MAX + 8];
+    (void)snprintf(kept, sizeof(kept), "%s/disk", suite->base);
+    (void)unlink(kept);
     (void)nftw(suite->base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (__real_mkdir(suite->volume, 0700) != 0)
         abort();
 }
 
 /* ---- one child */
+
+static struct disk *disk_of_child;
+
+static void
+keep_disk(void)
+{
+    if (disk_of_child != NULL)
+        disk_keep(disk_of_child);
+}
+
+static void
+write_strangers(void *context)
+{
+    const struct suite *suite = context;
+    account_add_strangers(suite->account, suite->volume);
+}
 
 static void
 run_child(const struct suite *suite, const struct script *script, size_t number)
@@ -97,15 +117,19 @@ run_child(const struct suite *suite, const struct script *script, size_t number)
                                 .durable = suite->durable,
                                 .steps = STEPS,
                                 .seed = script->seed + number};
-    if (script->power)
+    if (script->power) {
         disk_open(&disk, suite->base, script->seed + number);
+        disk_of_child = disk;
+        (void)atexit(keep_disk); /* the code under test may give up */
+    }
     scenario.disk = disk;
     (void)alarm(CHILD_SECONDS); /* one that never ends is a failure like one that crashes */
-    calls_begin(&script->plans[number], disk);
+    calls_begin(&script->plans[number], disk, write_strangers, bytes_unconst(suite));
     bool finished = scenario_run(&scenario);
     suite->report->calls = calls_count();
     (void)snprintf(suite->report->hit, sizeof(suite->report->hit), "%s",
                    calls_hit() == NULL ? "" : calls_hit());
+    keep_disk();
     _exit(finished ? EXIT_SUCCESS : EXIT_UNFINISHED);
 }
 
@@ -247,6 +271,31 @@ sweep_kills(struct suite *suite)
     }
 }
 
+/* The same with somebody else who writes to the outputs, some calls before a death or behind it. */
+static void
+sweep_strangers(struct suite *suite)
+{
+    struct random random;
+    random_seed(&random, suite->seed);
+    uint64_t calls = count_calls(suite);
+    for (uint64_t at = 1; at <= calls; at++) {
+        uint64_t again = 1 + random_below(&random, calls / 2);
+        uint64_t before = random_below(&random, at < 6 ? at : 6);
+        uint64_t behind = 1 + random_below(&random, 60);
+        if (!is_looked_at(suite, at))
+            continue;
+        struct script script = {
+            .plans = {{.kind = CALLS_DIE_WITHIN, .at = at, .stranger_at = at - before},
+                      {.kind = CALLS_DIE_WITHIN, .at = again, .stranger_at = behind},
+                      {.kind = CALLS_PASS, .stranger_at = behind}},
+            .count = 3,
+            .undamaged = true,
+            .rule = ACCOUNT_AMONG_STRANGERS,
+            .seed = SWEEP_SEED + suite->seed};
+        run_case(suite, &script);
+    }
+}
+
 /* Each call fails, with each error, once and for good; each write is short. */
 static void
 sweep_faults(struct suite *suite)
@@ -269,7 +318,24 @@ sweep_faults(struct suite *suite)
     }
 }
 
-/* Power cuts and kills at random calls, several on one volume. */
+/* What befalls one child of a volume that loses power: that, a death, or a call that fails. */
+static struct calls_plan
+choose_mishap(struct random *random)
+{
+    static const int errors[] = {EIO, EIO, ENOSPC, EMFILE};
+    uint64_t choice = random_below(random, 8);
+    struct calls_plan plan = {.kind = choice < 4   ? CALLS_LOSE_POWER
+                                      : choice < 6 ? CALLS_DIE
+                                      : choice < 7 ? CALLS_DIE_WITHIN
+                                                   : CALLS_FAIL_ONCE,
+                              .at = 1 + random_below(random, 600)};
+    if (plan.kind == CALLS_FAIL_ONCE)
+        plan.error = errors[random_below(random, sizeof(errors) / sizeof(errors[0]))];
+    return plan;
+}
+
+/* Power cuts, kills and failures at random calls, several on one volume: what a process that
+ * died had not synced may be lost with the next cut, and what one could not sync. */
 static void
 cut_power(struct suite *suite)
 {
@@ -282,9 +348,7 @@ cut_power(struct suite *suite)
                                     suite->durable ? ACCOUNT_EXACTLY_ONCE : ACCOUNT_SYNCED_PREFIX};
         size_t cuts = 1 + random_below(&random, CHILDREN_MAX - 1);
         for (; script.count < cuts; script.count++)
-            script.plans[script.count] = (struct calls_plan){
-                .kind = random_below(&random, 4) == 0 ? CALLS_DIE_WITHIN : CALLS_LOSE_POWER,
-                .at = 1 + random_below(&random, 600)};
+            script.plans[script.count] = choose_mishap(&random);
         script.count++;
         run_case(suite, &script);
         suite->seed++;
@@ -298,6 +362,7 @@ struct mode {
 
 static const struct mode modes[] = {
     {"kills", sweep_kills},
+    {"strangers", sweep_strangers},
     {"faults", sweep_faults},
     {"power", cut_power},
 };
@@ -324,7 +389,7 @@ run_mode(struct suite *suite, const struct mode *mode)
 
 /* ---- the command line */
 
-static const char usage[] = "Usage: crash-suite [OPTION...] kills|faults|power...\n"
+static const char usage[] = "Usage: crash-suite [OPTION...] kills|strangers|faults|power...\n"
                             "  --seed N     what everything follows from (default: the time)\n"
                             "  --stride N   kills, faults: only each Nth system call (default 1)\n"
                             "  --at N       kills, faults: only this one\n"
