@@ -57,6 +57,12 @@ read_copy(struct ledger_record *record, int fd, off_t at)
     return 0;
 }
 
+int
+ledger_record_read_copy(struct ledger_record *record, int fd, unsigned block, unsigned copy)
+{
+    return read_copy(record, fd, ledger_copy_offset(block, copy));
+}
+
 /* The first copy is written first, so where it is whole the second one is no newer; where it
  * cannot be read now, the second one may be older. */
 int

@@ -31,6 +31,9 @@ void ledger_record_clear(struct ledger_record *record);
  * read (-ENOMEM: without memory). */
 int ledger_record_read(struct ledger_record *record, int fd, unsigned block);
 
+/* The same for one copy of a block alone. */
+int ledger_record_read_copy(struct ledger_record *record, int fd, unsigned block, unsigned copy);
+
 /* Reads both blocks and keeps the record that counts. Returns the number of its block, or
  * LEDGER_BLOCKS if neither holds one. faults_r has what ledger_record_read() returned for each. */
 unsigned ledger_record_read_newest(struct ledger_record *record, int fd,

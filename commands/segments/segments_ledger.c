@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A block that is being written is whole again after this, a few times over. */
 #define LOOKS_MAX 8
@@ -18,6 +19,36 @@ set_damage(struct segments_ledger *ledger, const char *reason, uint64_t offset)
     ledger->damage_offset = offset;
 }
 
+/* Whether nothing was ever written there. */
+static bool
+is_blank(int fd, off_t at)
+{
+    static const struct ledger_header blank;
+    struct ledger_header header;
+    ssize_t got = pread(fd, &header, sizeof(header), at);
+    return got == 0 || (got == sizeof(header) && memcmp(&header, &blank, sizeof(blank)) == 0);
+}
+
+/* Looks for a copy that is not whole in a block of which the other one is. There need be no second
+ * one: earlier releases wrote one copy, and a death comes between the two. Returns 0 or a negative
+ * errno. */
+static int
+look_at_copies(struct segments_ledger *ledger, int fd, unsigned block)
+{
+    for (unsigned copy = 0; copy < LEDGER_COPIES; copy++) {
+        struct ledger_record record = {0};
+        off_t at = ledger_copy_offset(block, copy);
+        int fault = ledger_record_read_copy(&record, fd, block, copy);
+        ledger_record_clear(&record);
+        if (fault == 0 || (copy > 0 && is_blank(fd, at)))
+            continue;
+        if (fault != -EBADMSG && fault != -EIO)
+            return fault;
+        set_damage(ledger, "the copy there is not whole; the other one counts", (uint64_t)at);
+    }
+    return 0;
+}
+
 /* Reads both blocks and keeps the record that counts. A block that its medium does not give is
  * damaged as one is that is not whole. Returns 0 or a negative errno. */
 static int
@@ -28,6 +59,9 @@ read_blocks(struct segments_ledger *ledger, int fd)
     for (unsigned block = 0; block < LEDGER_BLOCKS; block++) {
         if (faults[block] != 0 && faults[block] != -EBADMSG && faults[block] != -EIO)
             return faults[block];
+        int result = faults[block] == 0 ? look_at_copies(ledger, fd, block) : 0;
+        if (result != 0)
+            return result;
     }
     if (faults[0] != 0 && faults[1] != 0)
         set_damage(ledger, "neither of its two blocks is whole", 0);

@@ -171,7 +171,7 @@ def test_damage_and_quarantine(stage):
 
 
 def test_damaged_ledger(stage):
-    """A ledger is checked too, each of its two blocks."""
+    """A ledger is checked too, each of the two copies in each of its two blocks."""
     adapter = stage.start({"workers.count": 1})
     metric = stage.client(adapter).send(Metric("a.txt"))
     adapter.wait_output("a.txt", metric.text())
@@ -179,11 +179,17 @@ def test_damaged_ledger(stage):
     ledger, = (path for path in adapter.segments.iterdir() if path.name.startswith("ledger-"))
     text = segments(adapter.root, "--verify").stdout
     assert outputs(text)["file:a.txt"]["STATE"] in ("settled", "batch")
-    with open(ledger, "r+b") as file:
-        file.seek((16 << 20) + 20)
-        file.write(b"\xff")
-    result = segments(adapter.root, "--verify", code=1)
-    assert f"damage: {ledger.name}: offset {16 << 20}: " in result.stdout
+    whole = ledger.read_bytes()
+    for copy in range(4):
+        raw = bytearray(whole)
+        raw[(copy * 8 << 20) + 20] ^= 0xff
+        ledger.write_bytes(raw)
+        result = segments(adapter.root, "--verify", code=1)
+        assert f"damage: {ledger.name}: offset {copy * 8 << 20}: the copy there" in result.stdout
+        raw[((copy ^ 1) * 8 << 20) + 20] ^= 0xff
+        ledger.write_bytes(raw)
+        result = segments(adapter.root, "--verify", code=1)
+        assert f"damage: {ledger.name}: offset {(copy & 2) * 8 << 20}: the block there" in result.stdout
     ledger.write_bytes(b"no ledger")
     result = segments(adapter.root, "--verify", code=1)
     assert f"damage: {ledger.name}: offset 0: " in result.stdout
