@@ -53,31 +53,15 @@ def parse(lines):
             yield SystemCall(int(match[1]), match[2], match[3])
 
 
-class Trace:
-    """strace on one process and its threads, until that has ended."""
+OPTIONS = ("-y", "-s", "4096", "-e", "signal=none", "-e", "trace=" + ",".join(TRACED))
 
-    def __init__(self, adapter, pid):
+
+class Described:
+    """System calls to the files of an adapter's volume, in words."""
+
+    def __init__(self, adapter):
         self.adapter = adapter
-        self.pid = pid
         self.file = adapter.home / "strace"
-        self.said = adapter.home / "strace.log"
-        self.process = None
-
-    def __enter__(self):
-        """Returns when every thread is traced."""
-        command = ["strace", "-f", "-y", "-s", "4096", "-e", "signal=none", "-e", "trace=" + ",".join(TRACED),
-                   "-o", self.file, "-p", str(self.pid)]
-        with open(self.said, "wb") as said:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        until(lambda: f"Process {self.pid} attached" in self.said.read_text(),
-              lambda: f"strace to attach: {self.said.read_text()}")
-        return self
-
-    def __exit__(self, *failure):
-        """Ends it if what it traces has not."""
-        if self.process.poll() is None and failure[0] is not None:
-            self.process.send_signal(signal.SIGINT)
-        self.process.wait()
 
     def name(self, path):
         """What a path of the volume is called here; None for any other."""
@@ -114,3 +98,45 @@ class Trace:
         """What the process did."""
         with open(self.file, encoding="utf-8", errors="replace") as file:
             return [line for line in map(self.describe, parse(file)) if line is not None]
+
+
+class Trace(Described):
+    """strace on one process and its threads, until that has ended."""
+
+    def __init__(self, adapter, pid):
+        super().__init__(adapter)
+        self.pid = pid
+        self.said = adapter.home / "strace.log"
+        self.process = None
+
+    def __enter__(self):
+        """Returns when every thread is traced."""
+        command = ["strace", "-f", *OPTIONS, "-o", self.file, "-p", str(self.pid)]
+        with open(self.said, "wb") as said:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        until(lambda: f"Process {self.pid} attached" in self.said.read_text(),
+              lambda: f"strace to attach: {self.said.read_text()}")
+        return self
+
+    def __exit__(self, *failure):
+        """Ends it if what it traces has not."""
+        if self.process.poll() is None and failure[0] is not None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+
+class TraceOfStart(Described):
+    """strace on an adapter from its start on, of whose processes one is looked at."""
+
+    def __init__(self, adapter, durability):
+        super().__init__(adapter)
+        adapter.settings["segments.durability"] = durability
+        adapter.wrapper = ("strace", "-D", "-ff", "-o", str(self.file), *OPTIONS)  # each process has a file of its own
+
+    def choose(self, pid):
+        """Whom lines() tells of, which is by his pid; he has ended."""
+        self.file = self.file.with_name(f"strace.{pid}")
+        with open(self.file, "r+", encoding="utf-8", errors="replace") as file:
+            calls = [f"{pid} {line}" for line in file]
+            file.seek(0)
+            file.writelines(calls)

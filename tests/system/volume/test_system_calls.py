@@ -1,11 +1,17 @@
 """The order of system calls in which a record becomes safe, pinned: the promises hang on it, and no other test would notice
 every wrong one. A change that is meant changes the lists in system_calls/ too."""
 
+import os
+
 import pytest
 
 from adapter import REPOSITORY, SANITIZED
+from death import DELIVERED
+from ledgers import ledgers_of
 from metrics import Metric
-from strace import Trace
+from strace import Trace, TraceOfStart
+from test_exactly_once import leave_batch, text_of
+from waiting import until
 
 SETTINGS = {"workers.count": 1, "segments.size_bytes": 65536}
 BOTH = pytest.mark.parametrize("durability", ["process", "machine"])
@@ -47,3 +53,20 @@ def test_collector(stage, durability):
         call(stage, adapter, Metric("new/a.txt", "second"), text)
         adapter.drain()
     check(trace, f"collector-{durability}")
+
+
+@pytest.mark.parametrize("before, after", [("process", "process"), ("machine", "machine"), ("machine", "process")])
+def test_collector_that_finds_a_batch(stage, before, after):
+    """A start after everything died inside a batch, of which the end is missing, and a drain. The durability with which a record was acknowledged stays with
+    it: a start with less does for it what it was promised."""
+    adapter, first, batch = leave_batch(stage, DELIVERED, {**SETTINGS, "segments.durability": before})
+    os.truncate(adapter.root / "a.txt", len(first.text() + text_of(batch)) - 10)
+    found = {*adapter.segment_files(), *(path.name for path in ledgers_of(adapter))}
+    found |= {name.replace(".open", ".sealed") for name in found}
+    trace = TraceOfStart(adapter, after)
+    adapter.start()
+    adapter.wait_output("a.txt", first.text() + text_of(batch))
+    until(lambda: not found & {path.name for path in adapter.segments.iterdir()}, adapter.complaint)
+    adapter.drain()
+    trace.choose(adapter.collector())
+    check(trace, f"recovery-{before}" + (f"-then-{after}" if after != before else ""))
