@@ -76,8 +76,8 @@ visit_entry(void *context, const struct dirent *entry)
 }
 
 /* The name, beneath the root, of the file with that inode in the directory of the output, as far as
- * the directory can tell: false if none has it. */
-static bool
+ * the directory can tell. Returns FOUND, 0 if none has it, or a negative errno. */
+static int
 find_renamed(const struct destination *destination, uint64_t inode,
              char name_r[static OUTPUT_NAME_BYTES_MAX])
 {
@@ -91,10 +91,10 @@ find_renamed(const struct destination *destination, uint64_t inode,
     int fd =
         output_path_open_directory(destination->heritage->fds[HERITAGE_FD_ROOT], destination->name);
     if (fd < 0)
-        return false;
+        return fd == -ENOENT ? 0 : fd;
     int result = directory_read(fd, ".", visit_entry, &search);
     (void)close(fd);
-    return result == FOUND;
+    return result == -ENAMETOOLONG ? 0 : result;
 }
 
 /* ---- finding the file */
@@ -186,9 +186,51 @@ compare(const struct completion *completion)
     return made;
 }
 
-/* Opens the file that has the batch's beginning: the marked one under the output's name or
- * another one in its directory; or one that has the marked inode's number on another device, if
- * the batch stands in it; or else what the output's name leads to, and if that is nothing, a new
+/* Whether the file that is open has any byte of the batch behind the mark. Zeros alone say nothing.
+ * Returns 1, 0, or a negative errno. */
+static int
+has_any_of_batch(struct completion *completion)
+{
+    int result = read_tail(completion);
+    if (result != 0)
+        return result;
+    struct comparison made = compare(completion);
+    if (!made.has_holes)
+        return made.missing < completion->count || made.torn_bytes > 0;
+    for (size_t i = 0; i < completion->tail_size && i < completion->batch_bytes; i++) {
+        if (completion->tail[i] != '\0')
+            return 1;
+    }
+    return 0;
+}
+
+/* Errors that say that what has the inode now is no file of ours. */
+static bool
+is_no_output(int error)
+{
+    return error == -ENOENT || error == -EISDIR || error == -ENXIO || error == -ELOOP ||
+           error == -EXDEV;
+}
+
+/* Opens the file that has the marked inode's number under another name, if some of the batch stands in
+ * it: after the output was removed, a stranger's new file may have got the inode, and on another device
+ * the number means nothing. One that is only looked at must be the marked file. Returns FOUND, 0 with
+ * nothing open, or a negative errno. */
+static int
+open_renamed(struct completion *completion, const char *name)
+{
+    int result = open_file(completion, name);
+    if (result != 0)
+        return is_no_output(result) ? 0 : result;
+    result = completion->count == 0 ? completion->destination->device == completion->mark->device
+                                    : has_any_of_batch(completion);
+    if (result <= 0)
+        close_file(completion);
+    return result;
+}
+
+/* Opens the file that has the batch's beginning: the marked one under the output's name, or the one with
+ * its inode in its directory, or else what the output's name leads to, and if that is nothing, a new
  * file. */
 static int
 find_file(struct completion *completion)
@@ -196,19 +238,14 @@ find_file(struct completion *completion)
     struct destination *destination = completion->destination;
     const struct ledger_mark *mark = completion->mark;
     char name[OUTPUT_NAME_BYTES_MAX];
-    if (!is_marked(destination, destination->name, mark) &&
-        find_renamed(destination, mark->inode, name) && strcmp(name, destination->name) != 0 &&
-        open_file(completion, name) == 0) {
-        if (destination->device == mark->device || completion->count == 0)
-            return 0;
-        struct comparison made = {.missing = completion->count};
-        if (read_tail(completion) == 0)
-            made = compare(completion);
-        if (made.missing < completion->count || made.torn_bytes > 0)
-            return 0;
-        close_file(completion);
-    }
-    int result = open_file(completion, destination->name);
+    int result = is_marked(destination, destination->name, mark)
+                     ? 0
+                     : find_renamed(destination, mark->inode, name);
+    if (result == FOUND)
+        result = strcmp(name, destination->name) == 0 ? 0 : open_renamed(completion, name);
+    if (result != 0)
+        return result == FOUND ? 0 : result;
+    result = open_file(completion, destination->name);
     if (result != -ENOENT)
         return result;
     int fd = file_open_or_create(destination);
