@@ -44,6 +44,10 @@ struct completion {
     uint64_t batch_bytes;
     /* Of the file, for reading. */
     int fd;
+    /* It stands under the output's name and has the numbers of the mark. */
+    bool is_marked;
+    /* Where in the file the tail begins. */
+    uint64_t tail_offset;
     /* What stands behind the mark, as far as it is looked at, and whether that is all. */
     char *tail;
     size_t tail_size;
@@ -146,6 +150,24 @@ close_file(struct completion *completion)
     completion->fd = -1;
 }
 
+/* Zeros where the batch should stand are what a loss of power left of it; but in a file that need
+ * not be the marked one only if bytes of the batch stand among them. Else they are somebody's own,
+ * and what stands is looked for behind them. */
+static void
+skip_strange_zeros(struct completion *completion)
+{
+    size_t zeros = 0;
+    if (completion->is_marked)
+        return;
+    while (zeros < completion->tail_size && completion->tail[zeros] == '\0')
+        zeros++;
+    if (zeros < completion->tail_size && zeros < completion->batch_bytes)
+        return;
+    completion->tail_size -= zeros;
+    completion->tail_offset += zeros;
+    memmove(completion->tail, completion->tail + zeros, completion->tail_size);
+}
+
 /* Reads what stands behind the mark. Returns 0 or a negative errno. */
 static int
 read_tail(struct completion *completion)
@@ -172,6 +194,8 @@ read_tail(struct completion *completion)
         completion->tail_size += (size_t)got;
     }
     completion->tail_is_whole = completion->tail_size == behind;
+    completion->tail_offset = offset;
+    skip_strange_zeros(completion);
     return 0;
 }
 
@@ -195,13 +219,7 @@ has_any_of_batch(struct completion *completion)
     if (result != 0)
         return result;
     struct comparison made = compare(completion);
-    if (!made.has_holes)
-        return made.missing < completion->count || made.torn_bytes > 0;
-    for (size_t i = 0; i < completion->tail_size && i < completion->batch_bytes; i++) {
-        if (completion->tail[i] != '\0')
-            return 1;
-    }
-    return 0;
+    return made.has_holes || made.missing < completion->count || made.torn_bytes > 0;
 }
 
 /* Errors that say that what has the inode now is no file of ours. */
@@ -212,10 +230,10 @@ is_no_output(int error)
            error == -EXDEV;
 }
 
-/* Opens the file that has the marked inode's number under another name, if some of the batch stands in
- * it: after the output was removed, a stranger's new file may have got the inode, and on another device
- * the number means nothing. One that is only looked at must be the marked file. Returns FOUND, 0 with
- * nothing open, or a negative errno. */
+/* Opens the file that has the marked inode's number under another name, if some of the batch
+ * stands in it: after the output was removed, a stranger's new file may have got the inode, and on
+ * another device the number means nothing. One that is only looked at must be the marked file.
+ * Returns FOUND, 0 with nothing open, or a negative errno. */
 static int
 open_renamed(struct completion *completion, const char *name)
 {
@@ -229,25 +247,26 @@ open_renamed(struct completion *completion, const char *name)
     return result;
 }
 
-/* Opens the file that has the batch's beginning: the marked one under the output's name, or the one with
- * its inode in its directory, or else what the output's name leads to, and if that is nothing, a new
- * file. */
+/* Opens the file that has the batch's beginning: the marked one under the output's name, or the
+ * one with its inode in its directory, or else what the output's name leads to, and if that is
+ * nothing, a new file. */
 static int
 find_file(struct completion *completion)
 {
     struct destination *destination = completion->destination;
     const struct ledger_mark *mark = completion->mark;
     char name[OUTPUT_NAME_BYTES_MAX];
-    int result = is_marked(destination, destination->name, mark)
-                     ? 0
-                     : find_renamed(destination, mark->inode, name);
+    bool marked = is_marked(destination, destination->name, mark);
+    int result = marked ? 0 : find_renamed(destination, mark->inode, name);
     if (result == FOUND)
         result = strcmp(name, destination->name) == 0 ? 0 : open_renamed(completion, name);
     if (result != 0)
         return result == FOUND ? 0 : result;
+    completion->is_marked = marked;
     result = open_file(completion, destination->name);
     if (result != -ENOENT)
         return result;
+    completion->is_marked = false;
     int fd = file_open_or_create(destination);
     if (fd < 0)
         return fd;
@@ -279,7 +298,7 @@ write_in_place(const struct completion *completion, const void *bytes, size_t si
 static int
 fill_holes(const struct completion *completion)
 {
-    uint64_t at = completion->mark->offset;
+    uint64_t at = completion->tail_offset;
     uint64_t end = at + completion->tail_size;
     int result = 0;
     for (size_t i = 0; i < completion->count && at < end && result == 0; i++) {
@@ -295,7 +314,7 @@ fill_holes(const struct completion *completion)
 static int
 write_again(const struct completion *completion, const struct comparison *made)
 {
-    uint64_t offset = completion->mark->offset;
+    uint64_t offset = completion->tail_offset;
     int result = 0;
     for (size_t i = 0; i < completion->count && result == 0; i++) {
         if (completion->places[i] != COMPARISON_MISSING)

@@ -146,11 +146,12 @@ def test_remark_between_the_look_and_a_short_write(stage):
 def replace(adapter, how, content):
     """A stranger's file takes the output's place."""
     output, stranger = adapter.root / "a.txt", adapter.root / "stranger.txt"
-    output.unlink()
     if how == "written":  # often under the same inode number
+        output.unlink()
         output.write_bytes(content)
         return
     stranger.write_bytes(content)
+    output.unlink()
     {"renamed": os.rename, "linked": os.link, "pointed-to": lambda _, to: os.symlink("stranger.txt", to)}[how](
         stranger, output)
 
@@ -164,6 +165,39 @@ def test_a_strangers_file_in_its_place(stage, how, place, size):
     stranger = (b"stranger's bytes, " * size)[:size]
     replace(adapter, how, stranger)
     go_on(stage, adapter, stranger + text_of(batch))
+
+
+def reuse_inode(adapter, inode, content):
+    """Makes a stranger's file that has the inode number of one that was removed, or skips the test."""
+    for number in range(200):
+        path = adapter.root / f"notes-{number}.txt"
+        path.write_bytes(content)
+        if path.stat().st_ino == inode:
+            return path
+    return pytest.skip("this file system does not use a number again at once")
+
+
+@pytest.mark.parametrize("size", [0, 10, 5000])
+@pytest.mark.parametrize("place", [BEFORE_DELIVERY, DELIVERED], ids=["before-delivery", "delivered"])
+def test_its_inode_used_again(stage, place, size):
+    """The output is removed after the death, and a stranger's file in the same directory gets its number: it is not the output
+    under another name, and nothing is written to it."""
+    adapter, _, batch = leave_batch(stage, place)
+    inode = (adapter.root / "a.txt").stat().st_ino
+    (adapter.root / "a.txt").unlink()
+    stranger = reuse_inode(adapter, inode, b"s" * size)
+    go_on(stage, adapter, text_of(batch))
+    assert stranger.read_bytes() == b"s" * size
+
+
+def test_a_strangers_zeros_in_its_place(stage):
+    """A stranger's file of zeros takes the output's place: they are no pages of the batch that a loss of power took. (In a file
+    under the output's name that has its inode number, too, nobody could tell, and they are written over.)"""
+    adapter, _, batch = leave_batch(stage, DELIVERED)
+    replace(adapter, "renamed", bytes(5000))
+    adapter.start()
+    until(lambda: adapter.output("a.txt").endswith(batch[-1].text()), adapter.complaint)
+    assert adapter.output("a.txt") == bytes(5000) + text_of(batch)
 
 
 def test_output_removed(stage):
