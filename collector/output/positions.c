@@ -14,7 +14,7 @@
 #include "base/array.h"
 #include "base/invariant.h"
 
-/* Without a segment's name, how often it must be missed in a whole directory to be gone. */
+/* How often a segment must be missed in a whole directory to be gone. */
 #define LOOKS_MIN 2U
 
 struct positions_recovered {
@@ -66,15 +66,19 @@ positions_meet(struct positions *positions, const struct source *source)
 }
 
 /* A segment that has a name is there, whatever else is wrong with it. Of one without a known name
- * nothing can be said but that it was not among all that there are. */
+ * nothing can be said but that it was not among all that there are. Either must be seen twice:
+ * somebody may have taken the name away for a moment. */
 static bool
 is_gone(struct positions_recovered *recovered, const struct sources *sources)
 {
-    if (recovered->position.identity.slot != LEDGER_SLOT_UNKNOWN)
-        return sources_is_gone(sources, &recovered->position.identity);
-    if (sources->unreadable > 0)
-        return false;
-    return ++recovered->looks >= LOOKS_MIN;
+    const struct segment_identity *identity = &recovered->position.identity;
+    bool missed = identity->slot == LEDGER_SLOT_UNKNOWN ? sources->unreadable == 0
+                                                        : sources_is_gone(sources, identity);
+    if (missed)
+        recovered->looks++;
+    else if (identity->slot != LEDGER_SLOT_UNKNOWN)
+        recovered->looks = 0;
+    return recovered->looks >= LOOKS_MIN;
 }
 
 void

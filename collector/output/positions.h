@@ -41,8 +41,8 @@ int positions_meet(struct positions *positions, const struct source *source);
 void positions_forget(struct positions *positions, size_t index);
 
 /* Forgets what the ledger said of segments that are gone. Call it when the directory has just been
- * seen as a whole and all sources have been met: what is not met and has no name is gone. A segment
- * that is there but cannot be read keeps its position. */
+ * seen as a whole and all sources have been met: what is not met and has no name in two such looks
+ * is gone. A segment that is there but cannot be read keeps its position. */
 void positions_forget_gone(struct positions *positions, const struct sources *sources);
 
 /* The offset up to which a source, which has been met, is consumed; 0 = not at all. */

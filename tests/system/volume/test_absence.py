@@ -104,3 +104,20 @@ def test_segment_that_cannot_be_had(stage, hindrance):
     adapter.drain()
     assert adapter.output("a.txt") == text_of(metrics + new + waiting)
     assert adapter.quarantined() == []
+
+
+def test_segment_renamed_and_renamed_back(stage):
+    """Somebody renames the open segment and gives it its name back before anybody concludes from it: as if nothing was."""
+    adapter = stage.start({"workers.count": 1})
+    client = stage.client(adapter)
+    metrics = [client.send(Metric("a.txt", "first"))]
+    path = adapter.segments / adapter.segment_files()[0]
+    os.rename(path, adapter.segments / "kept")
+    metrics.append(client.send(Metric("a.txt", "second")))
+    send(adapter.collector())
+    adapter.wait_log("collector started", 2)
+    os.rename(adapter.segments / "kept", path)
+    metrics.append(client.send(Metric("a.txt", "third")))
+    adapter.drain()
+    assert adapter.output("a.txt") == text_of(metrics)
+    assert adapter.quarantined() == []
