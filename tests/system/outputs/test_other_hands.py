@@ -3,6 +3,7 @@ right for each."""
 
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -151,6 +152,26 @@ def test_something_else_in_the_place_of_an_output(stage, make, remove):
     adapter.wait_output("a.txt", b"".join(metric.text() for metric in metrics))
     adapter.wait_log("the output can be written again", output="a.txt")
     until(lambda: delivered(admin) == 4, "the records to be counted")
+
+
+def test_output_that_cannot_be_written(stage):
+    """chattr +i on an output: its records wait, over the death of a collector too, and are delivered when it is taken back."""
+    adapter = stage.start({"workers.count": 1})
+    client = stage.client(adapter)
+    metrics = [client.send(Metric("a.txt", "before"))]
+    adapter.wait_output("a.txt", metrics[0].text())
+    output = adapter.root / "a.txt"
+    if subprocess.run(["chattr", "+i", output], capture_output=True, check=False).returncode != 0:
+        pytest.skip("chattr +i needs root and a file system that has it")
+    try:
+        metrics += [client.send(Metric("a.txt", f"n-{number}")) for number in range(3)]
+        adapter.wait_log("cannot write an output; its records are kept and tried again", output="a.txt")
+        send(adapter.collector())
+        adapter.wait_log("cannot write an output; its records are kept and tried again", 2, output="a.txt")
+        assert adapter.output("a.txt") == metrics[0].text()
+    finally:
+        subprocess.run(["chattr", "-i", output], check=True)
+    adapter.wait_output("a.txt", b"".join(metric.text() for metric in metrics))
 
 
 @pytest.mark.parametrize("own_segments", [False, True])

@@ -142,6 +142,25 @@ def test_segment_under_another_name(stage):
     check_set_aside(stage, adapter, raw, metrics)
 
 
+def test_appended_to(stage):
+    """Somebody appends to a segment and to a ledger in use: nothing of theirs is lost. The segment is set aside when it is
+    merged, since it is not as its writer left it."""
+    adapter = stage.start({"workers.count": 1})
+    metrics = [stage.client(adapter).send(Metric("a.txt", "first"))]
+    adapter.wait_output("a.txt", text_of(metrics))
+    for path in (adapter.segments / adapter.segment_files()[0], *adapter.segments.glob("ledger-*")):
+        with open(path, "ab") as file:
+            file.write(b"z" * 5000)
+    metrics.append(stage.client(adapter).send(Metric("a.txt", "second")))
+    adapter.wait_output("a.txt", text_of(metrics))
+    adapter.kill_all()
+    adapter.start()
+    adapter.wait_log(SET_ASIDE)
+    adapter.drain()
+    assert adapter.output("a.txt") == text_of(metrics)
+    assert len(adapter.quarantined()) == 1
+
+
 def test_strange_files(stage):
     """Files that are no segments are left alone; a directory and a link with a segment's name are no reason not to
     start, and the link is not followed."""
