@@ -57,7 +57,7 @@
            "Records, one for each accepted call, written to their outputs.")                       \
     NUMBER(bytes, "counter", "delivered_bytes_total", "Bytes of text written to the outputs.")     \
     NUMBER(quarantined, "counter", "quarantined_total",                                            \
-           "Segments, ledgers and outputs whose records were set aside in quarantine/.")           \
+           "Damaged segments and ledgers that were set aside in quarantine/.")                     \
     HISTOGRAM(lags, "merge_lag_seconds",                                                           \
               "From the append of a record to its delivery to its output.")                        \
     NUMBER(segments, "gauge", "segments",                                                          \
