@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <xxhash.h>
 
 #include "base/clock.h"
 #include "segment/segment_reader.h"
@@ -282,7 +283,7 @@ test_flipped_bytes_never_invent_a_record(void **state)
     assert_int_equal(read_prefix(scratch, data, size), records);
     size_t shorter = 0;
     for (size_t at = 0; at < size; at++) {
-        if (at == 80)
+        if (at == sizeof(struct segment_header))
             at = SEGMENT_HEADER_BYTES; /* what follows the header in its page means nothing */
         if (at == 5600)
             break; /* nothing is written there any more */
@@ -331,7 +332,7 @@ test_a_header_of_a_later_version_is_refused(void **state)
     for (uint32_t version = 0; version < 5; version++) {
         struct segment_header *header = (void *)data;
         le32_put(header->version, version);
-        le64_put(header->checksum, segment_header_checksum(header));
+        segment_header_finish(header);
         scratch_put(scratch, SEALED_NAME, data, size);
         struct segment_facts facts;
         const char *reason = NULL;
@@ -342,6 +343,82 @@ test_a_header_of_a_later_version_is_refused(void **state)
         assert_int_equal(result, known ? 0 : -EBADMSG);
         if (!known)
             assert_string_equal(reason, "the header is of an unknown version");
+    }
+    free(data);
+}
+
+/* Reads the header that stands in `data`. Returns what segment_facts_read() does. */
+static int
+read_facts(const struct scratch *scratch, const void *data, size_t size,
+           struct segment_facts *facts_r)
+{
+    const char *reason = NULL;
+    scratch_put(scratch, SEALED_NAME, data, size);
+    int fd = segment_store_open(scratch->fd, &sealed_entry);
+    int result = segment_facts_read(facts_r, fd, &identity, &reason);
+    (void)close(fd);
+    return result;
+}
+
+static void
+test_a_header_says_with_which_durability_its_records_are_acknowledged(void **state)
+{
+    const struct scratch *scratch = *state;
+    for (unsigned durable = 0; durable < 2; durable++) {
+        struct segment_writer *writer = NULL;
+        struct segment_facts facts;
+        assert_int_equal(
+            segment_writer_create(&writer, scratch->fd, &identity, 5, 8192, durable != 0), 0);
+        segment_writer_seal(&writer);
+        size_t size = 0;
+        unsigned char *data = (void *)scratch_get(scratch, SEALED_NAME, &size);
+        assert_true(data != NULL && size == 8192);
+        if (data == NULL)
+            return;
+        assert_int_equal(le32_get(data + 8), 3);
+        assert_int_equal(le32_get(data + 72), durable);
+        assert_int_equal(le32_get(data + 76), 0);
+        assert_int_equal(le64_get(data + 80), XXH3_64bits(data, 80));
+        assert_int_equal(read_facts(scratch, data, size, &facts), 0);
+        assert_int_equal(facts.durable, durable);
+        assert_int_equal(facts.version, 3);
+        for (size_t at = 0; at < 88; at++) {
+            data[at] = (unsigned char)(data[at] ^ 0x41);
+            assert_int_equal(read_facts(scratch, data, size, &facts), -EBADMSG);
+            data[at] = (unsigned char)(data[at] ^ 0x41);
+        }
+        free(data);
+        assert_int_equal(unlinkat(scratch->fd, SEALED_NAME, 0), 0);
+    }
+}
+
+/* In versions 1 and 2 the checksum stands where the durability stands now. */
+static void
+test_a_header_of_an_earlier_version_is_read_as_it_stood(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct segment_writer *writer = create_writer(scratch, 8192);
+    segment_writer_seal(&writer);
+    size_t size = 0;
+    unsigned char *data = (void *)scratch_get(scratch, SEALED_NAME, &size);
+    assert_true(data != NULL && size == 8192);
+    if (data == NULL)
+        return;
+    for (unsigned version = 1; version < 3; version++) {
+        struct segment_facts facts;
+        le32_put(data + 8, version);
+        memset(data + 72, 0, 16);
+        le64_put(data + 72, XXH3_64bits(data, 72));
+        assert_int_equal(read_facts(scratch, data, size, &facts), 0);
+        assert_int_equal(facts.version, version);
+        assert_false(facts.durable);
+        assert_int_equal(facts.start.sequence, 5);
+        assert_int_equal(facts.file_bytes, 8192);
+        for (size_t at = 0; at < 80; at++) {
+            data[at] = (unsigned char)(data[at] ^ 0x41);
+            assert_int_equal(read_facts(scratch, data, size, &facts), -EBADMSG);
+            data[at] = (unsigned char)(data[at] ^ 0x41);
+        }
     }
     free(data);
 }
@@ -457,6 +534,11 @@ main(void)
                                         scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_header_of_a_later_version_is_refused, scratch_setup,
                                         scratch_teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_header_says_with_which_durability_its_records_are_acknowledged, scratch_setup,
+            scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_header_of_an_earlier_version_is_read_as_it_stood,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_record_carries_the_time_it_was_appended,
                                         scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_record_of_another_place_is_damage, scratch_setup,
