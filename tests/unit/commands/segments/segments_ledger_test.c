@@ -1,5 +1,5 @@
 /* segments_ledger_test.c -- what a ledger says is read without a right to write it, the same as the
- * collector reads, and every damage to either block is seen. */
+ * collector reads, and a block of which no copy is whole is seen. */
 #include "tests/unit/scratch.h"
 
 #include "collector/output/ledger.h"
@@ -29,7 +29,9 @@ setup(void **state)
     ledger_name_format(f->name, SEGMENT_FILE, output_name);
     for (size_t i = 0; i < POSITIONS; i++) {
         memset(f->positions[i].id.bytes, (int)(9 - i), SEGMENT_ID_BYTES);
-        f->positions[i].offset = 4096 + i * 8;
+        f->positions[i].identity = (struct segment_identity){(uint32_t)i, 17, i};
+        f->positions[i].before = 4096 + i * 8;
+        f->positions[i].after = 4096 + i * 16;
     }
     assert_int_equal(
         ledger_open(&ledger, f->scratch.fd, SEGMENT_FILE, output_name, false, &created), 0);
@@ -92,7 +94,13 @@ test_says_what_was_written(void **state)
     assert_int_equal(ledger.state.kind, SEGMENT_FILE);
     assert_memory_equal(&ledger.state.mark, &mark, sizeof(mark));
     assert_int_equal(ledger.state.position_count, POSITIONS);
-    assert_memory_equal(ledger.state.positions, f->positions, sizeof(f->positions));
+    for (size_t i = 0; i < POSITIONS; i++) {
+        const struct ledger_position *said = &ledger.state.positions[i];
+        assert_memory_equal(&said->id, &f->positions[i].id, sizeof(said->id));
+        assert_int_equal(said->identity.number, f->positions[i].identity.number);
+        assert_int_equal(said->before, f->positions[i].before);
+        assert_int_equal(said->after, f->positions[i].after);
+    }
     segments_ledger_close(&ledger);
     ledger = read_as(f, "ledger-00000000000000000000000000000000");
     assert_non_null(ledger.damage);
@@ -119,23 +127,51 @@ test_new_ledger_is_whole(void **state)
     segments_ledger_close(&ledger);
 }
 
+/* One flipped byte of the newest record: its other copy says the same. */
+static void
+test_one_damaged_copy_is_no_damage(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t record_bytes = 64 + 8 + POSITIONS * 56 + 8;
+    for (uint64_t at = 0; at < record_bytes; at += 7) {
+        for (uint64_t copy = 0; copy < LEDGER_COPIES; copy++) {
+            uint64_t place = LEDGER_BLOCK_BYTES + copy * LEDGER_COPY_BYTES + at;
+            flip(f, place);
+            struct segments_ledger ledger = read_as(f, f->name);
+            assert_null(ledger.damage);
+            assert_true(ledger.valid);
+            assert_memory_equal(&ledger.state.mark, &mark, sizeof(mark));
+            segments_ledger_close(&ledger);
+            flip(f, place);
+        }
+    }
+}
+
+/* Flips the same byte of both copies of a block. */
+static void
+flip_both(const struct fixture *f, uint64_t offset)
+{
+    flip(f, offset);
+    flip(f, offset + LEDGER_COPY_BYTES);
+}
+
 static void
 test_damaged_blocks(void **state)
 {
     struct fixture *f = *state;
-    const uint64_t block_bytes = 64 + 8 + POSITIONS * 24 + 8;
-    for (uint64_t at = 0; at < block_bytes; at += 7) {
-        flip(f, LEDGER_BLOCK_BYTES + at);
+    const uint64_t record_bytes = 64 + 8 + POSITIONS * 56 + 8;
+    for (uint64_t at = 0; at < record_bytes; at += 7) {
+        flip_both(f, LEDGER_BLOCK_BYTES + at);
         expect_damage(f, LEDGER_BLOCK_BYTES, true);
-        flip(f, LEDGER_BLOCK_BYTES + at);
+        flip_both(f, LEDGER_BLOCK_BYTES + at);
     }
     for (uint64_t at = 0; at < 64 + 8 + 8; at += 7) {
-        flip(f, at);
+        flip_both(f, at);
         expect_damage(f, 0, true);
-        flip(f, at);
+        flip_both(f, at);
     }
-    flip(f, 8);
-    flip(f, LEDGER_BLOCK_BYTES + 8);
+    flip_both(f, 8);
+    flip_both(f, LEDGER_BLOCK_BYTES + 8);
     expect_damage(f, 0, false);
 }
 
@@ -204,6 +240,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_says_what_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_ledger_is_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_damaged_copy_is_no_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_short_or_strange, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outputs_count_what_waits, setup, teardown),

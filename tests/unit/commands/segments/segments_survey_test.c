@@ -156,7 +156,7 @@ expected_damage(uint64_t at)
     uint64_t bytes = segment_record_bytes(11);
     uint64_t end = SEGMENT_HEADER_BYTES + RECORDS * bytes;
     if (at < SEGMENT_HEADER_BYTES)
-        return at < 80 ? 0 : UINT64_MAX;
+        return at < sizeof(struct segment_header) ? 0 : UINT64_MAX;
     if (at >= end)
         return end;
     uint64_t into = (at - SEGMENT_HEADER_BYTES) % bytes;
