@@ -27,7 +27,9 @@ positions_of(uint64_t n, size_t count)
     for (size_t i = 0; i < count; i++) {
         memset(&positions[i].id, (int)(n + i) & 0xff, sizeof(positions[i].id));
         le64_put(positions[i].id.bytes, n + i * 5);
-        positions[i].offset = ~(n * 1000 + i);
+        positions[i].identity = (struct segment_identity){(uint32_t)n + 1, n << 20 | i, ~n};
+        positions[i].before = ~(n * 1000 + i) - i % 3;
+        positions[i].after = ~(n * 1000 + i);
     }
     return positions;
 }
@@ -37,6 +39,15 @@ write_numbered(struct ledger *ledger, uint64_t n, size_t count)
 {
     struct ledger_mark mark = mark_of(n);
     return ledger_write(ledger, &mark, positions_of(n, count), count);
+}
+
+static inline bool
+is_position(const struct ledger_position *a, const struct ledger_position *b)
+{
+    return memcmp(&a->id, &b->id, sizeof(a->id)) == 0 && a->identity.slot == b->identity.slot &&
+           a->identity.incarnation == b->identity.incarnation &&
+           a->identity.number == b->identity.number && a->before == b->before &&
+           a->after == b->after;
 }
 
 static inline bool
@@ -56,8 +67,7 @@ is_numbered(const struct ledger_state *said, uint64_t n, size_t count)
     if (!is_mark(&said->mark, &mark) || said->position_count != count)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (memcmp(&said->positions[i].id, &positions[i].id, sizeof(positions[i].id)) != 0 ||
-            said->positions[i].offset != positions[i].offset)
+        if (!is_position(&said->positions[i], &positions[i]))
             return false;
     }
     return true;
@@ -102,7 +112,7 @@ expect_on_disk(const struct scratch *scratch, struct bytes name, uint64_t n, siz
 static inline size_t
 small_record_bytes(size_t count)
 {
-    return HEADER_BYTES + 8 + count * sizeof(struct ledger_position) + CHECKSUM_BYTES;
+    return HEADER_BYTES + 8 + count * sizeof(struct ledger_position_on_disk) + CHECKSUM_BYTES;
 }
 
 #endif
