@@ -185,12 +185,13 @@ test_a_blocked_output_holds_up_no_other_and_keeps_its_order(void **state)
     assert_int_equal(merge_retry_in_ms(f->merge, f->now_ms), UINT64_MAX);
 }
 
-/* A place where no file can be is waited for, but not for good: the segments would never be
- * free. */
+/* A place where no file can be is waited for, however long that lasts: the segments keep what
+ * waits, and nothing is called delivered. */
 static void
-test_what_can_never_be_delivered_is_set_aside(void **state)
+test_what_cannot_be_delivered_waits_until_it_can(void **state)
 {
     struct merge_fixture *f = *state;
+    const struct collector_tally *tally = &f->heritage.scoreboard->collector;
     assert_int_equal(mkdirat(f->root.fd, "stuck", 0700), 0);
     struct segment_writer *writer = begin(f, 0, 0, 0);
     append(writer, "stuck", "1");
@@ -198,18 +199,20 @@ test_what_can_never_be_delivered_is_set_aside(void **state)
     append(writer, "stuck", "2");
     segment_writer_seal(&writer);
     start(f);
-    for (int second = 0; second < 8; second++) {
+    for (int minute = 0; minute < 30; minute++) {
         merge_all(f);
-        f->now_ms += 1000;
+        f->now_ms += 60000;
     }
-    merge_all(f);
-    assert_int_equal(count_entries(f), 0);
+    assert_int_equal(count_entries(f), 1);
     scratch_expect(&f->root, "free", "a");
-    char name[64 + LEDGER_NAME_BYTES_MAX];
-    char ledger[LEDGER_NAME_BYTES_MAX];
-    ledger_name_format(ledger, SEGMENT_FILE, (struct bytes){"stuck", 5});
-    (void)snprintf(name, sizeof(name), "quarantine/undeliverable-%s", ledger);
-    scratch_expect(&f->segments, name, "12");
+    assert_int_equal(tally_get(&tally->records), 1);
+    assert_int_equal(tally_get(&tally->outputs_refusing), 1);
+    assert_false(scratch_has(&f->segments, "quarantine"));
+    assert_int_equal(unlinkat(f->root.fd, "stuck", AT_REMOVEDIR), 0);
+    merge_all(f);
+    scratch_expect(&f->root, "stuck", "12");
+    assert_int_equal(tally_get(&tally->records), 3);
+    assert_int_equal(count_entries(f), 0);
 }
 
 /* Entries that are none of ours, or cannot be read, keep nothing else from being merged. */
@@ -389,7 +392,7 @@ main(void)
         TEST(test_an_output_is_found_after_another_is_forgotten),
         TEST(test_segments_of_one_incarnation_are_read_in_turn),
         TEST(test_a_blocked_output_holds_up_no_other_and_keeps_its_order),
-        TEST(test_what_can_never_be_delivered_is_set_aside),
+        TEST(test_what_cannot_be_delivered_waits_until_it_can),
         TEST(test_strange_entries_stand_in_nobodys_way),
         TEST(test_a_removed_segment_holds_up_nothing),
         TEST(test_damage_is_set_aside_with_what_came_before_it_merged),

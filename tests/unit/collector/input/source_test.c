@@ -183,17 +183,17 @@ test_one_waits_for_the_one_before_it_in_its_incarnation_only(void **state)
     }
     assert_int_equal(sources_refresh(&f->sources, 1500), 0);
     assert_int_equal(f->sources.count, 3);
-    assert_true(sources_may_read(&f->sources, 0));
-    assert_false(sources_may_read(&f->sources, 1));
-    assert_true(sources_may_read(&f->sources, 2));
+    assert_true(sources_may_read(&f->sources, 0, 2000));
+    assert_false(sources_may_read(&f->sources, 1, 2000));
+    assert_true(sources_may_read(&f->sources, 2, 2000));
     segment_writer_seal(&f->writer);
     assert_int_equal(sources_refresh(&f->sources, 2000), 0);
     struct segment_record record;
     struct segment_position at;
     assert_int_equal(source_next(&f->sources.means, f->sources.list[0], &record, &at),
                      SEGMENT_NEXT_NONE);
-    assert_false(sources_may_read(&f->sources, 0)); /* it has ended */
-    assert_true(sources_may_read(&f->sources, 1));
+    assert_false(sources_may_read(&f->sources, 0, 2000)); /* it has ended */
+    assert_true(sources_may_read(&f->sources, 1, 2000));
 }
 
 /* A promise of our own code that is broken ends the process: here a source is retired that has not

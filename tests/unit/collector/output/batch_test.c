@@ -47,14 +47,14 @@ test_records_keep_their_order_however_many(void **state)
         assert_int_equal(batch.origins[i].at.sequence, i);
     }
     assert_int_equal(batch_bytes(&batch), 10 + 90 * 2 + 900 * 3 + 2000 * 4);
-    batch_give_back(&batch, 3000);
+    batch_give_back(&batch);
     batch_trim(&batch);
     assert_null(batch.origins); /* a large one is not kept */
     batch_clear(&batch);
 }
 
 static void
-test_a_record_goes_to_the_front(void **state)
+test_the_first_ones_are_dropped_and_the_others_keep_their_order(void **state)
 {
     (void)state;
     struct source one = source_read_to(1, 2);
@@ -63,18 +63,31 @@ test_a_record_goes_to_the_front(void **state)
     add(&batch, &one, 0, "one 0");
     add(&batch, &one, 1, "one 1");
     add(&batch, &two, 0, "two 0");
-    add(&batch, &two, 1, "two 1");
-    assert_int_equal(batch_move_to_front(&batch, 2, RECORD_BYTES), 0);
-    expect(&batch, 0, "two 0");
-    expect(&batch, 1, "one 0");
-    expect(&batch, 2, "one 1");
-    expect(&batch, 3, "two 1");
-    assert_ptr_equal(batch.origins[0].source, &two);
-    assert_ptr_equal(batch.origins[2].source, &one);
-    assert_int_equal(batch_move_to_front(&batch, 2, RECORD_BYTES), 0); /* it is there */
-    expect(&batch, 0, "two 0");
-    assert_int_equal(batch_move_to_front(&batch, 3, RECORD_BYTES), -ENOENT);
-    assert_int_equal(batch_move_to_front(&batch, 2, 3 * RECORD_BYTES), -ENOENT);
+    batch_drop_first(&batch, 0);
+    assert_int_equal(batch.count, 3);
+    batch_drop_first(&batch, 1);
+    assert_int_equal(batch.count, 2);
+    expect(&batch, 0, "one 1");
+    expect(&batch, 1, "two 0");
+    assert_ptr_equal(batch.origins[0].source, &one);
+    assert_ptr_equal(batch.origins[1].source, &two);
+    assert_int_equal(batch_bytes(&batch), 10);
+    batch_drop_first(&batch, 2);
+    assert_int_equal(batch.count, 0);
+    batch_clear(&batch);
+}
+
+static void
+test_an_emptied_batch_gives_nothing_back(void **state)
+{
+    (void)state;
+    struct source source = source_read_to(1, 2);
+    struct batch batch = {0};
+    add(&batch, &source, 0, "delivered");
+    batch_empty(&batch);
+    batch_give_back(&batch);
+    assert_int_equal(batch.count, 0);
+    assert_int_equal(source.skipped.offset, 0);
     batch_clear(&batch);
 }
 
@@ -85,11 +98,10 @@ test_what_is_given_back_is_read_again_from_the_first_on(void **state)
     struct source one = source_read_to(1, 3);
     struct source two = source_read_to(2, 3);
     struct batch batch = {0};
-    add(&batch, &one, 0, "delivered");
-    add(&batch, &one, 2, "not");
-    add(&batch, &one, 1, "nor this one");
-    add(&batch, &two, 2, "nor that");
-    batch_give_back(&batch, 1);
+    add(&batch, &one, 2, "third");
+    add(&batch, &one, 1, "second");
+    add(&batch, &two, 2, "another's third");
+    batch_give_back(&batch);
     assert_int_equal(batch.count, 0);
     assert_int_equal(one.skipped.offset, 2 * RECORD_BYTES);
     assert_int_equal(two.skipped.offset, 3 * RECORD_BYTES);
@@ -103,7 +115,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records_keep_their_order_however_many),
-        cmocka_unit_test(test_a_record_goes_to_the_front),
+        cmocka_unit_test(test_the_first_ones_are_dropped_and_the_others_keep_their_order),
+        cmocka_unit_test(test_an_emptied_batch_gives_nothing_back),
         cmocka_unit_test(test_what_is_given_back_is_read_again_from_the_first_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* refusal_test.c -- how long an output is left alone, and when waiting has lasted long enough. */
+/* refusal_test.c -- how long an output is left alone, however often it refuses. */
 #include "tests/unit/scratch.h"
 
 #include "collector/output/refusal.h"
@@ -21,22 +21,37 @@ test_the_back_off_doubles_up_to_a_second(void **state)
     assert_int_equal(refusal_retry_in_ms(&refusal, 9000), UINT64_MAX);
 }
 
+/* Time alone gives nothing up: after a day of refusals it is tried again every second. */
 static void
-test_only_what_waiting_does_not_mend_becomes_final(void **state)
+test_however_long_an_output_refuses_it_is_tried_again(void **state)
+{
+    struct refusal refusal = {.stands = false};
+    uint64_t now_ms = 1000;
+    (void)state;
+    while (now_ms < 86400000) {
+        refusal_begin(&refusal, "out", -EISDIR, now_ms);
+        assert_true(refusal.stands);
+        assert_true(refusal_retry_in_ms(&refusal, now_ms) <= 1000);
+        now_ms += refusal_retry_in_ms(&refusal, now_ms);
+        assert_int_equal(refusal_retry_in_ms(&refusal, now_ms), 0);
+    }
+}
+
+static void
+test_the_back_off_begins_anew_after_progress_and_lasts_without(void **state)
 {
     struct refusal refusal = {.stands = false};
     (void)state;
-    refusal_begin(&refusal, "out", -ENOSPC, 1000);
-    assert_false(refusal_is_final(&refusal, -ENOSPC, 1000000));
-    refusal_begin(&refusal, "out", -EISDIR, 2000);
-    refusal_begin(&refusal, "out", -EISDIR, 3000);
-    assert_false(refusal_is_final(&refusal, -EISDIR, 6999));
-    assert_true(refusal_is_final(&refusal, -EISDIR, 7000));
-    assert_false(refusal_is_final(&refusal, -ENOSPC, 7000)); /* now it may pass */
-    refusal_begin(&refusal, "out", -ENOSPC, 7000);
-    refusal_begin(&refusal, "out", -EISDIR, 8000); /* it begins anew */
-    assert_false(refusal_is_final(&refusal, -EISDIR, 12999));
-    assert_true(refusal_is_final(&refusal, -EISDIR, 13000));
+    refusal_begin(&refusal, "out", -ENOSPC, 0);
+    refusal_begin(&refusal, "out", -ENOSPC, 0);
+    assert_int_equal(refusal_retry_in_ms(&refusal, 0), 40);
+    refusal_note_ready(&refusal); /* it could, but then it took nothing */
+    assert_int_equal(refusal_retry_in_ms(&refusal, 0), UINT64_MAX);
+    refusal_begin(&refusal, "out", -ENOSPC, 0);
+    assert_int_equal(refusal_retry_in_ms(&refusal, 0), 80);
+    refusal_note_progress(&refusal);
+    refusal_begin(&refusal, "out", -ENOSPC, 0);
+    assert_int_equal(refusal_retry_in_ms(&refusal, 0), 20);
 }
 
 static void
@@ -59,7 +74,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_back_off_doubles_up_to_a_second),
-        cmocka_unit_test(test_only_what_waiting_does_not_mend_becomes_final),
+        cmocka_unit_test(test_however_long_an_output_refuses_it_is_tried_again),
+        cmocka_unit_test(test_the_back_off_begins_anew_after_progress_and_lasts_without),
         cmocka_unit_test(test_the_oldest_of_what_waits_is_known_until_all_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
