@@ -9,6 +9,8 @@
 
 #include "tests/unit/scratch.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -29,6 +31,9 @@ struct failing_call {
 #define FAILING_ALWAYS UINT_MAX
 
 static struct failing_call failing;
+
+/* An entry of this name is not seen by who reads a directory; NULL = all are. */
+static const char *hidden_entry;
 
 /* Called before each call of writev(); NULL = nobody is. */
 static void (*before_writev)(void);
@@ -62,12 +67,25 @@ failing_now_of(const char *call, int fd)
     return length > 0 && failing_now(call, path);
 }
 
+struct dirent *hiding_readdir(DIR *directory) __asm__("readdir");
 int failing_openat(int directory_fd, const char *path, int flags, ...) __asm__("openat");
 ssize_t failing_pread(int fd, void *to, size_t size, off_t at) __asm__("pread");
 ssize_t failing_pread_checked(int fd, void *to, size_t size, off_t at,
                               size_t room) __asm__("__pread_chk");
 ssize_t failing_pwrite(int fd, const void *from, size_t size, off_t at) __asm__("pwrite");
 ssize_t failing_writev(int fd, const struct iovec *from, int count) __asm__("writev");
+
+struct dirent *
+hiding_readdir(DIR *directory)
+{
+    static struct dirent *(*real)(DIR *);
+    if (real == NULL)
+        *(void **)(void *)&real = dlsym(RTLD_NEXT, "readdir");
+    struct dirent *entry = real(directory);
+    while (entry != NULL && hidden_entry != NULL && strcmp(entry->d_name, hidden_entry) == 0)
+        entry = real(directory);
+    return entry;
+}
 
 int
 failing_openat(int directory_fd, const char *path, int flags, ...)
