@@ -84,7 +84,8 @@ follow_sources(struct guess *guess, struct sources *sources, struct output *outp
                 return result;
         }
     } while (guess->found > before);
-    return 0;
+    /* What is left may be of a segment that cannot be read now. */
+    return guess->found < guess->tail_size && sources->unreadable > 0 ? -EAGAIN : 0;
 }
 
 int
