@@ -2,7 +2,7 @@
  *
  * The first byte of an input chooses (modulo 4):
  *   0  the rest is a file, byte for byte;
- *   1  the rest is a file without the part of the header page that means nothing: 80 bytes, then
+ *   1  the rest is a file without the part of the header page that means nothing: 88 bytes, then
  *      records;
  *   2  the same after a byte of choices, forged: header and records get the checksums that make
  *      them valid, and what else was chosen, so that hostile fields come as far as the code that
@@ -34,7 +34,7 @@
 #include "segment/segment_writer.h"
 
 #define IMAGE_BYTES_MAX (64U << 10)
-#define HEADER_FIELDS_BYTES 80U
+#define HEADER_FIELDS_BYTES 88U
 #define POSITIONS_MAX (IMAGE_BYTES_MAX / SEGMENT_RECORD_HEADER_BYTES_V1)
 #define APPENDED_MAX 24U
 #define BODY_BYTES_MAX 8192U
@@ -168,6 +168,7 @@ check_file(const struct fuzz_image *image, struct segment_facts *facts)
     FUZZ_CHECK(segment_identity_compare(&facts->identity, &identity) == 0);
     FUZZ_CHECK(memcmp(&facts->id, layout.id, sizeof(facts->id)) == 0);
     FUZZ_CHECK(facts->file_bytes == layout.file_bytes);
+    FUZZ_CHECK(facts->version == layout.version && facts->durable == layout.durable);
 
     struct segment_reader *first = open_reader(facts);
     struct segment_reader *second = open_reader(facts);
@@ -382,8 +383,8 @@ run_program(struct fuzz_input *input)
     if (forged)
         layout_mend_records(&image, (unsigned)(mending >> 4));
     bool valid = check_file(&image, &facts);
-    /* Stale blocks and a mended header may make all of it the other segment, or one of version 1,
-     * whose records are laid out otherwise. */
+    /* Stale blocks and a mended header may make all of it the other segment, or one of an earlier
+     * version, whose records may be laid out otherwise. */
     if (valid && !forged && facts.version == SEGMENT_VERSION &&
         memcmp(&facts.id, other_bytes + 32, sizeof(facts.id)) != 0)
         check_against_appended(&image, &facts);
@@ -423,7 +424,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_image image = spread(input.at, input.left, mode != MODE_BYTES);
     if (mode == MODE_FORGED) {
         if ((choices & 1) == 0)
-            layout_name_header(&image, &identity, 1 + ((choices >> 4) & 1));
+            layout_name_header(&image, &identity, 1 + (choices >> 4) % 3);
         layout_mend_header(&image);
         layout_mend_records(&image, (unsigned)(choices >> 1));
     }

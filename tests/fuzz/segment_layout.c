@@ -5,10 +5,18 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define HEADER_BYTES 72U /* before its checksum */
+/* Of the header with its checksum, in the largest version. */
+#define HEADER_BYTES 88U
 #define PAGE_BYTES 4096U
 #define NAME_BYTES_END 4096U
 #define COMMON_LENGTHS 256U
+
+/* Bytes of a header before its checksum. */
+static uint64_t
+header_bytes(uint64_t version)
+{
+    return version < 3 ? 72 : 80;
+}
 
 /* Bytes of a record before its body. */
 static uint64_t
@@ -48,11 +56,13 @@ layout_read(struct layout *layout, const struct fuzz_image *image,
     layout->version = fuzz_get(at + 8, 4);
     layout->first_sequence = fuzz_get(at + 64, 8);
     layout->file_bytes = fuzz_get(at + 48, 8);
-    return memcmp(at, "mygrpcsg", 8) == 0 && (layout->version == 1 || layout->version == 2) &&
+    layout->durable = layout->version == 3 && fuzz_get(at + 72, 4) != 0;
+    return memcmp(at, "mygrpcsg", 8) == 0 && layout->version >= 1 && layout->version <= 3 &&
            fuzz_get(at + 12, 4) == identity->slot &&
            fuzz_get(at + 16, 8) == identity->incarnation &&
            fuzz_get(at + 24, 8) == identity->number && layout->file_bytes >= PAGE_BYTES &&
-           fuzz_get(at + 72, 8) == XXH3_64bits(at, HEADER_BYTES);
+           fuzz_get(at + header_bytes(layout->version), 8) ==
+               XXH3_64bits(at, header_bytes(layout->version));
 }
 
 static bool
@@ -135,8 +145,10 @@ layout_has_more(const struct layout *layout, const struct fuzz_image *image,
 void
 layout_mend_header(struct fuzz_image *image)
 {
-    if (image->size >= HEADER_BYTES + 8)
-        fuzz_put(image->bytes + 72, 8, XXH3_64bits(image->bytes, HEADER_BYTES));
+    if (image->size < HEADER_BYTES)
+        return;
+    uint64_t bytes = header_bytes(fuzz_get(image->bytes + 8, 4));
+    fuzz_put(image->bytes + bytes, 8, XXH3_64bits(image->bytes, bytes));
 }
 
 void
@@ -144,7 +156,7 @@ layout_name_header(struct fuzz_image *image, const struct segment_identity *iden
                    uint64_t version)
 {
     unsigned char *at = image->bytes;
-    if (image->size < HEADER_BYTES + 8)
+    if (image->size < HEADER_BYTES)
         return;
     memcpy(at, "mygrpcsg", 8);
     fuzz_put(at + 8, 4, version);

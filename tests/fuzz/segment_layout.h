@@ -17,6 +17,7 @@
 struct layout {
     const unsigned char *id; /* in the image */
     uint64_t version;
+    bool durable;
     uint64_t file_bytes; /* that the file should have; the image may be shorter or longer */
     uint64_t first_sequence;
 };
