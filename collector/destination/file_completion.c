@@ -276,7 +276,8 @@ find_file(struct completion *completion)
 
 /* ---- writing */
 
-/* Writes where bytes stand already. Returns 0 or a negative errno. */
+/* Writes where bytes stand already: for the time of it the file is not open for appending.
+ * Returns 0 or a negative errno. A file that cannot be opened for appending again is let go. */
 static int
 write_in_place(const struct completion *completion, const void *bytes, size_t size, uint64_t at)
 {
@@ -310,7 +311,8 @@ fill_holes(const struct completion *completion)
     return result;
 }
 
-/* Writes what stands once more where it stands. */
+/* Writes what stands once more where it stands. In a file that may only be appended to (chattr
+ * +a) it stays as it is. */
 static int
 write_again(const struct completion *completion, const struct comparison *made)
 {
@@ -325,7 +327,7 @@ write_again(const struct completion *completion, const struct comparison *made)
         result =
             write_in_place(completion, completion->records[made->first_missing].iov_base,
                            made->torn_bytes, offset + completion->tail_size - made->torn_bytes);
-    return result;
+    return result == -EPERM ? 0 : result;
 }
 
 /* Appends records, and looks whether they stand behind what stood before. Returns 0, 1 if

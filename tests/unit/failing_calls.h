@@ -69,6 +69,7 @@ failing_now_of(const char *call, int fd)
 
 struct dirent *hiding_readdir(DIR *directory) __asm__("readdir");
 int failing_openat(int directory_fd, const char *path, int flags, ...) __asm__("openat");
+int failing_fcntl(int fd, int command, ...) __asm__("fcntl");
 ssize_t failing_pread(int fd, void *to, size_t size, off_t at) __asm__("pread");
 ssize_t failing_pread_checked(int fd, void *to, size_t size, off_t at,
                               size_t room) __asm__("__pread_chk");
@@ -96,6 +97,16 @@ failing_openat(int directory_fd, const char *path, int flags, ...)
     va_end(list);
     return failing_now("openat", path) ? -1
                                        : (int)syscall(SYS_openat, directory_fd, path, flags, mode);
+}
+
+int
+failing_fcntl(int fd, int command, ...)
+{
+    va_list list;
+    va_start(list, command);
+    long argument = command == F_GETFL || command == F_GETFD ? 0 : va_arg(list, int);
+    va_end(list);
+    return failing_now_of("fcntl", fd) ? -1 : (int)syscall(SYS_fcntl, fd, command, argument);
 }
 
 ssize_t

@@ -169,6 +169,39 @@ test_what_stands_is_written_again_when_that_is_asked_for(void **state)
     scratch_expect(&f->root, "out", BEFORE BATCH);
 }
 
+/* For the time of a write in place the file is not open for appending. Whatever fails on the way, the
+ * next completion appends again. */
+static void
+test_a_write_in_place_that_fails_spoils_nothing(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned skip = 0; skip < 9; skip++) {
+        put(f, "out", BEFORE "one\ntwo\nth");
+        struct ledger_mark mark = mark_in(f, "out");
+        failing = (struct failing_call){"fcntl", "/out", EIO, skip, 1, 0};
+        assert_int_equal(complete_as(f, &mark, true), -EIO);
+        assert_int_equal(failing.failed, 1);
+        scratch_expect(&f->root, "out", BEFORE "one\ntwo\nth");
+        assert_int_equal(complete_as(f, &mark, true), 0);
+        scratch_expect(&f->root, "out", BEFORE BATCH);
+    }
+}
+
+/* A file that may only be appended to (chattr +a): what stands cannot be written again, and what is
+ * missing can be appended. */
+static void
+test_a_file_that_may_only_be_appended_to_is_completed(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "out", BEFORE "one\ntwo\nth");
+    struct ledger_mark mark = mark_in(f, "out");
+    failing = (struct failing_call){"fcntl", "/out", EPERM, 1, FAILING_ALWAYS, 0};
+    int result = complete_as(f, &mark, true);
+    assert_true(failing.failed > 0);
+    assert_int_equal(result, 0);
+    scratch_expect(&f->root, "out", BEFORE BATCH);
+}
+
 /* A volume that is full takes a part each time. */
 static void
 test_a_completion_that_is_cut_short_is_gone_on_with(void **state)
@@ -527,6 +560,8 @@ main(void)
         TEST(test_zeros_in_the_place_of_the_batch_are_filled),
         TEST(test_zeros_are_filled_and_the_rest_is_appended),
         TEST(test_what_stands_is_written_again_when_that_is_asked_for),
+        TEST(test_a_write_in_place_that_fails_spoils_nothing),
+        TEST(test_a_file_that_may_only_be_appended_to_is_completed),
         TEST(test_a_completion_that_is_cut_short_is_gone_on_with),
         TEST(test_strangers_before_between_and_behind_stay),
         TEST(test_a_torn_record_is_continued_where_nobody_wrote_behind_it),
