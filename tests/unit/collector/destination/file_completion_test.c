@@ -169,8 +169,8 @@ test_what_stands_is_written_again_when_that_is_asked_for(void **state)
     scratch_expect(&f->root, "out", BEFORE BATCH);
 }
 
-/* For the time of a write in place the file is not open for appending. Whatever fails on the way, the
- * next completion appends again. */
+/* For the time of a write in place the file is not open for appending. Whatever fails on the
+ * way, the next completion appends again. */
 static void
 test_a_write_in_place_that_fails_spoils_nothing(void **state)
 {
