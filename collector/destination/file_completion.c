@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/directory.h"
+#include "base/invariant.h"
 #include "base/log.h"
 #include "collector/destination/file_destination_private.h"
 #include "collector/output/comparison.h"
@@ -432,6 +433,7 @@ file_complete(struct destination *destination, const struct ledger_mark *mark,
                                     .count = count,
                                     .fd = -1,
                                     .moved_r = moved_r};
+    INVARIANT(count > 0);
     for (size_t i = 0; i < count; i++)
         completion.batch_bytes += records[i].iov_len;
     completion.tail = malloc(completion.batch_bytes + STRANGERS_BYTES_MAX);

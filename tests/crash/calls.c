@@ -359,17 +359,6 @@ WRAP(int, flock, int fd, int operation)
     return refused("flock") ? -1 : __real_flock(fd, operation);
 }
 
-/* With no argument, or a number. */
-REAL(int, fcntl, int fd, int command, ...)
-WRAP(int, fcntl, int fd, int command, ...)
-{
-    va_list rest;
-    va_start(rest, command);
-    int argument = command == F_GETFL ? 0 : va_arg(rest, int);
-    va_end(rest);
-    return refused("fcntl") ? -1 : __real_fcntl(fd, command, argument);
-}
-
 REAL(int, fstat, int fd, struct stat *status)
 WRAP(int, fstat, int fd, struct stat *status)
 {

@@ -193,6 +193,13 @@ test_a_position_is_let_go_with_the_last_name_of_its_segment(void **state)
     remove_segment(*state, 'a', SEGMENT_STATE_SEALED);
     assert_string_equal(listed(&positions, &none, 'a'), "4200-4200"); /* nobody has looked yet */
     positions_forget_gone(&positions, &none);
+    assert_string_equal(listed(&positions, &none, 'a'), "4200-4200"); /* it may be back at once */
+    put_segment(*state, 'a', SEGMENT_STATE_OPEN);
+    positions_forget_gone(&positions, &none);
+    remove_segment(*state, 'a', SEGMENT_STATE_OPEN);
+    positions_forget_gone(&positions, &none);
+    assert_string_equal(listed(&positions, &none, 'a'), "4200-4200");
+    positions_forget_gone(&positions, &none);
     assert_string_equal(listed(&positions, &none, 'a'), "");
     assert_false(positions_matter(&positions, &none));
     positions_clear(&positions);

@@ -129,7 +129,7 @@ test_new_ledger_is_whole(void **state)
 
 /* One flipped byte of the newest record: its other copy says the same. */
 static void
-test_one_damaged_copy_is_no_damage(void **state)
+test_one_damaged_copy_is_said_and_changes_nothing(void **state)
 {
     struct fixture *f = *state;
     const uint64_t record_bytes = 64 + 8 + POSITIONS * 56 + 8;
@@ -138,7 +138,8 @@ test_one_damaged_copy_is_no_damage(void **state)
             uint64_t place = LEDGER_BLOCK_BYTES + copy * LEDGER_COPY_BYTES + at;
             flip(f, place);
             struct segments_ledger ledger = read_as(f, f->name);
-            assert_null(ledger.damage);
+            assert_non_null(ledger.damage);
+            assert_int_equal(ledger.damage_offset, place - at);
             assert_true(ledger.valid);
             assert_memory_equal(&ledger.state.mark, &mark, sizeof(mark));
             segments_ledger_close(&ledger);
@@ -240,7 +241,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_says_what_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_ledger_is_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_one_damaged_copy_is_no_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_damaged_copy_is_said_and_changes_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_damaged_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_short_or_strange, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outputs_count_what_waits, setup, teardown),
