@@ -10,12 +10,10 @@
 #include "collector/collector.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -23,6 +21,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "collector/collector_lock.h"
 #include "collector/merge.h"
 #include "common/child.h"
 #include "common/heritage.h"
@@ -99,20 +98,17 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
     }
 }
 
-/* One collector at a time: waits until the one before it is gone. True once it has the lock, false
- * if that takes too long after it was told to drain, or the master is gone. */
+/* One collector at a time: waits until the one before it is gone. True once it has the lock, which
+ * it keeps for life; false if the lock cannot be opened, or if that takes too long after it was told
+ * to drain, or the master is gone. */
 static bool
 get_lock(struct collector *collector)
 {
-    int fd = openat(collector->heritage->fds[HERITAGE_FD_SEGMENTS],
-                    SEGMENT_DIRECTORY_COLLECTOR_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        log_write(LOG_LEVEL_ERROR, "cannot open " SEGMENT_DIRECTORY_COLLECTOR_LOCK,
-                  LOG_FIELDS(log_error(errno)));
-        return false;
-    }
+    int segments_fd = collector->heritage->fds[HERITAGE_FD_SEGMENTS];
+    struct collector_lock lock = COLLECTOR_LOCK_NONE;
     struct log_brake brake = {.next_ms = clock_monotonic_ms() + 1000};
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    int result;
+    while ((result = collector_lock_try(&lock, segments_fd)) == -EWOULDBLOCK) {
         log_write_braked(&brake, clock_monotonic_ms(), LOG_LEVEL_WARNING,
                          "waiting for another collector to end", NULL);
         look_for_orders(collector);
@@ -123,7 +119,10 @@ get_lock(struct collector *collector)
         beat(collector);
         sleep_until(collector, false, 20);
     }
-    return true; /* the descriptor, and with it the lock, is kept for life */
+    if (result != 0)
+        log_write(LOG_LEVEL_ERROR, "cannot lock " SEGMENT_DIRECTORY_COLLECTOR_LOCK,
+                  LOG_FIELDS(log_error(result)));
+    return result == 0;
 }
 
 /* Has the directory read again if it changed, or may have. */

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
@@ -17,16 +16,18 @@
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/invariant.h"
+#include "base/log.h"
+#include "common/lock_file.h"
 #include "common/settings.h"
 #include "master/lock_owner.h"
 #include "segment/segment_directory.h"
 
 #define SEGMENTS_MODE 0700
-#define LOCK_MODE 0600
 
 /* The children of a master that was just killed need a moment to let go of its lock. */
 #define LOCK_RETRY_MS 2000
 #define LOCK_PAUSE_NS 20000000
+#define LOCK_ATTEMPTS 8
 
 static void
 close_fd(int *fd)
@@ -118,29 +119,41 @@ complain_locked(struct complaint *complaint, const char *setting, const char *pa
                     setting, path, pid[0] != '\0' ? pid : "unknown");
 }
 
+/* Tries until somebody who just died has let go of the lock. */
 static int
 lock_patiently(int fd)
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
     uint64_t deadline_ms = clock_monotonic_ms() + LOCK_RETRY_MS;
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return -errno;
-        if (clock_monotonic_ms() >= deadline_ms)
-            return -EWOULDBLOCK;
+    int result;
+    while ((result = lock_file_try(fd)) == -EWOULDBLOCK && clock_monotonic_ms() < deadline_ms)
         (void)nanosleep(&pause, NULL);
+    return result;
+}
+
+/* Locks the file that has the name at the end: whoever removes it while it is waited for makes
+ * another one count. */
+static int
+lock_named_file(struct volume *volume)
+{
+    int result = -EWOULDBLOCK;
+    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+        close_fd(&volume->lock_fd);
+        volume->lock_fd = lock_file_open(volume->segments_fd, SEGMENT_DIRECTORY_LOCK);
+        if (volume->lock_fd < 0)
+            return volume->lock_fd;
+        result = lock_patiently(volume->lock_fd);
+        if (lock_file_is_named(volume->segments_fd, SEGMENT_DIRECTORY_LOCK, volume->lock_fd))
+            return result;
+        result = -EWOULDBLOCK;
     }
-    return 0;
+    return result;
 }
 
 static int
 take_lock(struct volume *volume, const char *path, struct complaint *complaint)
 {
-    volume->lock_fd = openat(volume->segments_fd, SEGMENT_DIRECTORY_LOCK,
-                             O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOCK_MODE);
-    if (volume->lock_fd < 0)
-        return complain_path(complaint, "segments.directory", path, errno);
-    int result = lock_patiently(volume->lock_fd);
+    int result = lock_named_file(volume);
     if (result == -EWOULDBLOCK) {
         char pid[24];
         ssize_t size = pread(volume->lock_fd, pid, sizeof(pid) - 1, 0);
@@ -156,16 +169,16 @@ take_lock(struct volume *volume, const char *path, struct complaint *complaint)
     return 0;
 }
 
-/* Two adapters with segment directories of their own would still cut off each other's records
- * when one takes a batch back. Through a descriptor of its own, since the children keep the
- * other. Where the file system has no locks for directories (NFS), this is left to the
- * operator. */
+/* Two adapters with segment directories of their own would still take each other's records for their
+ * own; and the lock file may be removed, which the directory cannot be. Through a descriptor of its
+ * own, since the children keep the other. Where the file system has no locks for directories (NFS),
+ * this is left to the operator. */
 static int
 lock_root(struct volume *volume, const char *path, struct complaint *complaint)
 {
-    volume->root_lock_fd = openat(volume->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    volume->root_lock_fd = lock_file_open_directory(volume->root_fd);
     if (volume->root_lock_fd < 0)
-        return complain_path(complaint, "output.root", path, errno);
+        return complain_path(complaint, "output.root", path, -volume->root_lock_fd);
     int result = lock_patiently(volume->root_lock_fd);
     if (result == -EWOULDBLOCK) {
         char pid[24] = "";
@@ -174,9 +187,14 @@ lock_root(struct volume *volume, const char *path, struct complaint *complaint)
             (void)snprintf(pid, sizeof(pid), "%ld", (long)owner);
         return complain_locked(complaint, "output.root", path, pid);
     }
-    bool unsupported = result == -EBADF || result == -EINVAL || result == -EOPNOTSUPP ||
-                       result == -ENOLCK || result == -EISDIR;
-    return result == 0 || unsupported ? 0 : complain_path(complaint, "output.root", path, -result);
+    if (!lock_file_is_unsupported(result))
+        return result == 0 ? 0 : complain_path(complaint, "output.root", path, -result);
+    log_write(
+        LOG_LEVEL_WARNING,
+        "the file system of output.root has no locks for directories: whether another adapter "
+        "uses it is not noticed",
+        LOG_FIELDS(log_string("output_root", path), log_error(result)));
+    return 0;
 }
 
 int

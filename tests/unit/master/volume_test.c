@@ -132,12 +132,35 @@ test_refusals(void **state)
                    "output.root: cannot use \"/etc/passwd\": Not a directory");
 }
 
+/* Somebody removes the lock file from under the adapter that holds it. */
+static void
+test_removed_lock(void **state)
+{
+    (void)state;
+    struct settings settings = make_settings();
+    struct volume volume;
+    struct volume second;
+    struct complaint complaint;
+    char expected[COMPLAINT_BYTES];
+    assert_int_equal(volume_open(&volume, &settings, &complaint), 0);
+    assert_int_equal(unlinkat(volume.segments_fd, "lock", 0), 0);
+    assert_int_equal(volume_open(&second, &settings, &complaint), EX_TEMPFAIL);
+    (void)snprintf(expected, sizeof(expected),
+                   "output.root: \"%s\" is in use by another adapter, pid %ld", root,
+                   (long)getpid());
+    assert_string_equal(complaint.text, expected);
+    volume_close(&volume);
+    assert_int_equal(volume_open(&volume, &settings, &complaint), 0);
+    volume_close(&volume);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_opens_creates_and_locks, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_refusals, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_removed_lock, make_root, remove_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
