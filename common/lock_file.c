@@ -1,5 +1,5 @@
-/* lock_file.c -- takes locks, and finds out whether they are worth something. Runs in the master and
- * in the collector. */
+/* lock_file.c -- takes locks, and finds out whether they are worth something. Runs in the master
+ * and in the collector. */
 #include "common/lock_file.h"
 
 #include <errno.h>

@@ -29,6 +29,9 @@
 #define LOCK_PAUSE_NS 20000000
 #define LOCK_ATTEMPTS 8
 
+/* A collector whose master was killed ends sooner. */
+#define COLLECTOR_PATIENCE_MS 8000
+
 static void
 close_fd(int *fd)
 {
@@ -121,10 +124,10 @@ complain_locked(struct complaint *complaint, const char *setting, const char *pa
 
 /* Tries until somebody who just died has let go of the lock. */
 static int
-lock_patiently(int fd)
+lock_patiently(int fd, uint64_t patience_ms)
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
-    uint64_t deadline_ms = clock_monotonic_ms() + LOCK_RETRY_MS;
+    uint64_t deadline_ms = clock_monotonic_ms() + patience_ms;
     int result;
     while ((result = lock_file_try(fd)) == -EWOULDBLOCK && clock_monotonic_ms() < deadline_ms)
         (void)nanosleep(&pause, NULL);
@@ -142,7 +145,7 @@ lock_named_file(struct volume *volume)
         volume->lock_fd = lock_file_open(volume->segments_fd, SEGMENT_DIRECTORY_LOCK);
         if (volume->lock_fd < 0)
             return volume->lock_fd;
-        result = lock_patiently(volume->lock_fd);
+        result = lock_patiently(volume->lock_fd, LOCK_RETRY_MS);
         if (lock_file_is_named(volume->segments_fd, SEGMENT_DIRECTORY_LOCK, volume->lock_fd))
             return result;
         result = -EWOULDBLOCK;
@@ -161,25 +164,48 @@ take_lock(struct volume *volume, const char *path, struct complaint *complaint)
         pid[strcspn(pid, "\n")] = '\0';
         return complain_locked(complaint, "segments.directory", path, pid);
     }
-    if (result != 0)
-        return complain_path(complaint, "segments.directory", path, -result);
-    /* The pid is for people; on a full disk the lock must do without it. */
-    if (ftruncate(volume->lock_fd, 0) == 0)
-        (void)dprintf(volume->lock_fd, "%ld\n", (long)getpid());
-    return 0;
+    return result == 0 ? 0 : complain_path(complaint, "segments.directory", path, -result);
 }
 
-/* Two adapters with segment directories of their own would still take each other's records for their
- * own; and the lock file may be removed, which the directory cannot be. Through a descriptor of its
- * own, since the children keep the other. Where the file system has no locks for directories (NFS),
- * this is left to the operator. */
+/* The lock file was made just now: this is the first start, or somebody took it away from an adapter
+ * that still runs. That one's collector has the directory locked. */
+static int
+look_for_collector(const struct volume *volume, const char *path, struct complaint *complaint)
+{
+    struct stat status;
+    if (fstat(volume->lock_fd, &status) != 0 || status.st_size > 0)
+        return 0;
+    int fd = lock_file_open_directory(volume->segments_fd);
+    if (fd < 0)
+        return complain_path(complaint, "segments.directory", path, -fd);
+    int result = lock_patiently(fd, COLLECTOR_PATIENCE_MS);
+    char pid[24] = "";
+    pid_t owner = result == -EWOULDBLOCK ? lock_owner_find(fd) : 0;
+    if (owner > 0)
+        (void)snprintf(pid, sizeof(pid), "%ld", (long)owner);
+    (void)close(fd);
+    return result == -EWOULDBLOCK ? complain_locked(complaint, "segments.directory", path, pid) : 0;
+}
+
+/* The pid is for people; on a full disk the lock must do without it. */
+static void
+write_pid(const struct volume *volume)
+{
+    if (ftruncate(volume->lock_fd, 0) == 0)
+        (void)dprintf(volume->lock_fd, "%ld\n", (long)getpid());
+}
+
+/* Two adapters with segment directories of their own would still take each other's records for
+ * their own; and the lock file may be removed, which the directory cannot be. Through a descriptor
+ * of its own, since the children keep the other. Where the file system has no locks for directories
+ * (NFS), this is left to the operator. */
 static int
 lock_root(struct volume *volume, const char *path, struct complaint *complaint)
 {
     volume->root_lock_fd = lock_file_open_directory(volume->root_fd);
     if (volume->root_lock_fd < 0)
         return complain_path(complaint, "output.root", path, -volume->root_lock_fd);
-    int result = lock_patiently(volume->root_lock_fd);
+    int result = lock_patiently(volume->root_lock_fd, LOCK_RETRY_MS);
     if (result == -EWOULDBLOCK) {
         char pid[24] = "";
         pid_t owner = lock_owner_find(volume->root_lock_fd);
@@ -208,10 +234,13 @@ volume_open(struct volume *out, const struct settings *settings, struct complain
         result = take_lock(out, settings->segments_directory, complaint);
     if (result == 0)
         result = lock_root(out, settings->output_root, complaint);
+    if (result == 0)
+        result = look_for_collector(out, settings->segments_directory, complaint);
     if (result != 0) {
         volume_close(out);
         return result;
     }
+    write_pid(out);
     INVARIANT(out->root_fd >= 0 && out->segments_fd >= 0);
     INVARIANT(out->lock_fd >= 0 && out->root_lock_fd >= 0);
     return 0;

@@ -56,6 +56,17 @@ def test_collector_lock_taken_away(stage, take_away):
     check_exactly_once(found, acknowledged, list(sent))
 
 
+def test_lock_taken_away_and_another_root(stage):
+    """`lock` is gone, and the second adapter would write somewhere else: it is refused, since a collector is there."""
+    adapter = stage.start({"workers.count": 1})
+    remove(adapter.segments / "lock")
+    (adapter.home / "other").mkdir()
+    second = run_program("-s", f"output.root={adapter.home}/other", "-s", f"segments.directory={adapter.segments}",
+                         "-s", "listen.port=0")
+    assert second.returncode == 75
+    assert f"segments.directory: \"{adapter.segments}\" is in use by another adapter" in second.stderr
+
+
 @pytest.mark.parametrize("take_away", [remove, rename])
 def test_lock_taken_away(stage, take_away):
     """`lock` is gone when a second adapter is started: it is refused, and names the first."""

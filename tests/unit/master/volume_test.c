@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -154,6 +155,30 @@ test_removed_lock(void **state)
     volume_close(&volume);
 }
 
+/* The same, and the second adapter has a root of its own: the collector of the first is there. */
+static void
+test_removed_lock_and_a_collector(void **state)
+{
+    (void)state;
+    struct settings settings = make_settings();
+    struct volume volume;
+    struct complaint complaint;
+    char expected[COMPLAINT_BYTES];
+    assert_int_equal(volume_open(&volume, &settings, &complaint), 0);
+    assert_int_equal(unlinkat(volume.segments_fd, "lock", 0), 0);
+    int collector_fd = openat(volume.segments_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(collector_fd, LOCK_EX), 0);
+    volume_close(&volume); /* as if it had another root */
+    assert_int_equal(volume_open(&volume, &settings, &complaint), EX_TEMPFAIL);
+    (void)snprintf(expected, sizeof(expected),
+                   "segments.directory: \"%s\" is in use by another adapter, pid %ld", segments,
+                   (long)getpid());
+    assert_string_equal(complaint.text, expected);
+    (void)close(collector_fd);
+    assert_int_equal(volume_open(&volume, &settings, &complaint), 0);
+    volume_close(&volume);
+}
+
 int
 main(void)
 {
@@ -161,6 +186,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_opens_creates_and_locks, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_refusals, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_removed_lock, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_removed_lock_and_a_collector, make_root, remove_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
