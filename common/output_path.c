@@ -404,6 +404,47 @@ output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t
     return result;
 }
 
+/* The path of an open file or directory, links resolved. */
+static int
+read_path(int fd, char path[static OUTPUT_NAME_BYTES_MAX])
+{
+    char link[64];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, OUTPUT_NAME_BYTES_MAX - 1);
+    if (size < 0)
+        return -errno;
+    path[size] = '\0';
+    return 0;
+}
+
+int
+output_path_resolve(int root_fd, int fd, char name[static OUTPUT_NAME_BYTES_MAX])
+{
+    char root[OUTPUT_NAME_BYTES_MAX];
+    int result = read_path(root_fd, root);
+    if (result == 0)
+        result = read_path(fd, name);
+    if (result != 0)
+        return result;
+    size_t size = strcmp(root, "/") == 0 ? 0 : strlen(root);
+    if (strncmp(name, root, size) != 0 || (name[size] != '/' && name[size] != '\0'))
+        return -EXDEV;
+    const char *rest = name[size] == '/' ? name + size + 1 : name + size;
+    memmove(name, rest, strlen(rest) + 1);
+    return 0;
+}
+
+int
+output_path_find(int root_fd, const char *name, char real_name[static OUTPUT_NAME_BYTES_MAX])
+{
+    int fd = open_beneath(root_fd, name, O_PATH, 0);
+    if (fd < 0)
+        return fd;
+    int result = output_path_resolve(root_fd, fd, real_name);
+    (void)close(fd);
+    return result;
+}
+
 int
 output_path_open_directory(int root_fd, const char *name)
 {

@@ -51,4 +51,11 @@ int output_path_sync_directories(int root_fd, const char *name);
 /* The identity of the file a name leads to now. Returns 0 or a negative errno (-ENOENT: none). */
 int output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t *inode_r);
 
+/* What an open file or directory beneath the root is called, without links on the way: relative to
+ * the root, "" for the root itself. Returns 0 or a negative errno (-EXDEV: it is not in there). */
+int output_path_resolve(int root_fd, int fd, char name[static OUTPUT_NAME_BYTES_MAX]);
+
+/* The same for what a name leads to now. Returns 0 or a negative errno (-ENOENT: nothing). */
+int output_path_find(int root_fd, const char *name, char real_name[static OUTPUT_NAME_BYTES_MAX]);
+
 #endif

@@ -19,8 +19,14 @@ struct destination {
     uint64_t inode;
     /* Of the file, as we left it. */
     uint64_t size;
-    /* When it was last written, seconds since the epoch. */
+    /* When it was last written, seconds since the epoch, by the clock of its file system. */
+    int64_t modified_s;
+    /* When this output's first record of the period was written, as its note says (output_note.h);
+     * 0 = not known. Means nothing before the note has been looked for. */
     int64_t written_s;
+    bool note_sought;
+    /* It is not tried again to rotate it before that. */
+    uint64_t rotation_retry_ms;
     /* Its name is known to be on the disk. */
     bool name_synced;
     struct log_brake changed_brake;

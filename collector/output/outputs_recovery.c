@@ -4,8 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/directory.h"
 #include "base/log.h"
+#include "collector/destination/output_note.h"
 #include "collector/output/output_private.h"
 #include "collector/output/outputs.h"
 #include "common/heritage.h"
@@ -83,10 +85,15 @@ recover_ledger(struct outputs *outputs, const char *ledger_name)
     return 0;
 }
 
-/* Makes an output of an entry of the segment directory, if it is a ledger. */
+/* Makes an output of an entry of the segment directory, if it is a ledger; removes a note that
+ * nobody needs any more. */
 static int
 visit_entry(void *context, const struct dirent *entry)
 {
+    const struct outputs *outputs = context;
+    if (output_note_name_is(entry->d_name))
+        output_note_tidy(outputs->heritage, entry->d_name,
+                         (int64_t)(clock_realtime_ns() / 1000000000));
     return ledger_name_is(entry->d_name) ? recover_ledger(context, entry->d_name) : 0;
 }
 

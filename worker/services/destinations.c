@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/quote.h"
 #include "common/output_path.h"
+#include "common/rotated_name.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/call_refusal.h"
@@ -21,6 +22,10 @@
 #define ENTRIES 64
 #define FRESH_MS 1000
 #define QUOTED_BYTES 200
+
+#define ROTATION_REMEDY                                                                            \
+    ", which rotation would rename and delete; choose another, or turn off "                       \
+    "output.rotate_bytes and output.rotate_seconds"
 
 /* What was found out about a path. */
 struct entry {
@@ -115,6 +120,24 @@ refuse_path(const struct heritage *heritage, struct bytes path, int error, const
     }
 }
 
+/* Rotation would take a file of such a name for a rotated one: rename it, and delete it in time. A
+ * link may lead to one. */
+static int
+check_rotation(const struct heritage *heritage, const char *name, const char **fault_r)
+{
+    char real_name[OUTPUT_NAME_BYTES_MAX];
+    if (!rotated_name_is_in_use(heritage->settings))
+        return 0;
+    if (rotated_name_is_within(name))
+        *fault_r = "has a name in it that ends in a dot and a number" ROTATION_REMEDY;
+    else if (output_path_find(heritage->fds[HERITAGE_FD_ROOT], name, real_name) == 0 &&
+             rotated_name_ends(real_name))
+        *fault_r = "leads to a file whose name ends in a dot and a number" ROTATION_REMEDY;
+    else
+        return 0;
+    return -EINVAL;
+}
+
 /* Finds out which output a path is, or why it is none. */
 static bool
 check_path(const struct heritage *heritage, struct bytes path, char *name,
@@ -125,6 +148,8 @@ check_path(const struct heritage *heritage, struct bytes path, char *name,
     if (result == 0)
         result = output_path_check(heritage->fds[HERITAGE_FD_ROOT],
                                    heritage->fds[HERITAGE_FD_SEGMENTS], name, &fault);
+    if (result == 0)
+        result = check_rotation(heritage, name, &fault);
     if (result == 0)
         result = admission_admit(heritage->admission, name);
     if (result < 0)

@@ -362,6 +362,34 @@ test_close_accepts_nothing(void **state)
     assert_null(none);
 }
 
+static void
+expect_refused_for_rotation(struct fixture *f, const char *path, uint64_t now_ms)
+{
+    assert_int_equal(resolve_bytes(f, path, strlen(path), now_ms), REFUSAL_FILE_PATH);
+    assert_non_null(strstr(f->refusal.text, "ends in a dot and a number"));
+    assert_non_null(strstr(f->refusal.text, "output.rotate_bytes"));
+}
+
+/* Only with rotation: then a file of such a name would be renamed and deleted in time. */
+static void
+test_names_of_rotated_files(void **state)
+{
+    struct fixture *f = *state;
+    scratch_put(&f->root, "b.7", "", 0);
+    assert_int_equal(symlinkat("b.7", f->root.fd, "link"), 0);
+    assert_int_equal(resolve_bytes(f, "a.1", 3, 0), ACCEPTED);
+    assert_int_equal(resolve_bytes(f, "link", 4, 0), ACCEPTED);
+    f->settings.output_rotate_seconds = 60;
+    expect_refused_for_rotation(f, "a.1", FRESH_MS);
+    expect_refused_for_rotation(f, "link", FRESH_MS);
+    expect_refused_for_rotation(f, "./x/a.12//b", FRESH_MS);
+    f->settings.output_rotate_seconds = 0;
+    f->settings.output_rotate_bytes = 1;
+    expect_refused_for_rotation(f, "a.1000", FRESH_MS);
+    assert_int_equal(resolve_bytes(f, "a.0", 3, FRESH_MS), ACCEPTED);
+    assert_int_equal(resolve_bytes(f, "a", 1, FRESH_MS), ACCEPTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -382,6 +410,7 @@ main(void)
         TEST(test_long_hostile_paths_give_short_printable_reasons),
         TEST(test_bytes_that_could_forge_a_message_are_escaped),
         TEST(test_bytes_beyond_ascii_are_good_in_a_name),
+        TEST(test_names_of_rotated_files),
         TEST(test_close_accepts_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
