@@ -557,14 +557,31 @@ disk_open(struct disk **out, const char *base, uint64_t seed)
 
 /* ---- the power cut */
 
-/* What of the changes comes through: up to some point, or each or not. */
+/* Whether a change builds on an earlier one: it gives away the name that the other has freed, or
+ * moves the same file on. */
+static bool
+builds_on(const struct change *change, const struct change *earlier)
+{
+    if (earlier->from.inode == 0 || change->to.inode == 0)
+        return false;
+    bool same_name = change->to.directory == earlier->from.directory &&
+                     strcmp(change->to.name, earlier->from.name) == 0;
+    return same_name || change->from.inode == earlier->from.inode;
+}
+
+/* What of the changes comes through: up to some point, or each or not, but none without those it
+ * builds on. */
 static void
 cut_tree(struct disk *disk)
 {
+    static bool is_through[CHANGES_MAX];
     bool in_order = random_below(&disk->random, 2) == 0;
     size_t through = random_below(&disk->random, disk->change_count + 1);
     for (size_t i = 0; i < disk->change_count; i++) {
-        if (in_order ? i < through : random_below(&disk->random, 2) == 0)
+        is_through[i] = in_order ? i < through : random_below(&disk->random, 2) == 0;
+        for (size_t j = 0; j < i && is_through[i]; j++)
+            is_through[i] = is_through[j] || !builds_on(&disk->changes[i], &disk->changes[j]);
+        if (is_through[i])
             apply(&disk->durable, &disk->changes[i]);
     }
 }

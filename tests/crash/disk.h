@@ -5,8 +5,9 @@
  * fdatasync(2), and the entries of each directory as of its last fsync(2). All else is at the mercy
  * of the cut: pages may have been written or not, or sector by sector; a file may have its old size
  * or its new one; changes of a directory may have come through up to some point, or each or not by
- * itself. Renames are one change. That is more than journaling file systems do to their users, and
- * what POSIX allows.
+ * itself, but none without one that it builds on, which freed the name that it takes or moved the
+ * same file before. Renames are one change. That is more than journaling file systems do to their
+ * users, which keep the order of all.
  *
  * A sync that fails has the kernel call the pages clean that it could not write: until somebody
  * writes them again no later sync brings them to the disk.
