@@ -167,8 +167,8 @@ take_lock(struct volume *volume, const char *path, struct complaint *complaint)
     return result == 0 ? 0 : complain_path(complaint, "segments.directory", path, -result);
 }
 
-/* The lock file was made just now: this is the first start, or somebody took it away from an adapter
- * that still runs. That one's collector has the directory locked. */
+/* Where the lock file was made just now, this is the first start, or somebody took the file away
+ * from an adapter that still runs. The collector of that one has the directory locked. */
 static int
 look_for_collector(const struct volume *volume, const char *path, struct complaint *complaint)
 {

@@ -3,7 +3,7 @@
  * A note is a small file in the segment directory, named after the output. There is one of
  *   - each output that was written in this period of output.rotate_seconds. It says when the first
  *     record of the period was written, by the clock of this machine. The time of the file itself
- *     may be that of a file server with another clock, by which it would be rotated with each batch;
+ *     may be that of a file server whose clock is behind: by it each batch would rotate;
  *   - each output whose name is one that rotation gives (common/rotated_name.h). It was accepted
  *     while nothing was rotated, and rotation, turned on later, must not take its file for a
  *     rotated one.

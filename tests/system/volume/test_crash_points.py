@@ -19,7 +19,7 @@ from waiting import until
 FOLDERS = ("base", "common", "segment", "collector", "worker")
 PLACE = re.compile(r'crash_point\("([a-z_.]+)"\)')
 SETTINGS = {"workers.count": 2, "segments.size_bytes": 64 << 10, "output.rotate_bytes": 20_000,
-            "output.rotate_keep": 1000}
+            "output.rotate_seconds": 366 * 86400, "output.rotate_keep": 1000}
 PATHS = ("a.txt", "b.txt", "deep/er/c.txt")
 CUT = "cut.txt"
 ROUNDS_MAX = 20

@@ -1,5 +1,5 @@
-/* file_rotation_test.c -- an output file is rotated once in a period, whatever the clock of its file
- * system says; a file of another output never is. */
+/* file_rotation_test.c -- an output file is rotated once in a period, whatever the clock of its
+ * file system says; a file of another output never is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
