@@ -122,7 +122,7 @@ choose_numbers(struct rotation *rotation, struct rotation_report *report)
     INVARIANT(rotation->keep >= 1 && rotation->keep <= KEEP_MAX);
     rotation->numbers[rotation->count++] = 0;
     for (int64_t number = 1; number <= rotation->keep && !rotation->ends_free; number++) {
-        enum place place;
+        enum place place = PLACE_TAKEN;
         int result = look_at(rotation, number, &place);
         if (result != 0)
             return result;
