@@ -98,9 +98,9 @@ sleep_until(const struct collector *collector, bool for_work, uint64_t timeout_m
     }
 }
 
-/* One collector at a time: waits until the one before it is gone. True once it has the lock, which
- * it keeps for life. False if the lock cannot be opened, or the master is gone, or it takes too long
- * after the order to drain. */
+/* One collector at a time: waits until the one before it is gone. True once it has the lock,
+ * which it keeps for life. False if the lock cannot be opened, or the master is gone, or it
+ * takes too long after the order to drain. */
 static bool
 get_lock(struct collector *collector)
 {
