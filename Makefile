@@ -285,12 +285,12 @@ check-cppcheck:
 # ---- the crash suite: journals and a collector in one process, with every call to a file wrapped (tests/crash/calls.h)
 
 CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 unlinkat pwrite writev ftruncate \
-	posix_fallocate fsync fdatasync mmap flock fstat fstatat faccessat pread fdopendir readdir getrandom fcntl \
+	fallocate linkat fsync fdatasync mmap flock fstat fstatat faccessat pread fdopendir readdir getrandom fcntl \
 	malloc calloc realloc
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,worker/journal.o worker/call_refusal.o base/array.o base/event.o base/directory.o base/disk.o common/output_path.o common/lock_file.o master/volume.o)
+	$(addprefix $(BUILD)/,worker/journal.o worker/call_refusal.o base/array.o base/event.o base/directory.o base/disk.o base/file_room.o base/rename.o common/output_path.o common/lock_file.o master/volume.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 
@@ -306,6 +306,7 @@ check-crash-short: $(CRASH_SUITE)
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
 	@$(CRASH_RUN) --stride 3 kills
 	@$(CRASH_RUN) --stride 3 strangers
+	@$(CRASH_RUN) --bare --stride 5 kills
 	@$(CRASH_RUN) --stride 29 faults
 	@$(CRASH_RUN) --rounds 400 power
 
@@ -314,6 +315,7 @@ STORM_SECONDS ?= 180
 check-crash: $(CRASH_SUITE) check-crash-points
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
 	@$(CRASH_RUN) kills strangers faults
+	@$(CRASH_RUN) --bare kills faults
 	@$(CRASH_RUN) --rounds 30000 power
 	MYGRPCADAPTER=$(PROGRAM) MYGRPCADAPTER_STORM_SECONDS=$(STORM_SECONDS) $(if $(SEED),MYGRPCADAPTER_STORM_SEED=$(SEED)) \
 		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/volume/test_storm.py
@@ -329,7 +331,7 @@ check-model:
 
 FUZZ_BUILD := build-fuzz
 FUZZ_TARGETS := segment ledger request
-FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,base/array.c base/directory.c base/disk.c base/invariant.c base/log.c base/quote.c $(wildcard segment/*.c) \
+FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,base/array.c base/directory.c base/disk.c base/file_room.c base/rename.c base/invariant.c base/log.c base/quote.c $(wildcard segment/*.c) \
 	collector/output/ledger.c worker/call_refusal.c $(wildcard worker/decode/*.c worker/render/*.c))) $(BUILD)/worker/render/go_double.o
 FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime
 FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAKE) --no-print-directory \

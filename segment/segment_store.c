@@ -17,6 +17,7 @@
 #include "base/crash_point.h"
 #include "base/directory.h"
 #include "base/disk.h"
+#include "base/rename.h"
 #include "segment/segment_reader.h"
 
 /* A file is written again by pieces of so many bytes. */
@@ -176,9 +177,8 @@ segment_store_take_over(int directory_fd, const struct segment_identity *identit
         return fd;
     crash_point("store.locked");
     int result = rewrite_if_durable(fd, open_name, identity);
-    if (result == 0 &&
-        renameat2(directory_fd, open_name, directory_fd, sealed_name, RENAME_NOREPLACE) != 0)
-        result = -errno;
+    if (result == 0)
+        result = rename_noreplace(directory_fd, open_name, directory_fd, sealed_name);
     crash_point("store.taken_over");
     (void)close(fd);
     return result;
@@ -209,12 +209,32 @@ segment_store_open(int directory_fd, const struct segment_entry *entry)
     return fd < 0 ? -errno : fd;
 }
 
+/* Where a file is renamed by a link (base/rename.h), a sealed one may have its old name, too. That
+ * goes first: alone it would be read again. */
+static int
+remove_old_name(int directory_fd, const struct segment_identity *identity, const char *sealed_name)
+{
+    char name[SEGMENT_NAME_BYTES_MAX];
+    struct stat old;
+    struct stat sealed;
+    segment_name_format(name, identity, SEGMENT_STATE_OPEN);
+    if (fstatat(directory_fd, name, &old, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (fstatat(directory_fd, sealed_name, &sealed, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (old.st_dev != sealed.st_dev || old.st_ino != sealed.st_ino)
+        return 0;
+    return unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
 int
 segment_store_remove(int directory_fd, const struct segment_identity *identity)
 {
     char name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(name, identity, SEGMENT_STATE_SEALED);
-    int result = unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
+    int result = remove_old_name(directory_fd, identity, name);
+    if (result == 0 && unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT)
+        result = -errno;
     crash_point("store.removed");
     return result;
 }
@@ -266,13 +286,13 @@ segment_store_quarantine(int directory_fd, const char *name)
                                  name, copy);
         if (length < 0 || length >= (int)sizeof(target))
             return -EINVAL;
-        if (renameat2(directory_fd, name, directory_fd, target, RENAME_NOREPLACE) == 0 ||
-            errno == ENOENT) {
+        result = rename_noreplace(directory_fd, name, directory_fd, target);
+        if (result == 0 || result == -ENOENT) {
             crash_point("store.quarantined");
             return 0;
         }
-        if (errno != EEXIST)
-            return -errno;
+        if (result != -EEXIST)
+            return result;
     }
     return -EEXIST;
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -16,8 +15,10 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/disk.h"
+#include "base/file_room.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "base/rename.h"
 #include "segment/segment_name.h"
 
 /* So much of the file is made ready for stores at once. */
@@ -85,9 +86,9 @@ prepare_file(struct segment_writer *writer)
         return -errno;
     /* Every block is allocated here: a store into a hole of a full volume would be SIGBUS, this is
      * an error. */
-    int error = posix_fallocate(writer->fd, 0, (off_t)writer->file_bytes);
-    if (error != 0)
-        return -error;
+    int result = file_take_room(writer->fd, writer->file_bytes);
+    if (result != 0)
+        return result;
     crash_point("segment.allocated");
     void *memory =
         mmap(NULL, writer->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, writer->fd, 0);
@@ -96,7 +97,7 @@ prepare_file(struct segment_writer *writer)
     writer->memory = memory;
     if (getrandom(&writer->id, sizeof(writer->id), 0) != (ssize_t)sizeof(writer->id))
         return -EIO;
-    int result = write_header(writer);
+    result = write_header(writer);
     crash_point("segment.header_written");
     return result;
 }
@@ -115,8 +116,9 @@ release(struct segment_writer *writer)
 static int
 rename_file(const struct segment_writer *writer, const char *from, const char *to)
 {
-    if (renameat2(writer->directory_fd, from, writer->directory_fd, to, RENAME_NOREPLACE) != 0)
-        return -errno;
+    int result = rename_noreplace(writer->directory_fd, from, writer->directory_fd, to);
+    if (result != 0)
+        return result;
     crash_point("segment.renamed");
     if (writer->durable)
         disk_sync(writer->directory_fd, "segments.directory");
@@ -158,8 +160,12 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     if (result == 0 && durable)
         disk_sync(writer->fd, new_name);
     crash_point("segment.synced");
-    if (result == 0)
+    if (result == 0) {
         result = rename_file(writer, new_name, open_name);
+        /* It may have both names. Nobody else can have made this one: that file began as ".new". */
+        if (result != 0 && result != -EEXIST)
+            (void)unlinkat(directory_fd, open_name, 0);
+    }
     if (result != 0) {
         if (writer->fd >= 0)
             (void)unlinkat(directory_fd, new_name, 0);

@@ -393,6 +393,7 @@ static const char usage[] = "Usage: crash-suite [OPTION...] kills|strangers|faul
                             "  --seed N     what everything follows from (default: the time)\n"
                             "  --stride N   kills, faults: only each Nth system call (default 1)\n"
                             "  --at N       kills, faults: only this one\n"
+                            "  --bare       without RENAME_NOREPLACE and fallocate\n"
                             "  --rounds N   power: so many volumes (default 1000)\n";
 
 static uint64_t
@@ -413,6 +414,7 @@ read_options(struct suite *suite, int argc, char **argv)
     static const struct option options[] = {{"seed", required_argument, NULL, 's'},
                                             {"stride", required_argument, NULL, 't'},
                                             {"at", required_argument, NULL, 'a'},
+                                            {"bare", no_argument, NULL, 'b'},
                                             {"rounds", required_argument, NULL, 'r'},
                                             {NULL, 0, NULL, 0}};
     int option = 0;
@@ -423,6 +425,8 @@ read_options(struct suite *suite, int argc, char **argv)
             suite->stride = number_of(optarg);
         else if (option == 'a')
             suite->only_at = number_of(optarg);
+        else if (option == 'b')
+            calls_lack_what_is_new();
         else if (option == 'r')
             suite->rounds = number_of(optarg);
         else
