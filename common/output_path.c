@@ -5,37 +5,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/disk.h"
+#include "common/beneath.h"
 
 /* More directories than this between a file and the root is nobody's honest path. */
 #define DEPTH_MAX 64
 
-static int
-open_beneath(int root_fd, const char *name, int flags, mode_t mode)
-{
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-        .mode = (flags & O_CREAT) != 0 ? mode : 0,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
-    /* EAGAIN: something on the volume was renamed while it resolved; it is safe to look again. */
-    for (int attempt = 0; attempt < 16; attempt++) {
-        long fd = syscall(SYS_openat2, root_fd, name, &how, sizeof(how));
-        if (fd >= 0)
-            return (int)fd;
-        if (errno != EAGAIN)
-            break;
-    }
-    return -errno;
-}
+/* So often a file is looked at again that was moved meanwhile. */
+#define ATTEMPTS 16
 
 /* Drops the root from an absolute path. Returns what is left, or NULL if the path is not beneath
  * the root. */
@@ -120,41 +103,8 @@ output_path_normalise(char name[static OUTPUT_NAME_BYTES_MAX], struct bytes path
     return *reason_r == NULL ? 0 : -EINVAL;
 }
 
-static bool
-same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* Walks from an open directory up to the root. Returns 0 if the segment directory is not on the
- * way, -EXDEV if it is, or another negative errno. Does not close `directory_fd`. */
-static int
-check_outside_segments(int root_fd, int segments_fd, int directory_fd)
-{
-    struct stat root;
-    struct stat segments;
-    struct stat here;
-    if (fstat(root_fd, &root) != 0 || fstat(segments_fd, &segments) != 0)
-        return -errno;
-    int fd = openat(directory_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -errno : -EXDEV;
-    for (int depth = 0; fd >= 0 && depth <= DEPTH_MAX * 2; depth++) {
-        if (fstat(fd, &here) != 0 || same_file(&here, &segments))
-            break;
-        if (same_file(&here, &root)) {
-            result = 0;
-            break;
-        }
-        int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        (void)close(fd);
-        fd = parent;
-    }
-    if (fd >= 0)
-        (void)close(fd);
-    return result;
-}
-
-/* The same for an open file: a link may have led to it from anywhere beneath the root. */
+/* Whether the directory of an open file is beneath the root, and not in the segment directory: a
+ * link may have led to it from anywhere beneath the root. As beneath_climb(). */
 static int
 check_file_outside_segments(int root_fd, int segments_fd, int fd)
 {
@@ -171,8 +121,8 @@ check_file_outside_segments(int root_fd, int segments_fd, int fd)
     slash[slash == path ? 1 : 0] = '\0';
     int directory_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
-        return -errno;
-    int result = check_outside_segments(root_fd, segments_fd, directory_fd);
+        return errno == ENOENT || errno == ENOTDIR ? -EAGAIN : -errno; /* moved since it was read */
+    int result = beneath_climb(root_fd, segments_fd, directory_fd);
     (void)close(directory_fd);
     return result;
 }
@@ -199,7 +149,7 @@ open_nearest_directory(int root_fd, const char *name, const char **rest_r)
     for (;;) {
         to_parent(path);
         bool at_root = strcmp(path, ".") == 0;
-        int fd = open_beneath(root_fd, path, O_PATH | O_DIRECTORY, 0);
+        int fd = beneath_open(root_fd, path, O_PATH | O_DIRECTORY, 0);
         *rest_r = name + (at_root ? 0 : strlen(path) + 1);
         if (fd != -ENOENT || at_root)
             return fd;
@@ -282,7 +232,7 @@ static int
 check_place(int root_fd, int segments_fd, int directory_fd, const char *name, const char *rest,
             const char **reason_r)
 {
-    int fd = open_beneath(root_fd, name, O_PATH, 0);
+    int fd = beneath_open(root_fd, name, O_PATH, 0);
     if (fd >= 0) {
         int result = check_existing(root_fd, segments_fd, fd, reason_r);
         (void)close(fd);
@@ -297,14 +247,14 @@ check_place(int root_fd, int segments_fd, int directory_fd, const char *name, co
     return 0;
 }
 
-int
-output_path_check(int root_fd, int segments_fd, const char *name, const char **reason_r)
+static int
+check_once(int root_fd, int segments_fd, const char *name, const char **reason_r)
 {
     *reason_r = NULL;
     const char *rest = NULL;
     int directory_fd = open_nearest_directory(root_fd, name, &rest);
     int result = directory_fd < 0 ? directory_fd
-                                  : check_outside_segments(root_fd, segments_fd, directory_fd);
+                                  : beneath_climb(root_fd, segments_fd, directory_fd);
     if (result == 0)
         result = check_place(root_fd, segments_fd, directory_fd, name, rest, reason_r);
     if (directory_fd >= 0)
@@ -312,6 +262,15 @@ output_path_check(int root_fd, int segments_fd, const char *name, const char **r
     if (result != 0)
         *reason_r = resolve_fault(result);
     return *reason_r != NULL ? -EINVAL : result;
+}
+
+int
+output_path_check(int root_fd, int segments_fd, const char *name, const char **reason_r)
+{
+    int result = -EAGAIN;
+    for (int attempt = 0; attempt < ATTEMPTS && result == -EAGAIN; attempt++)
+        result = check_once(root_fd, segments_fd, name, reason_r);
+    return result;
 }
 
 /* Makes the directories above the name, as far as they are missing. */
@@ -326,7 +285,7 @@ make_parents(int root_fd, const char *name, mode_t mode)
         char above[OUTPUT_NAME_BYTES_MAX];
         memcpy(above, path, strlen(path) + 1);
         to_parent(above);
-        int fd = open_beneath(root_fd, above, O_PATH | O_DIRECTORY, 0);
+        int fd = beneath_open(root_fd, above, O_PATH | O_DIRECTORY, 0);
         if (fd < 0)
             return fd;
         const char *last = strrchr(path, '/');
@@ -357,20 +316,28 @@ vet_open_file(int root_fd, int segments_fd, int fd)
     return result;
 }
 
-#define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK)
+static int
+open_existing(int root_fd, int segments_fd, const char *name, int flags)
+{
+    int result = -EAGAIN;
+    for (int attempt = 0; attempt < ATTEMPTS && result == -EAGAIN; attempt++) {
+        result = beneath_open(root_fd, name, flags | O_NOCTTY | O_NONBLOCK, 0);
+        if (result >= 0)
+            result = vet_open_file(root_fd, segments_fd, result);
+    }
+    return result;
+}
 
 int
 output_path_open_existing(int root_fd, int segments_fd, const char *name)
 {
-    int fd = open_beneath(root_fd, name, OPEN_FLAGS, 0);
-    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, fd);
+    return open_existing(root_fd, segments_fd, name, O_WRONLY | O_APPEND);
 }
 
 int
 output_path_open_to_read(int root_fd, int segments_fd, const char *name)
 {
-    int fd = open_beneath(root_fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
-    return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, fd);
+    return open_existing(root_fd, segments_fd, name, O_RDONLY);
 }
 
 int
@@ -386,7 +353,7 @@ output_path_open(int root_fd, int segments_fd, const char *name, mode_t mode)
         result = make_parents(root_fd, name, mode);
     if (result != 0)
         return result == -EINVAL ? -EXDEV : result;
-    fd = open_beneath(root_fd, name, OPEN_FLAGS | O_CREAT, mode);
+    fd = beneath_open(root_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, mode);
     return fd < 0 ? fd : vet_open_file(root_fd, segments_fd, fd);
 }
 
@@ -394,7 +361,7 @@ int
 output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t *inode_r)
 {
     struct stat status;
-    int fd = open_beneath(root_fd, name, O_PATH, 0);
+    int fd = beneath_open(root_fd, name, O_PATH, 0);
     if (fd < 0)
         return fd;
     int result = fstat(fd, &status) == 0 ? 0 : -errno;
@@ -451,7 +418,7 @@ output_path_open_directory(int root_fd, const char *name)
     char path[OUTPUT_NAME_BYTES_MAX];
     memcpy(path, name, strlen(name) + 1);
     to_parent(path);
-    return open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    return beneath_open(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
 int
@@ -463,7 +430,7 @@ output_path_sync_directories(int root_fd, const char *name)
     while (!at_root) {
         to_parent(path);
         at_root = strcmp(path, ".") == 0;
-        int fd = open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+        int fd = beneath_open(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
         if (fd < 0)
             return fd;
         disk_sync(fd, path);

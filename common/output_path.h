@@ -1,9 +1,9 @@
 /* output_path.h -- a client's file_path, and the file beneath output.root it may name.
  *
  * The worker checks a path before it acknowledges a call; the collector opens it, and enforces the
- * same again, since the volume may have changed in between. Both resolve through openat2(2) with
- * RESOLVE_BENEATH: whatever links stand on the volume, nothing outside output.root is reached, and
- * nothing inside the segment directory.
+ * same again, since the volume may have changed in between. Both resolve through common/beneath.h:
+ * whatever links stand on the volume, nothing outside output.root is reached, and nothing inside
+ * the segment directory.
  */
 #ifndef MYGRPCADAPTER_COMMON_OUTPUT_PATH_H
 #define MYGRPCADAPTER_COMMON_OUTPUT_PATH_H
@@ -24,7 +24,7 @@ int output_path_normalise(char name[static OUTPUT_NAME_BYTES_MAX], struct bytes 
 
 /* Whether the collector could append to the file of that name; creates and opens nothing. `root_fd`
  * and `segments_fd` are the directories. Returns 0; -EINVAL if the name is at fault, with a literal
- * in *reason_r; or another negative errno if it cannot be told. */
+ * in *reason_r; or another negative errno if it cannot be told (-EAGAIN: it is moved about). */
 int output_path_check(int root_fd, int segments_fd, const char *name, const char **reason_r);
 
 /* Opens the file for appending, and creates it with `mode`, its directories with the same and

@@ -18,6 +18,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "common/lock_file.h"
+#include "common/beneath.h"
 #include "common/settings.h"
 #include "master/lock_owner.h"
 #include "segment/segment_directory.h"
@@ -61,12 +62,24 @@ open_directory(const char *path)
     return -error;
 }
 
+/* Finds out how files beneath the root can be opened. */
+static void
+prepare_root(const struct volume *volume, const char *path)
+{
+    int result = beneath_prepare(path, volume->root_fd);
+    if (result != 0)
+        log_write(LOG_LEVEL_WARNING,
+                  "openat2 cannot be called here; paths are followed one component at a time",
+                  LOG_FIELDS(log_error(result)));
+}
+
 static int
 open_root(struct volume *volume, const char *path, struct complaint *complaint)
 {
     volume->root_fd = open_directory(path);
     if (volume->root_fd < 0)
         return complain_path(complaint, "output.root", path, -volume->root_fd);
+    prepare_root(volume, path);
     return 0;
 }
 
@@ -251,6 +264,7 @@ volume_adopt(struct volume *out, const struct settings *settings, const struct v
              struct complaint *complaint)
 {
     *out = *opened;
+    prepare_root(out, settings->output_root);
     int result =
         settings->segments_durability == DURABILITY_MACHINE ? sync_name(out->segments_fd) : 0;
     return result == 0 ? 0

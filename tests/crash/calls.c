@@ -188,6 +188,10 @@ WRAP(long, syscall, long number, ...)
         abort();
     if (refused("openat2"))
         return -1;
+    if (bare) {
+        errno = ENOSYS;
+        return -1;
+    }
     long result = __real_syscall(number, fd, path, how, size);
     tell_changed((int)result);
     return result;

@@ -49,8 +49,8 @@ const char *calls_plan_name(enum calls_plan_kind kind);
 void calls_begin(const struct calls_plan *plan, struct disk *disk, void (*stranger)(void *context),
                  void *context);
 
-/* From now on the system is bare: it has no RENAME_NOREPLACE (EINVAL) and no fallocate(2)
- * (EOPNOTSUPP). */
+/* From now on the system is bare: it has no openat2(2) (ENOSYS), no RENAME_NOREPLACE (EINVAL) and
+ * no fallocate(2) (EOPNOTSUPP). */
 void calls_lack_what_is_new(void);
 
 /* How many calls there have been since. */

@@ -393,7 +393,7 @@ static const char usage[] = "Usage: crash-suite [OPTION...] kills|strangers|faul
                             "  --seed N     what everything follows from (default: the time)\n"
                             "  --stride N   kills, faults: only each Nth system call (default 1)\n"
                             "  --at N       kills, faults: only this one\n"
-                            "  --bare       without RENAME_NOREPLACE and fallocate\n"
+                            "  --bare       without openat2, RENAME_NOREPLACE and fallocate\n"
                             "  --rounds N   power: so many volumes (default 1000)\n";
 
 static uint64_t

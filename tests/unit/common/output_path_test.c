@@ -9,7 +9,9 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/beneath.h"
 #include "common/output_path.h"
+#include "tests/unit/refused_calls.h"
 
 #define ROOT "/volume"
 
@@ -220,8 +222,17 @@ link_to(const struct fixture *f, const char *target, const char *name)
 static void
 make_links(const struct fixture *f)
 {
-    char absolute[128];
-    (void)snprintf(absolute, sizeof(absolute), "%s/file", f->root.path);
+    /* Behind the root's own path, or a path that only begins like it. */
+    static const char *const absolute[][2] = {
+        {"/file", "absolute"},
+        {"//dir/./inner", "absolute_inner"},
+        {"", "absolute_root"},
+        {"/dir/../to_inner", "absolute_to_link"},
+        {"/../root/file", "absolute_out_and_in"},
+        {"/../outside/file", "absolute_out"},
+        {"x/file", "absolute_beside"},
+        {"/.seg/file", "absolute_seg"},
+    };
     static const char *const links[][2] = {
         {"file", "to_file"},
         {"dir/inner", "to_inner"},
@@ -249,7 +260,11 @@ make_links(const struct fixture *f)
     };
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
         link_to(f, links[i][0], links[i][1]);
-    link_to(f, absolute, "absolute");
+    for (size_t i = 0; i < sizeof(absolute) / sizeof(absolute[0]); i++) {
+        char target[128];
+        (void)snprintf(target, sizeof(target), "%s%s", f->root.path, absolute[i][0]);
+        link_to(f, target, absolute[i][1]);
+    }
 }
 
 static int
@@ -293,6 +308,7 @@ setup(void **state)
     assert_int_equal(mkfifoat(f->root.fd, "fifo", 0600), 0);
     f->socket_fd = make_socket(&f->root);
     make_links(f);
+    (void)beneath_prepare(f->root.path, f->root.fd);
     (void)alarm(30); /* nothing here may wait */
     *state = f;
     return 0;
@@ -519,6 +535,70 @@ test_links_that_stay_inside_are_followed(void **state)
     assert_true(S_ISLNK(mode_of(f, "to_file")));
 }
 
+/* They begin with the root's own path. */
+static void
+test_absolute_links_that_stay_inside_are_followed(void **state)
+{
+    const struct fixture *f = *state;
+    expect_appends(f, "absolute", "file", "file+");
+    expect_appends(f, "absolute_root/file", "file", "file++");
+    expect_appends(f, "absolute_root/absolute", "file", "file+++");
+    expect_appends(f, "absolute_root/new", "new", "+");
+    expect_appends(f, "absolute_inner", "dir/inner", "inner+");
+    expect_appends(f, "absolute_to_link", "dir/inner", "inner++");
+    expect_refused(f, "absolute_seg", "segment directory", -EXDEV);
+}
+
+/* Where the root's path leads through a link itself, and where that ends. */
+static void
+test_absolute_links_may_have_either_path_of_the_root(void **state)
+{
+    const struct fixture *f = *state;
+    char path[128];
+    char target[160];
+    (void)snprintf(path, sizeof(path), "%s/other_way", f->base.path);
+    assert_int_equal(symlinkat("root", f->base.fd, "other_way"), 0);
+    (void)beneath_prepare(path, f->root.fd);
+    expect_appends(f, "absolute", "file", "file+");
+    (void)snprintf(target, sizeof(target), "%s/file", path);
+    link_to(f, target, "absolute_other_way");
+    expect_appends(f, "absolute_other_way", "file", "file++");
+}
+
+/* Somebody moves a directory out of the root and back, as fast as can be. */
+static void
+move_about(const struct fixture *f)
+{
+    for (;;) {
+        (void)renameat(f->root.fd, "dir", f->base.fd, "outside/dir");
+        (void)renameat(f->base.fd, "outside/dir", f->root.fd, "dir");
+    }
+}
+
+static void
+test_what_is_moved_out_meanwhile_is_nobodys_fault(void **state)
+{
+    const struct fixture *f = *state;
+    pid_t mover = fork();
+    assert_true(mover >= 0);
+    if (mover == 0)
+        move_about(f);
+    int wrong = 0;
+    for (int i = 0; i < 20000; i++) {
+        const char *reason = NULL;
+        int result = output_path_check(f->root.fd, f->segments_fd, "dir/inner", &reason);
+        wrong += result != 0 && result != -EAGAIN ? 1 : 0;
+        int fd = output_path_open_existing(f->root.fd, f->segments_fd, "dir/inner");
+        wrong += fd < 0 && fd != -EAGAIN && fd != -ENOENT ? 1 : 0;
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    assert_int_equal(kill(mover, SIGKILL), 0);
+    assert_int_equal(waitpid(mover, NULL, 0), mover);
+    (void)renameat(f->base.fd, "outside/dir", f->root.fd, "dir");
+    assert_int_equal(wrong, 0);
+}
+
 static void
 test_links_that_lead_out_are_refused(void **state)
 {
@@ -536,8 +616,10 @@ test_links_that_lead_out_are_refused(void **state)
                                         "out_and_in",
                                         "dir/out/outside/file",
                                         "dir/up/out/new",
-                                        "absolute",
-                                        "absolute/below",
+                                        "absolute_out_and_in",
+                                        "absolute_out",
+                                        "absolute_beside",
+                                        "absolute_beside/below",
                                         "to_dir/out/new/deeper"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         expect_refused(f, names[i], "leads out of output.root", -EXDEV);
@@ -734,6 +816,9 @@ main(void)
         TEST(test_a_fifo_is_refused_without_waiting_with_a_reader_and_without),
         TEST(test_a_device_is_refused),
         TEST(test_links_that_stay_inside_are_followed),
+        TEST(test_absolute_links_that_stay_inside_are_followed),
+        TEST(test_absolute_links_may_have_either_path_of_the_root),
+        TEST(test_what_is_moved_out_meanwhile_is_nobodys_fault),
         TEST(test_links_that_lead_out_are_refused),
         TEST(test_links_to_nothing_and_in_circles_are_refused),
         TEST(test_a_directory_that_is_a_link_to_nothing_is_refused),
@@ -746,5 +831,9 @@ main(void)
         TEST(test_identity_is_that_of_the_file_a_name_leads_to),
         TEST(test_what_the_adapter_may_not_write_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("with openat2", tests, NULL, NULL);
+    /* Once more as on an old kernel, or in a sandbox. */
+    if (!refuse_call(SYS_openat2, EPERM, 0, 0))
+        return failed;
+    return failed + cmocka_run_group_tests_name("without openat2", tests, NULL, NULL);
 }

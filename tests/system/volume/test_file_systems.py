@@ -1,0 +1,82 @@
+"""File systems, kernels and sandboxes that lack a system call: the adapter does without, and loses and doubles nothing."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from adapter import REPOSITORY
+from metrics import Metric
+from processes import send
+from records import check_exactly_once, idents
+from waiting import until
+
+CALLS = 60
+
+
+@pytest.fixture(scope="module", name="shim")
+def shim_fixture(tmp_path_factory):
+    """The library that takes calls away."""
+    library = tmp_path_factory.mktemp("shim") / "bare_system_shim.so"
+    source = REPOSITORY / "tests" / "system" / "lib" / "bare_system_shim.c"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def serve_through_kills(adapter, client):
+    """Calls to outputs of several kinds, with a worker and the collector killed between; what was acknowledged stands in
+    the outputs once."""
+    sent = {}
+    acknowledged = []
+    for number in range(CALLS):
+        metric = Metric(("a.txt", "deep/er/b.txt")[number % 2], f"n-{number}", 20)
+        sent[metric.ident] = metric
+        if client.call(metric.wire()).ok:
+            acknowledged.append(metric.ident)
+        if number == 20:
+            send(adapter.workers()[0])
+        if number == 40:
+            send(adapter.collector())
+    assert len(acknowledged) > CALLS // 2
+    until(lambda: client.call(Metric("a.txt", "last").wire()).ok, "a call that is taken")
+    adapter.drain()
+    sent["last"] = Metric("a.txt", "last")
+    raw = adapter.output("a.txt") + adapter.output("deep/er/b.txt")
+    found = [ident for ident in idents(raw, sent) if ident in acknowledged]
+    check_exactly_once(found, acknowledged, acknowledged)
+    assert adapter.quarantined() == [] and adapter.segment_files() == []
+
+
+@pytest.mark.parametrize("lacks", ["openat2:ENOSYS", "openat2:EPERM", "noreplace", "noreplace links", "fallocate",
+                                   "openat2:ENOSYS noreplace fallocate"])
+def test_system_that_lacks_a_call(stage, shim, lacks):
+    """What the kernel or the file system does not have is done in another way, that is as safe."""
+    environment = {"LD_PRELOAD": str(shim), "BARE_SYSTEM": lacks}
+    adapter = stage.adapter({"segments.size_bytes": 65536, "workers.max_text_bytes": 16384}, environment=environment)
+    adapter.start()
+    if "openat2" in lacks:
+        (line,) = adapter.wait_log("openat2 cannot be called here; paths are followed one component at a time")
+        assert line.level == "warning"
+    serve_through_kills(adapter, stage.client(adapter))
+
+
+@pytest.fixture(name="fuse_root")
+def fuse_root_fixture(stage):
+    """A directory that is seen through FUSE: no RENAME_NOREPLACE, no fallocate."""
+    if shutil.which("bindfs") is None:
+        pytest.skip("bindfs is not installed")
+    below, root = stage.home / "below", stage.home / "volume"
+    below.mkdir()
+    root.mkdir()
+    mounted = subprocess.run(["bindfs", below, root], check=False, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"FUSE cannot be mounted: {mounted.stderr.strip()}")
+    yield root
+    subprocess.run(["fusermount3", "-u", "-z", root], check=False)
+
+
+def test_fuse(stage, fuse_root):
+    """On a real FUSE."""
+    adapter = stage.adapter({"segments.size_bytes": 16 << 20}, root=fuse_root)
+    adapter.start()
+    serve_through_kills(adapter, stage.client(adapter))
