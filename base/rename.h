@@ -1,22 +1,20 @@
-/* rename.h -- gives a file another name, but never one that is taken.
+/* rename.h -- gives a file another name, but not one that is taken.
  *
- * renameat2(RENAME_NOREPLACE) does it in one step. NFS, CephFS, GlusterFS, 9p, old ZFS and most of
- * FUSE answer EINVAL. There the file gets its new name by a hard link, which fails where the name
- * is taken, and then loses the old one. Where there are no links either, the new name is looked
- * for first.
+ * renameat2(RENAME_NOREPLACE) does it in one step. NFS, CephFS, GlusterFS, 9p, old ZFS and FUSE
+ * answer EINVAL. There the name is looked for, and then rename(2) is called. A hard link would not
+ * do instead: FUSE and 9p make another inode of each name, with locks and pages of its own, and the
+ * writer's would be lost.
  *
- * Crash contract: who is killed leaves the file under its old name, under its new one, or, with
- * links, under both. A second call for both names finishes what the first one began. Used by
+ * Crash contract: who is killed leaves the file under its old name or under its new one. Used by
  * workers, the collector and the master.
  */
 #ifndef MYGRPCADAPTER_BASE_RENAME_H
 #define MYGRPCADAPTER_BASE_RENAME_H
 
-/* Gives the file `from` in the directory `from_fd` the name `to` in the directory `to_fd`. If both
- * are names of one file, `from` is removed. The caller sees to it that nobody else makes `to` at
- * the same time: where there are no links, that one would be replaced. Returns 0 or a negative
- * errno (-EEXIST: another file has the name; -ENOENT: there is no `from`). After any other error
- * than -EEXIST the file may have both names. */
+/* Gives the file `from` in the directory `from_fd` the name `to` in the directory `to_fd`. The
+ * caller sees to it that nobody else makes `to` at the same time: by a lock on the file, or by
+ * being the only one who gives such names. Returns 0 or a negative errno (-EEXIST: something has
+ * the name; -ENOENT: there is no `from`). */
 int rename_noreplace(int from_fd, const char *from, int to_fd, const char *to);
 
 #endif

@@ -253,8 +253,8 @@ check_once(int root_fd, int segments_fd, const char *name, const char **reason_r
     *reason_r = NULL;
     const char *rest = NULL;
     int directory_fd = open_nearest_directory(root_fd, name, &rest);
-    int result = directory_fd < 0 ? directory_fd
-                                  : beneath_climb(root_fd, segments_fd, directory_fd);
+    int result =
+        directory_fd < 0 ? directory_fd : beneath_climb(root_fd, segments_fd, directory_fd);
     if (result == 0)
         result = check_place(root_fd, segments_fd, directory_fd, name, rest, reason_r);
     if (directory_fd >= 0)

@@ -209,32 +209,12 @@ segment_store_open(int directory_fd, const struct segment_entry *entry)
     return fd < 0 ? -errno : fd;
 }
 
-/* Where a file is renamed by a link (base/rename.h), a sealed one may have its old name, too. That
- * goes first: alone it would be read again. */
-static int
-remove_old_name(int directory_fd, const struct segment_identity *identity, const char *sealed_name)
-{
-    char name[SEGMENT_NAME_BYTES_MAX];
-    struct stat old;
-    struct stat sealed;
-    segment_name_format(name, identity, SEGMENT_STATE_OPEN);
-    if (fstatat(directory_fd, name, &old, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : -errno;
-    if (fstatat(directory_fd, sealed_name, &sealed, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : -errno;
-    if (old.st_dev != sealed.st_dev || old.st_ino != sealed.st_ino)
-        return 0;
-    return unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT ? 0 : -errno;
-}
-
 int
 segment_store_remove(int directory_fd, const struct segment_identity *identity)
 {
     char name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(name, identity, SEGMENT_STATE_SEALED);
-    int result = remove_old_name(directory_fd, identity, name);
-    if (result == 0 && unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT)
-        result = -errno;
+    int result = unlinkat(directory_fd, name, 0) != 0 && errno != ENOENT ? -errno : 0;
     crash_point("store.removed");
     return result;
 }

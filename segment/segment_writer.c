@@ -160,12 +160,8 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     if (result == 0 && durable)
         disk_sync(writer->fd, new_name);
     crash_point("segment.synced");
-    if (result == 0) {
+    if (result == 0)
         result = rename_file(writer, new_name, open_name);
-        /* It may have both names. Nobody else can have made this one: that file began as ".new". */
-        if (result != 0 && result != -EEXIST)
-            (void)unlinkat(directory_fd, open_name, 0);
-    }
     if (result != 0) {
         if (writer->fd >= 0)
             (void)unlinkat(directory_fd, new_name, 0);

@@ -241,16 +241,6 @@ WRAP(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, u
     return result;
 }
 
-REAL(int, linkat, int from_fd, const char *from, int to_fd, const char *to, int flags)
-WRAP(int, linkat, int from_fd, const char *from, int to_fd, const char *to, int flags)
-{
-    if (refused("linkat"))
-        return -1;
-    int result = __real_linkat(from_fd, from, to_fd, to, flags);
-    tell_changed(result);
-    return result;
-}
-
 REAL(int, unlinkat, int fd, const char *path, int flags)
 WRAP(int, unlinkat, int fd, const char *path, int flags)
 {

@@ -411,12 +411,10 @@ number_of(const char *text)
 static void
 read_options(struct suite *suite, int argc, char **argv)
 {
-    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-                                            {"stride", required_argument, NULL, 't'},
-                                            {"at", required_argument, NULL, 'a'},
-                                            {"bare", no_argument, NULL, 'b'},
-                                            {"rounds", required_argument, NULL, 'r'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"seed", required_argument, NULL, 's'},   {"stride", required_argument, NULL, 't'},
+        {"at", required_argument, NULL, 'a'},     {"bare", no_argument, NULL, 'b'},
+        {"rounds", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
     int option = 0;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 's')

@@ -2,7 +2,6 @@
  * spaces between them:
  *   openat2:ENOSYS, openat2:EPERM   openat2(2) fails with that (an old kernel; a sandbox)
  *   noreplace                       renameat2(2) with flags fails with EINVAL (NFS, 9p, FUSE)
- *   links                           linkat(2) fails with EPERM (FAT, some FUSE)
  *   fallocate                       fallocate(2) fails with EOPNOTSUPP (NFS 3, FUSE) */
 #include <dlfcn.h>
 #include <errno.h>
@@ -62,15 +61,6 @@ renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned fla
     if (flags != 0 && lacks("noreplace"))
         return fail(EINVAL);
     return ((call)next("renameat2"))(from_fd, from, to_fd, to, flags);
-}
-
-int
-linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
-{
-    typedef int (*call)(int, const char *, int, const char *, int);
-    if (lacks("links"))
-        return fail(EPERM);
-    return ((call)next("linkat"))(from_fd, from, to_fd, to, flags);
 }
 
 int

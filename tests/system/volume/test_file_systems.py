@@ -47,7 +47,7 @@ def serve_through_kills(adapter, client):
     assert adapter.quarantined() == [] and adapter.segment_files() == []
 
 
-@pytest.mark.parametrize("lacks", ["openat2:ENOSYS", "openat2:EPERM", "noreplace", "noreplace links", "fallocate",
+@pytest.mark.parametrize("lacks", ["openat2:ENOSYS", "openat2:EPERM", "noreplace", "fallocate",
                                    "openat2:ENOSYS noreplace fallocate"])
 def test_system_that_lacks_a_call(stage, shim, lacks):
     """What the kernel or the file system does not have is done in another way, that is as safe."""

@@ -603,24 +603,12 @@ static void
 test_links_that_lead_out_are_refused(void **state)
 {
     const struct fixture *f = *state;
-    static const char *const names[] = {"to_outside_file",
-                                        "to_outside_new",
-                                        "to_outside",
-                                        "to_outside/file",
-                                        "to_outside/new",
-                                        "to_outside/a/new",
-                                        "out",
-                                        "out/new",
-                                        "out/root/file",
-                                        "out/root/.seg/new",
-                                        "out_and_in",
-                                        "dir/out/outside/file",
-                                        "dir/up/out/new",
-                                        "absolute_out_and_in",
-                                        "absolute_out",
-                                        "absolute_beside",
-                                        "absolute_beside/below",
-                                        "to_dir/out/new/deeper"};
+    static const char *const names[] = {
+        "to_outside_file",       "to_outside_new",       "to_outside",   "to_outside/file",
+        "to_outside/new",        "to_outside/a/new",     "out",          "out/new",
+        "out/root/file",         "out/root/.seg/new",    "out_and_in",   "dir/out/outside/file",
+        "dir/up/out/new",        "absolute_out_and_in",  "absolute_out", "absolute_beside",
+        "absolute_beside/below", "to_dir/out/new/deeper"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         expect_refused(f, names[i], "leads out of output.root", -EXDEV);
 }
