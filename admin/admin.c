@@ -99,7 +99,8 @@ make_page(const struct admin *admin, const char *url, struct page *page)
         set_text(page, MHD_HTTP_OK, "ready\n");
     else
         set_text(page, MHD_HTTP_SERVICE_UNAVAILABLE,
-                 "not ready: no worker is healthy, or one refuses calls since there is no room\n");
+                 "not ready: no worker is healthy, or one refuses calls since there is no room, or "
+                 "the volume is not in its place\n");
 }
 
 static enum MHD_Result

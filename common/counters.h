@@ -88,7 +88,8 @@
     SEEN(calls_in_flight, "gauge", "worker", "Calls taken whose answer is not out.")               \
     SEEN(connections, "gauge", "worker", "Connections open now.")                                  \
     SEEN(worker_refusing, "gauge", "worker",                                                       \
-         "1 while a worker has no segment to append to and refuses every call.")                   \
+         "1 while a worker refuses every call: it has no segment to append to, or the volume is "  \
+         "not in its place.")                                                                      \
     SEEN(merge_oldest_record_seconds, "gauge", "",                                                 \
          "Age of the oldest record known not to be delivered; 0 = there is none.")                 \
     SEEN(volume_free_bytes, "gauge", "volume",                                                     \

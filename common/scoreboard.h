@@ -34,7 +34,8 @@ struct scoreboard_slot {
     _Atomic uint32_t connections;
     /* The worker takes connections until then (CLOCK_MONOTONIC); 0 = not now. */
     _Atomic uint64_t willing_until_ms;
-    /* 1 while the worker has no segment to append to: every call is refused. */
+    /* 1 while the worker refuses every call: it has no segment to append to, or the volume is not
+     * in its place. */
     _Atomic uint32_t refuses;
 
     struct process_tally process;
@@ -50,6 +51,9 @@ struct scoreboard_facts {
     uint32_t worker_count;
     uint64_t max_connections;
     uint64_t segments_limit_bytes;
+    /* As the configuration has it; cut where it is longer. `status` finds the adapter by it when
+     * the path leads elsewhere. */
+    char segments_directory[1024];
 };
 
 struct scoreboard {

@@ -178,6 +178,8 @@ note_facts(const struct heritage *heritage)
     facts->worker_count = heritage->worker_count;
     facts->max_connections = (uint64_t)heritage->settings->workers_max_connections;
     facts->segments_limit_bytes = (uint64_t)heritage->settings->segments_limit_bytes;
+    (void)snprintf(facts->segments_directory, sizeof(facts->segments_directory), "%s",
+                   heritage->settings->segments_directory);
 }
 
 static int

@@ -21,6 +21,7 @@
 #include "segment/segment_store.h"
 #include "segment/segment_writer.h"
 #include "worker/call_refusal.h"
+#include "worker/volume_watch.h"
 
 /* After a failure to make a segment, so long until the next attempt: a full volume is not asked
  * with every call. */
@@ -67,6 +68,9 @@ struct journal {
     pthread_mutex_t sync_lock;
 
     struct log_brake brake;
+
+    /* Whatever the phase: while the volume is not in its place, nothing is appended. */
+    struct volume_watch watch;
 };
 
 /* Every change of the phase, after `writer` and `refusal` are as the new one has them. */
@@ -235,6 +239,7 @@ journal_open(struct journal **out, const struct heritage *heritage)
     journal->durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
     (void)pthread_mutex_init(&journal->sync_lock, NULL); /* cannot fail with default attributes */
     uint64_t now_ms = clock_monotonic_ms();
+    volume_watch_init(&journal->watch, heritage);
     if (!begin_segment(journal, file_bytes_for(journal, 1), now_ms))
         log_refusal(journal, now_ms);
     *out = journal;
@@ -278,10 +283,12 @@ journal_look(struct journal *journal, uint64_t now_ms)
 {
     const struct heritage *heritage = journal->heritage;
     bool tried;
+    volume_watch_look(&journal->watch, now_ms);
     if (journal->phase != JOURNAL_OPEN)
         (void)make_room(journal, 1, now_ms, &tried);
-    atomic_store_explicit(&heritage->scoreboard->slots[heritage->slot].refuses,
-                          journal->phase == JOURNAL_OPEN ? 0 : 1, memory_order_relaxed);
+    bool serves = journal->phase == JOURNAL_OPEN && !journal->watch.is_away;
+    atomic_store_explicit(&heritage->scoreboard->slots[heritage->slot].refuses, serves ? 0 : 1,
+                          memory_order_relaxed);
 }
 
 bool
@@ -289,6 +296,10 @@ journal_append(struct journal *journal, const struct segment_record *record, uin
                struct call_refusal *refusal_r)
 {
     bool tried;
+    if (journal->watch.is_away) {
+        *refusal_r = journal->watch.refusal;
+        return false;
+    }
     check_intact(journal, now_ms);
     if (!make_room(journal, record->name.size + record->payload.size, now_ms, &tried)) {
         if (tried)

@@ -30,9 +30,9 @@ bool journal_append(struct journal *journal, const struct segment_record *record
  * called from another thread. A disk that cannot ends the process: no answer could be trusted. */
 void journal_sync(struct journal *journal);
 
-/* Tries again to make a segment, if the last try failed and a moment has passed, and tells the
- * scoreboard whether calls are refused: without calls too, service resumes by itself. To be called
- * about ten times a second. */
+/* Looks whether the volume is in its place, tries again to make a segment, if the last try failed
+ * and a moment has passed, and tells the scoreboard whether calls are refused: without calls too,
+ * service resumes by itself. To be called about ten times a second. */
 void journal_look(struct journal *journal, uint64_t now_ms);
 
 /* Seals the open segment and frees; NULL-safe; sets *jp to NULL. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "common/child.h"
 #include "common/heritage.h"
 #include "base/log.h"
@@ -64,6 +65,8 @@ prepare(struct worker *worker)
     int result = child_begin(heritage, &worker->signal_fd);
     if (result == 0)
         result = journal_open(&worker->journal, heritage);
+    if (result == 0)
+        journal_look(worker->journal, clock_monotonic_ms());
     if (result == 0)
         result = metric_service_open(&worker->metric_service, &worker->methods, heritage,
                                      worker->journal);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -97,34 +98,41 @@ parse_options(struct status_options *options, int argc, char **argv, struct comp
     return 0;
 }
 
-/* Opens the segment directory: 0 and *fd_r, which the caller owns, or an exit code with *complaint
- * filled. */
+/* The segment directory that is asked about. */
+struct place {
+    char path[PATH_MAX];
+
+    /* A descriptor, or a negative errno if it cannot be opened. */
+    int fd;
+};
+
+/* Finds out which directory is meant, and opens it: 0, or an exit code with *complaint filled. */
 static int
-open_directory(const struct status_options *options, int *fd_r, struct complaint *complaint)
+find_place(const struct status_options *options, struct place *place, struct complaint *complaint)
 {
     struct settings settings = {.segments_directory = NULL};
     const char *path = options->directory;
-    int code = 0;
+    bool beneath;
     if (path == NULL) {
         const struct config_sources asked = {.file = options->config_file, .port = CONFIG_NO_PORT};
-        code = config_load(&settings, &asked, &master_validators, complaint);
+        int code = config_load(&settings, &asked, &master_validators, complaint);
         if (code != 0)
             return code;
         path = settings.segments_directory;
     }
-    bool beneath;
-    *fd_r = segments_directory_open(path, &beneath);
-    if (*fd_r < 0)
-        code = complain(complaint, EX_NOINPUT, "%s: %s", path, strerrordesc_np(-*fd_r));
+    (void)snprintf(place->path, sizeof(place->path), "%s", path);
+    place->fd = segments_directory_open(path, &beneath);
     config_free(&settings);
-    return code;
+    return 0;
 }
 
 /* Says why no adapter was found; returns the exit code. `pid` is the one in the lock, 0 if none
  * is. */
 static int
-complain_unseen(int error, pid_t pid, struct complaint *complaint)
+complain_unseen(const struct place *place, int error, pid_t pid, struct complaint *complaint)
 {
+    if (place->fd < 0)
+        return complain(complaint, EX_NOINPUT, "%s: %s", place->path, strerrordesc_np(-place->fd));
     switch (error) {
     case -EACCES:
     case -EPERM:
@@ -151,14 +159,18 @@ complain_unseen(int error, pid_t pid, struct complaint *complaint)
 /* Looks once, and writes the report; returns the exit code. `before` is the look before it, for the
  * rates; NULL the first time. */
 static int
-look(int directory_fd, struct status_look *now, const struct status_look *before, bool clear)
+look(const struct place *place, struct status_look *now, const struct status_look *before,
+     bool clear)
 {
     const struct scoreboard *scoreboard = NULL;
-    pid_t pid;
-    int result = status_find(&scoreboard, directory_fd, &pid);
+    pid_t pid = 0;
+    int result = place->fd < 0 ? -ESRCH : status_find(&scoreboard, place->fd, &pid);
+    /* The path may lead elsewhere since the adapter started. */
+    if (result == -ESRCH && status_find_by_path(&scoreboard, place->path, &pid) == 0)
+        result = 0;
     if (result != 0) {
         struct complaint complaint;
-        (void)complain_unseen(result, pid, &complaint);
+        (void)complain_unseen(place, result, pid, &complaint);
         (void)fprintf(stderr, NAME ": %s\n", complaint.text);
         return complaint.exit_code;
     }
@@ -173,19 +185,19 @@ look(int directory_fd, struct status_look *now, const struct status_look *before
 
 /* Looks once, or again and again while an adapter is there. Two looks are kept in turns. */
 static int
-look_on(int directory_fd, uint64_t interval_s)
+look_on(const struct place *place, uint64_t interval_s)
 {
     struct status_look looks[2];
     bool terminal = isatty(STDOUT_FILENO) == 1;
     const struct timespec pause = {.tv_sec = (time_t)interval_s};
-    int code = look(directory_fd, &looks[0], NULL, interval_s > 0 && terminal);
+    int code = look(place, &looks[0], NULL, interval_s > 0 && terminal);
     for (unsigned i = 1; interval_s > 0 && code <= EXIT_FAILURE; i++) {
         if (fflush(stdout) != 0)
             break; /* status_command() says so */
         (void)nanosleep(&pause, NULL);
         if (!terminal)
             (void)fputc('\n', stdout);
-        code = look(directory_fd, &looks[i % 2], &looks[(i + 1) % 2], terminal);
+        code = look(place, &looks[i % 2], &looks[(i + 1) % 2], terminal);
     }
     return code;
 }
@@ -194,14 +206,15 @@ static int
 report_status(const struct status_options *options)
 {
     struct complaint complaint;
-    int directory_fd = -1;
-    int code = open_directory(options, &directory_fd, &complaint);
+    struct place place = {.fd = -ENOENT};
+    int code = find_place(options, &place, &complaint);
     if (code != 0) {
         (void)fprintf(stderr, NAME ": %s\n", complaint.text);
         return code;
     }
-    code = look_on(directory_fd, options->interval_s);
-    (void)close(directory_fd);
+    code = look_on(&place, options->interval_s);
+    if (place.fd >= 0)
+        (void)close(place.fd);
     return code;
 }
 

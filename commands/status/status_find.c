@@ -3,13 +3,15 @@
  *
  * The lock file names a pid. The process with that pid may have ended long ago and its number been
  * given to another, or the number may be one of another container's. So a process is believed only
- * if it has this very lock file open.
+ * if it has this very lock file open. Where the path of the directory leads elsewhere now, all
+ * processes are looked through for a scoreboard that has the path.
  */
 #include "commands/status/status_find.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@
 struct search {
     /* /proc/PID/fd, open. */
     int fds;
+    /* NULL: any lock will do. */
     const struct stat *lock;
     bool holds_lock;
     /* Of its scoreboard, opened anew; -1: none yet. */
@@ -68,7 +71,7 @@ look_at_descriptor(void *context, const struct dirent *entry)
     struct stat status = {.st_ino = 0};
     if (entry->d_name[0] == '.')
         return 0;
-    if (fstatat(search->fds, entry->d_name, &status, 0) == 0 &&
+    if (search->lock != NULL && fstatat(search->fds, entry->d_name, &status, 0) == 0 &&
         status.st_dev == search->lock->st_dev && status.st_ino == search->lock->st_ino)
         search->holds_lock = true;
     if (search->memory_fd < 0 && is_scoreboard(search->fds, entry->d_name)) {
@@ -79,14 +82,14 @@ look_at_descriptor(void *context, const struct dirent *entry)
     return 0;
 }
 
-/* Looks through the descriptors of a process: 0 and its scoreboard's if it has the lock file open,
- * or a negative errno. The caller owns *memory_fd_r. */
+/* Looks through the descriptors of a process: 0 and its scoreboard's if it has the lock file open
+ * (NULL: if it has a scoreboard), or a negative errno. The caller owns *memory_fd_r. */
 static int
 find_memory(pid_t pid, const struct stat *lock, int *memory_fd_r)
 {
     char path[48];
     (void)snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
-    struct search search = {.lock = lock, .memory_fd = -1};
+    struct search search = {.lock = lock, .holds_lock = lock == NULL, .memory_fd = -1};
     search.fds = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (search.fds < 0)
         return errno == ENOENT ? -ESRCH : -errno;
@@ -118,4 +121,77 @@ status_find(const struct scoreboard **out, int directory_fd, pid_t *pid_r)
     result = scoreboard_attach(out, memory_fd);
     (void)close(memory_fd);
     return result;
+}
+
+/* ---- by the path */
+
+struct path_search {
+    const char *path;
+    char mounts[64];
+    const struct scoreboard *found;
+    pid_t pid;
+};
+
+/* Which mounts a process ("self", or a pid) sees; false if that may not be known. */
+static bool
+read_mounts(const char *process, char text[static 64])
+{
+    char path[NAME_MAX + 16];
+    (void)snprintf(path, sizeof(path), "/proc/%s/ns/mnt", process);
+    ssize_t size = readlink(path, text, 63);
+    text[size > 0 ? size : 0] = '\0';
+    return size > 0;
+}
+
+/* Whether `configured` is the path, or the usual segment directory in it. */
+static bool
+is_meant(const char *configured, const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    if (strncmp(configured, path, size) != 0)
+        return false;
+    const char *rest = configured + size;
+    rest += strspn(rest, "/");
+    return *rest == '\0' || strcmp(rest, SEGMENT_DIRECTORY_NAME) == 0;
+}
+
+static int
+look_at_process(void *context, const struct dirent *entry)
+{
+    struct path_search *search = context;
+    char mounts[64];
+    char *end = NULL;
+    int memory_fd = -1;
+    pid_t pid = (pid_t)strtol(entry->d_name, &end, 10);
+    if (search->found != NULL || pid <= 0 || *end != '\0' || !read_mounts(entry->d_name, mounts) ||
+        strcmp(mounts, search->mounts) != 0 || find_memory(pid, NULL, &memory_fd) != 0)
+        return 0;
+    const struct scoreboard *scoreboard = NULL;
+    int result = scoreboard_attach(&scoreboard, memory_fd);
+    (void)close(memory_fd);
+    if (result != 0)
+        return 0;
+    if (is_meant(scoreboard->facts.segments_directory, search->path)) {
+        search->found = scoreboard;
+        search->pid = pid;
+    } else {
+        scoreboard_detach(&scoreboard);
+    }
+    return 0;
+}
+
+int
+status_find_by_path(const struct scoreboard **out, const char *path, pid_t *pid_r)
+{
+    struct path_search search = {.path = path};
+    if (!read_mounts("self", search.mounts))
+        return -ESRCH;
+    int result = directory_read(AT_FDCWD, "/proc", look_at_process, &search);
+    if (result != 0 || search.found == NULL)
+        return result != 0 ? result : -ESRCH;
+    *out = search.found;
+    *pid_r = search.pid;
+    return 0;
 }

@@ -14,4 +14,9 @@ struct scoreboard;
  * pid that the lock names, its master's; 0 if it names none. */
 int status_find(const struct scoreboard **out, int directory_fd, pid_t *pid_r);
 
+/* The same for an adapter whose configured segment directory is `path`, or lies in it, wherever
+ * that path leads now: another file system may be mounted over it, or it may have been renamed. Only
+ * processes that see the same mounts are believed. -ESRCH if there is none. */
+int status_find_by_path(const struct scoreboard **out, const char *path, pid_t *pid_r);
+
 #endif

@@ -2,13 +2,15 @@
 
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from adapter import REPOSITORY
+from adapter import REPOSITORY, run_program
 from metrics import Metric
 from processes import send
 from records import check_exactly_once, idents
+from tmpfs import SmallVolume
 from waiting import until
 
 CALLS = 60
@@ -80,3 +82,66 @@ def test_fuse(stage, fuse_root):
     adapter = stage.adapter({"segments.size_bytes": 16 << 20}, root=fuse_root)
     adapter.start()
     serve_through_kills(adapter, stage.client(adapter))
+
+
+def status_of(adapter):
+    """What the command `status` says of the adapter, looked for where it is configured: its exit code and text."""
+    command = [*adapter.wrapper, str(adapter.program), "status", str(adapter.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    return done.returncode, done.stdout + done.stderr
+
+
+def expect_away(adapter, client):
+    """Within a second calls are refused as UNAVAILABLE, and all who ask are told that it does not serve."""
+    time.sleep(1)
+    for number in range(20):
+        answer = client.call(Metric(f"away-{number}.txt", "away").wire())
+        assert answer.status == "UNAVAILABLE" and "output.root" in answer.details, answer
+    assert adapter.wait_log("the volume is not in its place; calls are refused until it is")
+    assert run_program("health", adapter.target).returncode == 1
+    code, text = status_of(adapter)
+    assert code == 1 and "NOT READY" in text and "refusing" in text, text
+
+
+def expect_back(adapter, client):
+    """Service has resumed; all that was acknowledged is there, and nothing that was refused."""
+    adapter.wait_log("the volume is in its place again", adapter.settings["workers.count"])
+    until(lambda: run_program("health", adapter.target).returncode == 0, "service")
+    assert client.call(Metric("a.txt", "after").wire()).ok
+    adapter.drain()
+    assert adapter.output("a.txt") == Metric("a.txt", "before").text() + Metric("a.txt", "after").text()
+    assert adapter.quarantined() == [] and not list(adapter.seen_root.glob("away-*"))
+
+
+@pytest.mark.parametrize("how", ["renamed", "replaced"])
+def test_root_that_is_moved(stage, how):
+    """output.root is renamed, and perhaps another directory made in its place, and it comes back."""
+    adapter = stage.start()
+    client = stage.client(adapter)
+    client.send(Metric("a.txt", "before"))
+    adapter.wait_output("a.txt", Metric("a.txt", "before").text())
+    moved = adapter.root.with_name("moved")
+    adapter.root.rename(moved)
+    if how == "replaced":
+        adapter.root.mkdir()
+    expect_away(adapter, client)
+    if how == "replaced":
+        adapter.root.rmdir()
+    moved.rename(adapter.root)
+    expect_back(adapter, client)
+
+
+def test_root_that_is_mounted_over(stage):
+    """Another file system is mounted over output.root, and unmounted."""
+    with SmallVolume(stage.home / "small", 64 << 20) as volume:
+        adapter = stage.adapter({"segments.size_bytes": 1 << 20}, root=volume.root, wrapper=volume.wrapper)
+        adapter.seen_root = volume.seen
+        adapter.start()
+        client = stage.client(adapter)
+        client.send(Metric("a.txt", "before"))
+        adapter.wait_output("a.txt", Metric("a.txt", "before").text())
+        mount = [*volume.wrapper, "mount", "-t", "tmpfs", "tmpfs", str(volume.root)]
+        subprocess.run(mount, check=True)
+        expect_away(adapter, client)
+        subprocess.run([*volume.wrapper, "umount", str(volume.root)], check=True)
+        expect_back(adapter, client)

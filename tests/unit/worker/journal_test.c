@@ -2,6 +2,7 @@
  * refusal; it keeps to its limit, and wakes the collector when it is to be woken. */
 #include "tests/unit/scratch.h"
 
+#include <limits.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -28,6 +29,7 @@ struct fixture {
     struct settings settings;
     struct heritage heritage;
     struct journal *journal;
+    char untold[NAME_MAX + 2];
 
     /* Why the last append was refused, if it was. */
     struct call_refusal refusal;
@@ -42,10 +44,15 @@ setup(void **state)
     scratch_open(&f->segments);
     f->settings.segments_size_bytes = SIZE_BYTES;
     f->settings.segments_limit_bytes = 1 << 30;
+    /* Too long a name: it cannot be told where the volume is, so nothing follows from it. */
+    memset(f->untold, 'x', sizeof(f->untold) - 1);
+    f->settings.segments_directory = f->untold;
+    f->settings.output_root = f->untold;
     f->heritage.settings = &f->settings;
     f->heritage.slot = SLOT;
     f->heritage.incarnation = INCARNATION;
     f->heritage.fds[HERITAGE_FD_SEGMENTS] = f->segments.fd;
+    f->heritage.fds[HERITAGE_FD_ROOT] = f->segments.fd;
     f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     assert_true(f->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP] >= 0);
     assert_int_equal(scoreboard_open(&f->heritage.scoreboard, SLOT + 2), 0);
@@ -616,6 +623,35 @@ test_a_wake_up_nobody_takes_holds_nobody_up(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The directory is renamed, another stands in its place, then it comes back. */
+static void
+test_nothing_is_appended_while_the_volume_is_not_in_its_place(void **state)
+{
+    struct fixture *f = *state;
+    char elsewhere[sizeof(f->segments.path) + 8];
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s.moved", f->segments.path);
+    uint64_t now_ms = NOW_MS;
+    f->settings.segments_directory = f->segments.path;
+    f->settings.output_root = f->segments.path;
+    begin(f);
+    journal_look(f->journal, now_ms);
+    assert_int_equal(append_numbered(f, now_ms), ACCEPTED);
+    assert_int_equal(rename(f->segments.path, elsewhere), 0);
+    journal_look(f->journal, now_ms += 1000);
+    assert_true(says_it_refuses(f));
+    assert_int_equal(append_numbered(f, now_ms), REFUSAL_SYSTEM);
+    assert_non_null(strstr(f->refusal.text, "any more"));
+    assert_int_equal(mkdir(f->segments.path, 0700), 0);
+    journal_look(f->journal, now_ms += 1000);
+    assert_int_equal(append_numbered(f, now_ms), REFUSAL_SYSTEM);
+    assert_non_null(strstr(f->refusal.text, "another directory"));
+    assert_int_equal(rmdir(f->segments.path), 0);
+    assert_int_equal(rename(elsewhere, f->segments.path), 0);
+    journal_look(f->journal, now_ms += 1000);
+    assert_false(says_it_refuses(f));
+    assert_int_equal(append_numbered(f, now_ms), ACCEPTED);
+}
+
 int
 main(void)
 {
@@ -639,6 +675,7 @@ main(void)
         TEST(test_the_collector_is_woken_by_every_change_of_the_directory),
         TEST(test_the_seal_that_comes_with_a_refusal_is_told),
         TEST(test_a_wake_up_nobody_takes_holds_nobody_up),
+        TEST(test_nothing_is_appended_while_the_volume_is_not_in_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

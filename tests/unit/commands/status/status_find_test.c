@@ -114,6 +114,28 @@ test_another_version(void **state)
     (void)close(lock);
 }
 
+static void
+test_found_by_its_path(void **state)
+{
+    (void)state;
+    static const char *const asked[] = {"/nowhere/test/.mygrpcadapter", "/nowhere/test",
+                                        "/nowhere/test/"};
+    struct scoreboard *own = NULL;
+    const struct scoreboard *found = NULL;
+    pid_t pid = 0;
+    assert_int_equal(status_find_by_path(&found, asked[0], &pid), -ESRCH);
+    assert_int_equal(scoreboard_open(&own, 3), 0);
+    (void)strcpy(own->facts.segments_directory, asked[0]);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(status_find_by_path(&found, asked[i], &pid), 0);
+        assert_int_equal(pid, getpid());
+        scoreboard_detach(&found);
+    }
+    assert_int_equal(status_find_by_path(&found, "/nowhere", &pid), -ESRCH);
+    assert_int_equal(status_find_by_path(&found, "/nowhere/tes", &pid), -ESRCH);
+    scoreboard_close(&own);
+}
+
 int
 main(void)
 {
@@ -126,6 +148,7 @@ main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_process_that_is_gone, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_another_version, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_found_by_its_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
