@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/invariant.h"
@@ -26,10 +30,25 @@ write_zeros(int fd, uint64_t bytes)
     return 0;
 }
 
+/* Has btrfs write the blocks where they are instead of copying them, for which it would need room
+ * again with each store. Must come before the file has any. Records have checksums of their own. */
+static void
+forbid_copies(int fd)
+{
+    struct statfs status;
+    int flags = 0;
+    if (fstatfs(fd, &status) != 0 || status.f_type != BTRFS_SUPER_MAGIC ||
+        ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0)
+        return;
+    flags |= FS_NOCOW_FL;
+    (void)ioctl(fd, FS_IOC_SETFLAGS, &flags); /* else a full volume is seen at a store */
+}
+
 int
 file_take_room(int fd, uint64_t bytes)
 {
     INVARIANT(bytes > 0);
+    forbid_copies(fd);
     if (fallocate(fd, 0, 0, (off_t)bytes) == 0)
         return 0;
     if (errno != EOPNOTSUPP && errno != ENOSYS)

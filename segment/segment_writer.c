@@ -19,6 +19,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/rename.h"
+#include "segment/segment_guard.h"
 #include "segment/segment_name.h"
 
 /* So much of the file is made ready for stores at once. */
@@ -39,6 +40,9 @@ struct segment_writer {
     uint64_t ready_end;
     uint64_t first_sequence;
     uint64_t next_sequence;
+
+    /* A store was a fault: nothing more is appended. */
+    bool is_broken;
 };
 
 uint64_t
@@ -134,6 +138,7 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     struct segment_writer *writer = calloc(1, sizeof(*writer));
     if (writer == NULL)
         return -ENOMEM;
+    segment_guard_install();
     writer->directory_fd = directory_fd;
     writer->durable = durable;
     writer->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -222,18 +227,30 @@ store(char *to, struct bytes bytes)
         memcpy(to, bytes.data, bytes.size);
 }
 
-/* Fills the record's place, then publishes it; the order is the crash contract. */
+/* A record on its way into the file. */
+struct entry {
+    struct segment_writer *writer;
+    uint16_t kind;
+    struct bytes name;
+    struct bytes payload;
+};
+
+/* Fills the record's place, then publishes it; the order is the crash contract. Guarded: it may end
+ * at any store, and then the record is not published. */
 static void
-write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, struct bytes payload)
+store_record(void *context)
 {
+    const struct entry *entry = context;
+    struct segment_writer *writer = entry->writer;
     char *at = writer->memory + writer->offset;
     char *body = at + SEGMENT_RECORD_HEADER_BYTES;
-    uint64_t body_bytes = name.size + payload.size;
-    uint64_t word = segment_publish_word((uint32_t)body_bytes, kind, (uint16_t)name.size);
+    uint64_t body_bytes = entry->name.size + entry->payload.size;
+    uint64_t word =
+        segment_publish_word((uint32_t)body_bytes, entry->kind, (uint16_t)entry->name.size);
 
     make_ready(writer, writer->offset + segment_record_bytes(body_bytes));
-    store(body, name);
-    store(body + name.size, payload);
+    store(body, entry->name);
+    store(body + entry->name.size, entry->payload);
     struct segment_record_header *header = (void *)at;
     struct segment_record_place place = {&writer->id, writer->offset, word, writer->next_sequence,
                                          clock_realtime_ns()};
@@ -243,18 +260,42 @@ write_record(struct segment_writer *writer, uint16_t kind, struct bytes name, st
     crash_point("segment.record_stored");
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
     crash_point("segment.record_published");
-
-    writer->offset += segment_record_bytes(body_bytes);
-    writer->next_sequence++;
 }
 
-void
+/* Why a store was a fault: a system call for the same place says it. The byte is the first of a
+ * publish word that was not stored, so it is zero anyhow. A file that somebody cut stays as it is. */
+static int
+fault_error(const struct segment_writer *writer)
+{
+    static const char zero;
+    if (segment_writer_is_intact(writer) && pwrite(writer->fd, &zero, 1, (off_t)writer->offset) < 0)
+        return -errno;
+    return -EIO;
+}
+
+/* Appends and publishes. Returns 0, or a negative errno if the file cannot be stored to. */
+static int
+write_record(struct entry *entry)
+{
+    struct segment_writer *writer = entry->writer;
+    INVARIANT(!writer->is_broken);
+    if (segment_guard_run(writer->memory, writer->file_bytes, store_record, entry) != 0) {
+        writer->is_broken = true;
+        return fault_error(writer);
+    }
+    writer->offset += segment_record_bytes(entry->name.size + entry->payload.size);
+    writer->next_sequence++;
+    return 0;
+}
+
+int
 segment_writer_append(struct segment_writer *writer, const struct segment_record *record)
 {
     uint64_t body_bytes = record->name.size + record->payload.size;
     INVARIANT(body_bytes > 0 && segment_writer_fits(writer, body_bytes));
     INVARIANT(record->name.size <= SEGMENT_DESTINATION_BYTES_MAX && record->kind != SEGMENT_SEAL);
-    write_record(writer, (uint16_t)record->kind, record->name, record->payload);
+    struct entry entry = {writer, (uint16_t)record->kind, record->name, record->payload};
+    return write_record(&entry);
 }
 
 bool
@@ -286,8 +327,8 @@ segment_writer_seal(struct segment_writer **wp)
     *wp = NULL;
     char count[8];
     le64_put(count, writer->next_sequence - writer->first_sequence);
-    write_record(writer, SEGMENT_SEAL, (struct bytes){NULL, 0},
-                 (struct bytes){count, sizeof(count)});
+    struct entry seal = {writer, SEGMENT_SEAL, {NULL, 0}, {count, sizeof(count)}};
+    int result = write_record(&seal);
 
     char open_name[SEGMENT_NAME_BYTES_MAX];
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
@@ -296,7 +337,8 @@ segment_writer_seal(struct segment_writer **wp)
     if (writer->durable)
         segment_writer_sync(writer);
     crash_point("segment.seal_synced");
-    int result = rename_file(writer, open_name, sealed_name);
+    if (result == 0)
+        result = rename_file(writer, open_name, sealed_name);
     crash_point("segment.sealed");
     if (result != 0)
         log_write(LOG_LEVEL_WARNING, "cannot seal a segment; it is left to the collector",

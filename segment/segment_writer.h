@@ -30,11 +30,13 @@ int segment_writer_create(struct segment_writer **out, int directory_fd,
 bool segment_writer_fits(const struct segment_writer *writer, uint64_t body_bytes);
 
 /* Appends and publishes a record. The body (name and payload) must not be empty, the name at most
- * SEGMENT_DESTINATION_BYTES_MAX, and it must fit: see segment_writer_fits(). Cannot fail. */
-void segment_writer_append(struct segment_writer *writer, const struct segment_record *record);
+ * SEGMENT_DESTINATION_BYTES_MAX, and it must fit: see segment_writer_fits(). Returns 0, or a
+ * negative errno with nothing appended if the file cannot be stored to (-ENOSPC where the file
+ * system copies blocks and has no room; -EIO: the disk fails, or somebody cut the file): then the
+ * segment is good for segment_writer_abandon() only. */
+int segment_writer_append(struct segment_writer *writer, const struct segment_record *record);
 
-/* False if somebody else removed the file or changed its size: what is appended would be lost, or a
- * store beyond its end be SIGBUS. */
+/* False if somebody else removed the file or changed its size: what is appended would be lost. */
 bool segment_writer_is_intact(const struct segment_writer *writer);
 
 /* Waits until everything appended so far is on the disk (base/disk.h). May be called from another
@@ -45,8 +47,8 @@ void segment_writer_sync(const struct segment_writer *writer);
 uint64_t segment_writer_next_sequence(const struct segment_writer *writer);
 
 /* Publishes the seal, renames the file to ".sealed", unlocks and unmaps it; sets *wp to NULL;
- * NULL-safe. A rename that fails is logged and left to the collector, which takes the file over by
- * its lock. */
+ * NULL-safe. A seal or rename that fails is logged and left to the collector, which takes the file
+ * over by its lock. */
 void segment_writer_seal(struct segment_writer **wp);
 
 /* Lets go of the file as it is, unsealed; sets *wp to NULL; NULL-safe. */

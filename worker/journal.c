@@ -291,6 +291,20 @@ journal_look(struct journal *journal, uint64_t now_ms)
                           memory_order_relaxed);
 }
 
+/* Leaves a segment that cannot be stored to. The next is tried for a moment later. */
+static void
+leave_broken_segment(struct journal *journal, int error, uint64_t now_ms)
+{
+    (void)call_refuse(&journal->refusal, call_refusal_cause_of_error(error),
+                      "the open segment cannot be written: %s", strerrordesc_np(-error));
+    log_refusal(journal, now_ms);
+    journal_sync(journal); /* calls may wait for what is in it */
+    leave_segment(journal, segment_writer_abandon);
+    journal->refused_file_bytes = file_bytes_for(journal, 1);
+    journal->retry_at_ms = now_ms + RETRY_MS;
+    enter_phase(journal, JOURNAL_REFUSING);
+}
+
 bool
 journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms,
                struct call_refusal *refusal_r)
@@ -307,7 +321,12 @@ journal_append(struct journal *journal, const struct segment_record *record, uin
         *refusal_r = journal->refusal;
         return false;
     }
-    segment_writer_append(journal->writer, record);
+    int result = segment_writer_append(journal->writer, record);
+    if (result != 0) {
+        leave_broken_segment(journal, result, now_ms);
+        *refusal_r = journal->refusal;
+        return false;
+    }
     tell_appended(journal->heritage);
     return true;
 }

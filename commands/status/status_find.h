@@ -15,8 +15,8 @@ struct scoreboard;
 int status_find(const struct scoreboard **out, int directory_fd, pid_t *pid_r);
 
 /* The same for an adapter whose configured segment directory is `path`, or lies in it, wherever
- * that path leads now: another file system may be mounted over it, or it may have been renamed. Only
- * processes that see the same mounts are believed. -ESRCH if there is none. */
+ * that path leads now: another file system may be mounted over it, or it may have been renamed.
+ * Only processes that see the same mounts are believed. -ESRCH if there is none. */
 int status_find_by_path(const struct scoreboard **out, const char *path, pid_t *pid_r);
 
 #endif

@@ -55,3 +55,28 @@ def test_backlog_that_is_cut_short(stage):
     assert HEADER_BYTES < line.number("offset") < cut
     adapter.drain()
     assert [path.read_bytes() for path in adapter.quarantined()] == [raw[:cut]]
+
+
+def test_cut_between_two_looks(stage):
+    """Cut short a moment before the next call, and not only when somebody looks: the store is a fault, the call is refused
+    or taken, and the worker lives."""
+    adapter = stage.start({"workers.count": 1})
+    client = stage.client(adapter)
+    before = [client.send(Metric("a.txt", f"b-{number}")) for number in range(50)]
+    adapter.wait_output("a.txt", text_of(before))
+    worker = adapter.workers()[0]
+    taken = []
+    for number in range(20):
+        (name,) = [name for name in adapter.segment_files() if name.endswith(".open")] or [None]
+        if name is not None:
+            os.truncate(adapter.segments / name, 0)
+        metric = Metric(f"c-{number}.txt", f"c-{number}")
+        answer = client.call(metric.wire())
+        assert answer.ok or answer.status == "UNAVAILABLE", answer
+        taken += [metric] if answer.ok else []
+        time.sleep(0.12)
+    assert len(taken) < 20 and adapter.wait_log("calls are refused")
+    assert is_running(worker) and adapter.workers()[0] == worker
+    after = until(lambda: client.call(Metric("a.txt", "after").wire()).ok, "a call that is taken")
+    adapter.wait_output("a.txt", text_of(before + [Metric("a.txt", "after")]))
+    assert after

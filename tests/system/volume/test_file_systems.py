@@ -1,5 +1,6 @@
 """File systems, kernels and sandboxes that lack a system call: the adapter does without, and loses and doubles nothing."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -145,3 +146,67 @@ def test_root_that_is_mounted_over(stage):
         expect_away(adapter, client)
         subprocess.run([*volume.wrapper, "umount", str(volume.root)], check=True)
         expect_back(adapter, client)
+
+
+@pytest.fixture(name="btrfs")
+def btrfs_fixture(stage):
+    """A small btrfs in a file; where it is mounted."""
+    image, root = stage.home / "btrfs.img", stage.home / "volume"
+    if os.geteuid() != 0 or shutil.which("mkfs.btrfs") is None:
+        pytest.skip("needs root, and btrfs-progs")
+    root.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(128 << 20)
+    subprocess.run(["mkfs.btrfs", "-q", "--mixed", image], check=True)
+    mounted = subprocess.run(["mount", "-o", "loop", image, root], check=False, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"cannot mount a btrfs: {mounted.stderr.strip()}")
+    yield root
+    subprocess.run(["umount", "-l", root], check=False)
+
+
+def fill(path):
+    """Takes all the room there is."""
+    with open(path, "ab", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while True:
+                    file.write(os.urandom(size))
+                    os.fsync(file.fileno())
+            except OSError:
+                pass
+
+
+@pytest.mark.parametrize("snapshot", [False, True], ids=["plain", "snapshot"])
+def test_btrfs_that_is_full(stage, btrfs, snapshot):
+    """A full btrfs, which may need room to store into blocks that are allocated: it does so after a snapshot, whatever a
+    file's flags say. Calls are refused, and no worker dies of it."""
+    root = btrfs / "root"
+    subprocess.run(["btrfs", "subvolume", "create", root], check=True, capture_output=True)
+    adapter = stage.adapter({"workers.count": 1, "segments.size_bytes": 4 << 20}, root=root)
+    adapter.start()
+    client = stage.client(adapter)
+    sent = {}
+    acknowledged = []
+
+    def call(number):
+        metric = Metric("a.txt", f"n-{number}", 100)
+        sent[metric.ident] = metric
+        answer = client.call(metric.wire())
+        assert answer.ok or answer.status in ("RESOURCE_EXHAUSTED", "UNAVAILABLE"), answer
+        acknowledged.extend([metric.ident] if answer.ok else [])
+        return answer.ok
+
+    worker = adapter.workers()[0]
+    assert call(0)
+    if snapshot:
+        subprocess.run(["btrfs", "subvolume", "snapshot", root, btrfs / "kept"], check=True, capture_output=True)
+    fill(btrfs / "ballast")
+    answers = [call(number) for number in range(1, 1500)]
+    assert not answers[-1]
+    assert adapter.workers()[0] == worker and not adapter.log.find("worker ended")
+    (btrfs / "ballast").unlink()
+    subprocess.run(["sync", "-f", btrfs], check=True)
+    until(lambda: call(len(sent)), "calls to be taken again")
+    adapter.drain()
+    check_exactly_once(idents(adapter.output("a.txt"), sent), acknowledged, acknowledged)

@@ -623,6 +623,31 @@ test_a_wake_up_nobody_takes_holds_nobody_up(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Somebody cuts the open segment: the store is SIGBUS, and that is a refusal, no more. */
+static void
+test_a_store_that_is_a_fault_refuses_the_call(void **state)
+{
+    struct fixture *f = *state;
+    char name[SEGMENT_NAME_BYTES_MAX];
+    const struct segment_identity identity = {SLOT, INCARNATION, 0};
+    uint64_t now_ms = NOW_MS;
+    begin(f);
+    assert_int_equal(append_numbered(f, now_ms), ACCEPTED);
+    segment_name_format(name, &identity, SEGMENT_STATE_OPEN);
+    int fd = openat(f->segments.fd, name, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, SEGMENT_HEADER_BYTES), 0);
+    (void)close(fd);
+    assert_int_equal(append_numbered(f, now_ms), REFUSAL_SYSTEM);
+    assert_non_null(strstr(f->refusal.text, "the open segment cannot be written"));
+    assert_int_equal(append_numbered(f, now_ms), REFUSAL_SYSTEM);
+    journal_look(f->journal, now_ms);
+    assert_true(says_it_refuses(f));
+    now_ms += RETRY_MS;
+    assert_int_equal(append_numbered(f, now_ms), ACCEPTED);
+    assert_true(scratch_has(&f->segments, name)); /* the collector's to judge */
+}
+
 /* The directory is renamed, another stands in its place, then it comes back. */
 static void
 test_nothing_is_appended_while_the_volume_is_not_in_its_place(void **state)
@@ -675,6 +700,7 @@ main(void)
         TEST(test_the_collector_is_woken_by_every_change_of_the_directory),
         TEST(test_the_seal_that_comes_with_a_refusal_is_told),
         TEST(test_a_wake_up_nobody_takes_holds_nobody_up),
+        TEST(test_a_store_that_is_a_fault_refuses_the_call),
         TEST(test_nothing_is_appended_while_the_volume_is_not_in_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
