@@ -40,9 +40,6 @@ struct segment_writer {
     uint64_t ready_end;
     uint64_t first_sequence;
     uint64_t next_sequence;
-
-    /* A store was a fault: nothing more is appended. */
-    bool is_broken;
 };
 
 uint64_t
@@ -230,9 +227,7 @@ store(char *to, struct bytes bytes)
 /* A record on its way into the file. */
 struct entry {
     struct segment_writer *writer;
-    uint16_t kind;
-    struct bytes name;
-    struct bytes payload;
+    const struct segment_record *record;
 };
 
 /* Fills the record's place, then publishes it; the order is the crash contract. Guarded: it may end
@@ -244,13 +239,14 @@ store_record(void *context)
     struct segment_writer *writer = entry->writer;
     char *at = writer->memory + writer->offset;
     char *body = at + SEGMENT_RECORD_HEADER_BYTES;
-    uint64_t body_bytes = entry->name.size + entry->payload.size;
-    uint64_t word =
-        segment_publish_word((uint32_t)body_bytes, entry->kind, (uint16_t)entry->name.size);
+    const struct segment_record *record = entry->record;
+    uint64_t body_bytes = record->name.size + record->payload.size;
+    uint64_t word = segment_publish_word((uint32_t)body_bytes, (uint16_t)record->kind,
+                                         (uint16_t)record->name.size);
 
     make_ready(writer, writer->offset + segment_record_bytes(body_bytes));
-    store(body, entry->name);
-    store(body + entry->name.size, entry->payload);
+    store(body, record->name);
+    store(body + record->name.size, record->payload);
     struct segment_record_header *header = (void *)at;
     struct segment_record_place place = {&writer->id, writer->offset, word, writer->next_sequence,
                                          clock_realtime_ns()};
@@ -260,6 +256,9 @@ store_record(void *context)
     crash_point("segment.record_stored");
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
     crash_point("segment.record_published");
+
+    writer->offset += segment_record_bytes(body_bytes);
+    writer->next_sequence++;
 }
 
 /* Why a store was a fault: a system call for the same place says it. The byte is the first of a
@@ -275,17 +274,12 @@ fault_error(const struct segment_writer *writer)
 
 /* Appends and publishes. Returns 0, or a negative errno if the file cannot be stored to. */
 static int
-write_record(struct entry *entry)
+write_record(struct segment_writer *writer, const struct segment_record *record)
 {
-    struct segment_writer *writer = entry->writer;
-    INVARIANT(!writer->is_broken);
-    if (segment_guard_run(writer->memory, writer->file_bytes, store_record, entry) != 0) {
-        writer->is_broken = true;
-        return fault_error(writer);
-    }
-    writer->offset += segment_record_bytes(entry->name.size + entry->payload.size);
-    writer->next_sequence++;
-    return 0;
+    struct entry entry = {writer, record};
+    if (segment_guard_run(writer->memory, writer->file_bytes, store_record, &entry) == 0)
+        return 0;
+    return fault_error(writer);
 }
 
 int
@@ -294,8 +288,7 @@ segment_writer_append(struct segment_writer *writer, const struct segment_record
     uint64_t body_bytes = record->name.size + record->payload.size;
     INVARIANT(body_bytes > 0 && segment_writer_fits(writer, body_bytes));
     INVARIANT(record->name.size <= SEGMENT_DESTINATION_BYTES_MAX && record->kind != SEGMENT_SEAL);
-    struct entry entry = {writer, (uint16_t)record->kind, record->name, record->payload};
-    return write_record(&entry);
+    return write_record(writer, record);
 }
 
 bool
@@ -327,8 +320,8 @@ segment_writer_seal(struct segment_writer **wp)
     *wp = NULL;
     char count[8];
     le64_put(count, writer->next_sequence - writer->first_sequence);
-    struct entry seal = {writer, SEGMENT_SEAL, {NULL, 0}, {count, sizeof(count)}};
-    int result = write_record(&seal);
+    struct segment_record seal = {SEGMENT_SEAL, {NULL, 0}, {count, sizeof(count)}, 0};
+    int result = write_record(writer, &seal);
 
     char open_name[SEGMENT_NAME_BYTES_MAX];
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
