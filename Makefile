@@ -290,7 +290,7 @@ CRASH_WRAPPED := openat open readlink syscall mkdir mkdirat renameat renameat2 u
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,worker/journal.o worker/call_refusal.o base/array.o base/event.o base/directory.o base/disk.o base/file_room.o base/rename.o common/output_path.o common/lock_file.o master/volume.o common/beneath.o worker/volume_watch.o)
+	$(addprefix $(BUILD)/,worker/journal.o worker/call_refusal.o base/array.o base/event.o base/directory.o base/disk.o base/file_room.o base/rename.o common/output_path.o common/lock_file.o master/volume.o common/beneath.o worker/volume_watch.o master/volume_probe.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 

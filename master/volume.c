@@ -21,6 +21,7 @@
 #include "common/beneath.h"
 #include "common/settings.h"
 #include "master/lock_owner.h"
+#include "master/volume_probe.h"
 #include "segment/segment_directory.h"
 
 #define SEGMENTS_MODE 0700
@@ -245,6 +246,9 @@ volume_open(struct volume *out, const struct settings *settings, struct complain
         result = open_segments(out, settings, complaint);
     if (result == 0)
         result = take_lock(out, settings->segments_directory, complaint);
+    if (result == 0)
+        result = volume_probe(out->segments_fd, settings->segments_directory,
+                              settings->segments_durability == DURABILITY_MACHINE, complaint);
     if (result == 0)
         result = lock_root(out, settings->output_root, complaint);
     if (result == 0)

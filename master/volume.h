@@ -21,7 +21,8 @@ struct volume {
 
 /* Opens output.root (which must be a directory that can be written), opens segments.directory,
  * creating it (mode 0700) if only its last part is missing, and locks both, trying for up to
- * two seconds each; the lock file then holds the pid. All descriptors are close-on-exec. On
+ * two seconds each; the lock file then holds the pid. Tries what segments need of the file system
+ * (master/volume_probe.h). All descriptors are close-on-exec. On
  * success returns 0 and the caller owns *out until volume_close(); else fills *complaint and
  * returns EX_CANTCREAT (a directory cannot be used), EX_TEMPFAIL (locked by another adapter) or
  * EX_CONFIG (both directories are the same). */

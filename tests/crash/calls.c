@@ -429,6 +429,12 @@ WRAP(ssize_t, readlink, const char *path, char *to, size_t size)
     return refused("readlink") ? -1 : __real_readlink(path, to, size);
 }
 
+REAL(ssize_t, readlinkat, int fd, const char *path, char *to, size_t size)
+WRAP(ssize_t, readlinkat, int fd, const char *path, char *to, size_t size)
+{
+    return refused("readlinkat") ? -1 : __real_readlinkat(fd, path, to, size);
+}
+
 REAL(ssize_t, getrandom, void *to, size_t size, unsigned flags)
 WRAP(ssize_t, getrandom, void *to, size_t size, unsigned flags)
 {
