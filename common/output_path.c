@@ -404,7 +404,7 @@ output_path_resolve(int root_fd, int fd, char name[static OUTPUT_NAME_BYTES_MAX]
 int
 output_path_find(int root_fd, const char *name, char real_name[static OUTPUT_NAME_BYTES_MAX])
 {
-    int fd = open_beneath(root_fd, name, O_PATH, 0);
+    int fd = beneath_open(root_fd, name, O_PATH, 0);
     if (fd < 0)
         return fd;
     int result = output_path_resolve(root_fd, fd, real_name);

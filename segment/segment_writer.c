@@ -262,7 +262,8 @@ store_record(void *context)
 }
 
 /* Why a store was a fault: a system call for the same place says it. The byte is the first of a
- * publish word that was not stored, so it is zero anyhow. A file that somebody cut stays as it is. */
+ * publish word that was not stored, so it is zero anyhow. A file that somebody cut stays as it
+ * is. */
 static int
 fault_error(const struct segment_writer *writer)
 {
