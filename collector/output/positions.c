@@ -21,6 +21,8 @@ struct positions_recovered {
     struct ledger_position position;
     /* How often the directory was seen as a whole without it. */
     uint32_t looks;
+    /* Its source is met, perhaps by this output alone: without memory, it is met once more. */
+    bool met;
 };
 
 int
@@ -53,15 +55,13 @@ positions_meet(struct positions *positions, const struct source *source)
     for (size_t i = before; i < positions->listed_count; i++)
         positions->listed[i] = false;
     positions->consumed[source->index] = 0;
-    size_t kept = 0;
     for (size_t i = 0; i < positions->recovered_count; i++) {
-        const struct positions_recovered *recovered = &positions->recovered[i];
-        if (memcmp(&recovered->position.id, &source->facts.id, sizeof(source->facts.id)) == 0)
-            positions->consumed[source->index] = recovered->position.before;
-        else
-            positions->recovered[kept++] = *recovered;
+        struct positions_recovered *recovered = &positions->recovered[i];
+        if (memcmp(&recovered->position.id, &source->facts.id, sizeof(source->facts.id)) != 0)
+            continue;
+        positions->consumed[source->index] = recovered->position.before;
+        recovered->met = true;
     }
-    positions->recovered_count = kept;
     return 0;
 }
 
@@ -86,7 +86,7 @@ positions_forget_gone(struct positions *positions, const struct sources *sources
 {
     size_t kept = 0;
     for (size_t i = 0; i < positions->recovered_count; i++) {
-        if (!is_gone(&positions->recovered[i], sources))
+        if (!positions->recovered[i].met && !is_gone(&positions->recovered[i], sources))
             positions->recovered[kept++] = positions->recovered[i];
     }
     positions->recovered_count = kept;
@@ -180,8 +180,10 @@ positions_list(struct positions *positions, const struct sources *sources,
                 source->facts.id, source->facts.identity, consumed, consumed};
     }
     clear_listed(positions, batch);
-    for (size_t i = 0; i < positions->recovered_count; i++)
-        positions->list[count++] = positions->recovered[i].position;
+    for (size_t i = 0; i < positions->recovered_count; i++) {
+        if (!positions->recovered[i].met)
+            positions->list[count++] = positions->recovered[i].position;
+    }
     INVARIANT(count <= room);
     *list_r = positions->list;
     return (ssize_t)count;

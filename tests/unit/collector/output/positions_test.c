@@ -158,6 +158,25 @@ test_what_is_consumed_matters_while_its_segment_is_there(void **state)
     positions_clear(&positions);
 }
 
+/* Another output had no memory to meet the source: all of them meet it once more. */
+static void
+test_a_source_that_is_met_twice_is_where_the_ledger_said(void **state)
+{
+    struct positions positions = {0};
+    struct source source = make_source(0, 'a');
+    struct source *list[] = {&source};
+    struct sources sources = list_of(*state, list, 1);
+    recover(&positions, position_of('a', 4200, 4200));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(positions_meet(&positions, &source), 0);
+        assert_int_equal(positions_get(&positions, &source), 4200);
+        assert_string_equal(listed(&positions, &sources, 'a'), "4200-4200");
+    }
+    positions_forget_gone(&positions, &sources);
+    assert_string_equal(listed(&positions, &sources, 'a'), "4200-4200");
+    positions_clear(&positions);
+}
+
 /* A listing missed it, or it cannot be opened: its records would come again when it is seen. */
 static void
 test_a_position_is_kept_as_long_as_its_segment_has_a_name(void **state)
@@ -296,6 +315,7 @@ main(void)
         TEST(test_an_unfinished_batch_is_not_consumed),
         TEST(test_an_index_that_is_given_out_again_begins_at_nothing),
         TEST(test_what_is_consumed_matters_while_its_segment_is_there),
+        TEST(test_a_source_that_is_met_twice_is_where_the_ledger_said),
         TEST(test_a_position_is_kept_as_long_as_its_segment_has_a_name),
         TEST(test_a_position_is_let_go_with_the_last_name_of_its_segment),
         TEST(test_a_name_that_cannot_be_asked_for_is_not_gone),
