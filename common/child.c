@@ -35,6 +35,8 @@ static const struct signal_rule signal_rules[] = {
     {.number = SIGUSR2, .is_ignored = true},
     /* A closed peer is a return code. */
     {.number = SIGPIPE, .is_ignored = true},
+    /* A file at the limit on its size is one, too. */
+    {.number = SIGXFSZ, .is_ignored = true},
     /* The master, or who started it, may have made something else of these. */
     {.number = SIGCHLD},
     {.number = SIGABRT},

@@ -1,6 +1,7 @@
 /* main.c -- the program: a table of contents. Runs in the master, or in one of the commands. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,8 @@ int
 main(int argc, char **argv)
 {
     open_standard_descriptors();
+    /* A file at the limit on its size (RLIMIT_FSIZE) is an error of the call that writes, EFBIG. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     log_open();
     const struct command *command = find_command(argc, argv);
     return command != NULL ? command->run(argc - 1, argv + 1) : run(argc, argv);

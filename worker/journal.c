@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -161,6 +162,12 @@ file_bytes_for(const struct journal *journal, uint64_t body_bytes)
 static bool
 refuse_for_error(struct journal *journal, int error)
 {
+    struct rlimit limit;
+    if (error == -EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        return call_refuse(&journal->refusal, REFUSAL_TOO_LARGE,
+                           "no segment can be made in segments.directory: the limit on the size of "
+                           "a file (RLIMIT_FSIZE) is %" PRIu64 " bytes",
+                           (uint64_t)limit.rlim_cur);
     return call_refuse(&journal->refusal, call_refusal_cause_of_error(error),
                        "no segment can be made in segments.directory: %s", strerrordesc_np(-error));
 }

@@ -213,7 +213,7 @@ receive_what_is_for_the_master(const struct stage *stage)
     int signal_fd = -1;
     CHECK(raise(SIGHUP) == 0 && raise(SIGUSR2) == 0);
     CHECK(child_begin(&stage->heritage, &signal_fd) == 0);
-    CHECK(raise(SIGHUP) == 0 && raise(SIGUSR2) == 0 && raise(SIGPIPE) == 0);
+    CHECK(raise(SIGHUP) == 0 && raise(SIGUSR2) == 0 && raise(SIGPIPE) == 0 && raise(SIGXFSZ) == 0);
     CHECK(child_order(signal_fd) == CHILD_ORDER_NONE);
 }
 
