@@ -1,11 +1,13 @@
 /* log.c -- formats one event as text or JSON and writes it to standard error in one piece.
  *
  * Runs in every process. Holds a few settings and nothing else: no buffer survives a call, so a
- * kill loses at most the line being written.
+ * kill loses at most the line being written. Nor does a call ever wait: a line that standard error
+ * has no room for is lost, and the next one that goes out says how many were.
  */
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,9 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/outlet.h"
 
 #define LINE_BYTES_MAX 2048
 
@@ -29,6 +34,13 @@ static enum log_format log_format_used = LOG_FORMAT_TEXT;
 static const char *log_role = "main";
 static uint32_t log_slot = LOG_NO_SLOT;
 static bool log_goes_to_journal = false;
+static struct outlet log_outlet = OUTLET_CLOSED(STDERR_FILENO);
+
+/* Lines of this process that did not go out, or not whole, since the last one that did. */
+static _Atomic uint64_t log_lines_lost = 0;
+
+/* The last line went out without its end. */
+static _Atomic bool log_line_is_torn = false;
 
 const char *const log_level_names[LOG_LEVELS] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -73,6 +85,18 @@ void
 log_open(void)
 {
     log_goes_to_journal = is_journal(STDERR_FILENO);
+}
+
+void
+log_open_outlet(void)
+{
+    outlet_open(&log_outlet, STDERR_FILENO);
+}
+
+int
+log_outlet_fd(void)
+{
+    return log_outlet.own_fd;
 }
 
 const char *
@@ -206,8 +230,19 @@ line_add_time(struct line *line)
 }
 
 static void
+line_add_text_fields(struct line *line, const struct log_field *fields)
+{
+    for (; fields != NULL && fields->key != NULL; fields++) {
+        line_add_byte(line, ' ');
+        line_add(line, fields->key);
+        line_add_byte(line, '=');
+        line_add_value(line, fields);
+    }
+}
+
+static void
 line_add_text(struct line *line, enum log_level level, const char *event,
-              const struct log_field *fields)
+              const struct log_field *fields, const struct log_field *more)
 {
     line_add_time(line);
     line_add_byte(line, ' ');
@@ -222,17 +257,28 @@ line_add_text(struct line *line, enum log_level level, const char *event,
     line_add_unsigned(line, (uint64_t)getpid());
     line_add(line, "]: ");
     line_add(line, event);
+    line_add_text_fields(line, fields);
+    line_add_text_fields(line, more);
+}
+
+static void
+line_add_json_fields(struct line *line, const struct log_field *fields)
+{
     for (; fields != NULL && fields->key != NULL; fields++) {
-        line_add_byte(line, ' ');
-        line_add(line, fields->key);
-        line_add_byte(line, '=');
+        /* A field that there is no room for is left out, so that the object stays valid JSON. */
+        if (line->used + strlen(fields->key) + LINE_NUMBER_BYTES >
+            sizeof(line->bytes) - LINE_END_BYTES)
+            continue;
+        line_add_byte(line, ',');
+        line_add_quoted(line, fields->key, LINE_END_BYTES);
+        line_add_byte(line, ':');
         line_add_value(line, fields);
     }
 }
 
 static void
 line_add_json(struct line *line, enum log_level level, const char *event,
-              const struct log_field *fields)
+              const struct log_field *fields, const struct log_field *more)
 {
     line_add(line, "{\"time\":\"");
     line_add_time(line);
@@ -249,17 +295,22 @@ line_add_json(struct line *line, enum log_level level, const char *event,
     line_add_unsigned(line, (uint64_t)getpid());
     line_add(line, ",\"event\":");
     line_add_quoted(line, event, LINE_TAIL_BYTES);
-    for (; fields != NULL && fields->key != NULL; fields++) {
-        /* A field that there is no room for is left out, so that the object stays valid JSON. */
-        if (line->used + strlen(fields->key) + LINE_NUMBER_BYTES >
-            sizeof(line->bytes) - LINE_END_BYTES)
-            continue;
-        line_add_byte(line, ',');
-        line_add_quoted(line, fields->key, LINE_END_BYTES);
-        line_add_byte(line, ':');
-        line_add_value(line, fields);
-    }
+    line_add_json_fields(line, fields);
+    line_add_json_fields(line, more);
     line_add_byte(line, '}');
+}
+
+/* Writes a line, and counts it if it does not go out. `lost` is how many it tells of. */
+static void
+put_line(const struct line *line, uint64_t lost)
+{
+    struct iovec part = {bytes_unconst(line->bytes), line->used};
+    ssize_t written = outlet_write(&log_outlet, &part, 1);
+    if (written == (ssize_t)line->used)
+        return;
+    (void)atomic_fetch_add(&log_lines_lost, lost + 1);
+    if (written > 0)
+        atomic_store(&log_line_is_torn, true);
 }
 
 void
@@ -270,16 +321,28 @@ log_write(enum log_level level, const char *event, const struct log_field *field
     int saved_errno = errno;
     struct line line;
     line.used = 0;
+    uint64_t lost = atomic_exchange(&log_lines_lost, 0);
+    const struct log_field *more = lost > 0 ? LOG_FIELDS(log_u64("lines_lost", lost)) : NULL;
+    if (atomic_exchange(&log_line_is_torn, false))
+        line_add_byte(&line, '\n');
     line_add(&line, log_prefix(level));
     if (log_format_used == LOG_FORMAT_JSON)
-        line_add_json(&line, level, event, fields);
+        line_add_json(&line, level, event, fields, more);
     else
-        line_add_text(&line, level, event, fields);
+        line_add_text(&line, level, event, fields, more);
     line.bytes[line.used++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line.bytes, line.used);
-    /* If it failed, there is nobody left to tell. */
-    (void)written;
+    put_line(&line, lost);
     errno = saved_errno;
+}
+
+void
+log_write_bare(enum log_level level, const char *text)
+{
+    const char *prefix = log_prefix(level);
+    const struct iovec parts[] = {{bytes_unconst(prefix), strlen(prefix)},
+                                  {bytes_unconst(text), strlen(text)},
+                                  {bytes_unconst("\n"), 1}};
+    (void)outlet_write(&log_outlet, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 bool

@@ -4,8 +4,10 @@
  * line holds the time (UTC, milliseconds, CLOCK_REALTIME), the level, the role of the process with
  * its slot, its pid, the event and its fields as key=value; with format "json" the same as one
  * JSON object. When standard error is the journal of systemd, its priority stands before a line as
- * <N>, which the journal takes off. errno is kept. Allocates nothing, so it may be used at any
- * moment but from a signal handler. Used by every process.
+ * <N>, which the journal takes off. errno is kept. Allocates nothing and never waits, so it may be
+ * used at any moment but from a signal handler. A line that standard error has no room for is lost;
+ * the next line of that process that goes out has the number of those as its last field,
+ * `lines_lost`. Used by every process.
  */
 #ifndef MYGRPCADAPTER_BASE_LOG_H
 #define MYGRPCADAPTER_BASE_LOG_H
@@ -58,6 +60,13 @@ struct log_brake {
  * as something else. */
 void log_open(void);
 
+/* Opens standard error once more, so that no line waits for who reads it (base/outlet.h). To be
+ * called once, at the program's start. Before this each line asks for room first. */
+void log_open_outlet(void);
+
+/* The descriptor that log_open_outlet() has opened, which a child keeps; -1 = none. */
+int log_outlet_fd(void);
+
 /* What has to stand before any line on standard error: "<3>" to "<7>" for the journal, else "". For
  * lines that are not written by log_write(). */
 const char *log_prefix(enum log_level level);
@@ -75,6 +84,9 @@ bool log_enabled(enum log_level level);
 /* Writes one line. `fields` is LOG_FIELDS(...) or NULL. Never fails: a line that cannot be written
  * is lost. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* Writes a line that is only `text`, whatever level is shown; of a process that cannot start. */
+void log_write_bare(enum log_level level, const char *text);
 
 /* Writes one line, unless one was written with this brake less than LOG_BRAKE_INTERVAL_MS
  * before `now_ms` (CLOCK_MONOTONIC). Its last field, `suppressed`, is how many lines were not

@@ -52,12 +52,12 @@ compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Closes everything above standard error that the heritage does not name, the holes between the
- * named ones. */
+/* Closes everything above standard error that neither the heritage names nor the log uses: the holes
+ * between those. */
 static void
 close_strangers(const struct heritage *heritage)
 {
-    int kept[HERITAGE_FDS + SCOREBOARD_WORKERS_MAX];
+    int kept[HERITAGE_FDS + SCOREBOARD_WORKERS_MAX + 1];
     size_t count = 0;
     for (size_t i = 0; i < HERITAGE_FDS; i++) {
         if (heritage->fds[i] >= 0)
@@ -66,6 +66,8 @@ close_strangers(const struct heritage *heritage)
     INVARIANT(heritage->worker_count <= SCOREBOARD_WORKERS_MAX);
     for (uint32_t i = 0; heritage->turn_fds != NULL && i < heritage->worker_count; i++)
         kept[count++] = heritage->turn_fds[i];
+    if (log_outlet_fd() >= 0)
+        kept[count++] = log_outlet_fd();
     qsort(kept, count, sizeof(kept[0]), compare_fds);
 
     unsigned next = STDERR_FILENO + 1;

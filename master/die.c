@@ -8,6 +8,8 @@
 #include "base/complaint.h"
 #include "base/log.h"
 
+#define PROGRAM_PREFIX "mygrpcadapter: "
+
 void
 die(int exit_code, const char *format, ...)
 {
@@ -16,6 +18,8 @@ die(int exit_code, const char *format, ...)
     va_start(arguments, format);
     (void)complain_with(&complaint, exit_code, format, arguments);
     va_end(arguments);
-    (void)fprintf(stderr, "%smygrpcadapter: %s\n", log_prefix(LOG_LEVEL_ERROR), complaint.text);
+    char line[sizeof(complaint.text) + sizeof(PROGRAM_PREFIX)];
+    (void)snprintf(line, sizeof(line), PROGRAM_PREFIX "%s", complaint.text);
+    log_write_bare(LOG_LEVEL_ERROR, line);
     exit(exit_code);
 }

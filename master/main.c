@@ -141,6 +141,7 @@ main(int argc, char **argv)
     /* A file at the limit on its size (RLIMIT_FSIZE) is an error of the call that writes, EFBIG. */
     (void)signal(SIGXFSZ, SIG_IGN);
     log_open();
+    log_open_outlet();
     const struct command *command = find_command(argc, argv);
     return command != NULL ? command->run(argc - 1, argv + 1) : run(argc, argv);
 }

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "base/outlet.h"
 #include "common/heritage.h"
 #include "common/settings.h"
 #include "master/crew/crew.h"
@@ -39,9 +40,14 @@ print_address(const char *name)
 {
     char line[128];
     int length = snprintf(line, sizeof(line), "listening on \"%s\"\n", name);
-    if (write(STDOUT_FILENO, line, (size_t)length) != length)
+    const struct iovec part = {line, (size_t)length};
+    struct outlet outlet;
+    outlet_open(&outlet, STDOUT_FILENO);
+    ssize_t written = outlet_write(&outlet, &part, 1);
+    outlet_close(&outlet);
+    if (written != length)
         log_write(LOG_LEVEL_WARNING, "cannot write to standard output",
-                  LOG_FIELDS(log_error(errno)));
+                  LOG_FIELDS(log_error(written < 0 ? (int)written : -EAGAIN)));
 }
 
 /* Every worker serves: the old ones are not needed any more. */

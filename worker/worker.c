@@ -24,6 +24,7 @@
 #include "worker/grpc/calls.h"
 #include "worker/grpc/commit.h"
 #include "worker/grpc/connection_age.h"
+#include "worker/grpc/library_log.h"
 #include "worker/services/health_service.h"
 #include "worker/journal.h"
 #include "worker/services/metric_service.h"
@@ -83,6 +84,7 @@ prepare(struct worker *worker)
         if (result != 0)
             return result;
     }
+    library_log_take();
     grpc_init();
     connection_age_prepare();
     result = server_open(&worker->server, heritage->settings,

@@ -15,10 +15,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/outlet.h"
+
 #define PATIENCE_MS 10
 
 struct destination {
-    int fd;
+    struct outlet outlet;
     /* Of the batch under way: records that are out, and bytes of the next one. */
     size_t done;
     size_t begun_bytes;
@@ -32,7 +34,7 @@ stream_open(struct destination **out, const struct heritage *heritage, const cha
     struct destination *destination = calloc(1, sizeof(*destination));
     if (destination == NULL)
         return -ENOMEM;
-    destination->fd = STDOUT_FILENO;
+    outlet_open(&destination->outlet, STDOUT_FILENO);
     *out = destination;
     return 0;
 }
@@ -40,6 +42,9 @@ stream_open(struct destination **out, const struct heritage *heritage, const cha
 static void
 stream_close(struct destination **dp)
 {
+    if (*dp == NULL)
+        return;
+    outlet_close(&(*dp)->outlet);
     free(*dp);
     *dp = NULL;
 }
@@ -48,7 +53,7 @@ stream_close(struct destination **dp)
 static int
 wait_for_room(const struct destination *destination)
 {
-    struct pollfd watched = {.fd = destination->fd, .events = POLLOUT};
+    struct pollfd watched = {.fd = destination->outlet.fd, .events = POLLOUT};
     int ready = poll(&watched, 1, PATIENCE_MS);
     if (ready < 0)
         return errno == EINTR ? -EAGAIN : -errno;
@@ -73,10 +78,11 @@ write_record(const struct destination *destination, const struct iovec *record, 
         if (result != 0)
             return result;
         size_t left = record->iov_len - *begun;
-        const char *at = (const char *)record->iov_base + *begun;
-        ssize_t written = write(destination->fd, at, left < PIPE_BUF ? left : PIPE_BUF);
-        if (written < 0 && errno != EINTR)
-            return -errno;
+        const struct iovec part = {(char *)record->iov_base + *begun,
+                                   left < PIPE_BUF ? left : PIPE_BUF};
+        ssize_t written = outlet_write(&destination->outlet, &part, 1);
+        if (written < 0 && written != -EINTR)
+            return (int)written;
         *begun += written > 0 ? (size_t)written : 0;
     }
     *begun = 0;
@@ -101,9 +107,9 @@ write_short(struct destination *destination, const struct iovec *records, size_t
     int result = wait_for_room(destination);
     if (result != 0)
         return result;
-    ssize_t written = writev(destination->fd, records, (int)count);
+    ssize_t written = outlet_write(&destination->outlet, records, count);
     if (written < 0)
-        return errno == EINTR ? 0 : -errno;
+        return written == -EINTR ? 0 : (int)written;
     size_t left = (size_t)written;
     for (; count > 0 && left >= records->iov_len; records++, count--, destination->done++)
         left -= records->iov_len;

@@ -79,8 +79,9 @@ class Adapter:
         flags = [part for key, value in settings.items() for part in ("-s", f"{key}={value}")]
         return ["-c", str(self.configuration), *flags, *map(str, extra)]
 
-    def spawn(self, *extra, stdout=None):
-        """Starts the program, with a file of its own for standard output unless one is given, and does not wait."""
+    def spawn(self, *extra, stdout=None, stderr=None):
+        """Starts the program, with files of its own for standard output and standard error unless others are given, and
+        does not wait."""
         if self.seen_root == self.root:
             self.root.mkdir(exist_ok=True)
         self.runs += 1
@@ -88,7 +89,8 @@ class Adapter:
         command = [*self.wrapper, str(self.program), *self.arguments(*extra)]
         with open(self.stdout_path(), "ab") as out, open(self.log_path(), "ab") as err:
             self.master = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout, stderr=err,
+                command, stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout,
+                stderr=err if stderr is None else stderr,
                 cwd=self.home, env=make_environment(self.mark, self.environment))
         self.log = LogFile(self.log_path(), self.settings.get("log.format", "text"))
         return self

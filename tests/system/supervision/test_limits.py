@@ -1,6 +1,12 @@
 """Limits that the system sets to a process, reached: what they stop waits or is refused and says so; all else goes on."""
 
+import os
+import pty
+import signal
+import socket
 import subprocess
+
+import pytest
 
 from metrics import Metric
 from waiting import until
@@ -54,3 +60,86 @@ def test_segments_over_the_limit_on_a_file(stage):
 def healthy(adapter):
     """What `health` says."""
     return subprocess.run([adapter.program, "health", adapter.target], check=False, capture_output=True).returncode == 0
+
+
+def fill(fd):
+    """Fills a pipe, a socket or a terminal that nobody reads, without a change to the descriptor that others have."""
+    try:
+        while os.write(fd, b"x" * 512):
+            pass
+    except BlockingIOError:
+        pass
+
+
+def unread_pipe():
+    """The end to read and the end to write of a full pipe."""
+    reader, writer = os.pipe()
+    own = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
+    fill(own)
+    os.close(own)
+    return reader, writer
+
+
+def unread_socket():
+    """The same of a stream of sockets, as the journal's is one."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    fill(writer.fileno())
+    writer.setblocking(True)
+    return reader.detach(), writer.detach()
+
+
+def unread_terminal():
+    """The same of a terminal."""
+    reader, writer = pty.openpty()
+    own = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    fill(own)
+    os.close(own)
+    return reader, writer
+
+
+@pytest.mark.parametrize("make", [unread_pipe, unread_socket, unread_terminal])
+def test_a_log_that_nobody_reads(stage, make):
+    """Nobody waits for the reader of standard error: calls are answered, a child is replaced, TERM drains; and the first
+    line that goes out again says how many did not."""
+    reader, writer = make()
+    adapter = stage.adapter({"workers.count": 1, "log.level": "debug"})
+    adapter.spawn(stderr=writer)
+    adapter.wait_listening()
+    client = stage.client(adapter)
+    for number in range(100):
+        client.send(Metric(f"o-{number}.txt"))
+    assert client.call(b"no request").status == "INVALID_ARGUMENT"
+    until(lambda: adapter.output("o-99.txt") == Metric("o-99.txt").text(), "the output")
+    os.set_blocking(reader, False)
+    empty(reader)
+    client.send(Metric("once-more.txt"))
+    lines = until(lambda: empty(reader), "a line")
+    assert b"lines_lost=" in lines, lines
+    fill_again = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK) if make is unread_pipe else None
+    if fill_again is not None:
+        fill(fill_again)
+    adapter.tell(signal.SIGTERM)
+    assert adapter.wait_end() == 0
+
+
+def empty(fd):
+    """All that there is to read."""
+    read = b""
+    try:
+        while True:
+            read += os.read(fd, 65536)
+    except BlockingIOError:
+        return read
+
+
+def test_standard_output_that_nobody_reads(stage):
+    """The line that tells the port is not waited for either: it serves, and drains."""
+    reader, writer = unread_pipe()
+    adapter = stage.adapter({"workers.count": 1})
+    adapter.spawn(stdout=writer)
+    adapter.port = adapter.wait_log("listening")[0].fields["address"].rpartition(":")[2]
+    metric = stage.client(adapter).send(Metric("a.txt", "first"))
+    adapter.wait_output("a.txt", metric.text())
+    adapter.drain()
+    os.close(reader)

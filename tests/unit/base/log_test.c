@@ -508,6 +508,19 @@ test_errno_is_kept(void **state)
     assert_int_equal(after_nothing, ERANGE);
 }
 
+/* The next line ends so. */
+static void
+check_next_line(struct fixture *f, enum log_format format, const char *end)
+{
+    log_configure(LOG_LEVEL_INFO, format);
+    redirect_to_file(f);
+    log_write(LOG_LEVEL_INFO, "x", LOG_FIELDS(log_u64("n", 1)));
+    char *line = release_file(f);
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+    assert_non_null(strstr(line, end));
+    free(line);
+}
+
 static void
 test_errno_is_kept_when_the_line_is_lost(void **state)
 {
@@ -523,6 +536,33 @@ test_errno_is_kept_when_the_line_is_lost(void **state)
     release(f);
     assert_int_equal(after_full, ERANGE);
     assert_int_equal(after_closed, ERANGE);
+    check_next_line(f, LOG_FORMAT_TEXT, ": x n=1 lines_lost=2\n");
+}
+
+/* A pipe that nobody reads is not waited for; what it did not take is counted, in both formats. */
+static void
+test_lines_that_are_lost_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const ends[] = {
+        [LOG_FORMAT_TEXT] = ": x n=1 lines_lost=3\n",
+        [LOG_FORMAT_JSON] = ",\"event\":\"x\",\"n\":1,\"lines_lost\":3}\n",
+    };
+    for (enum log_format format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++) {
+        int pipe_fds[2];
+        assert_int_equal(pipe2(pipe_fds, O_NONBLOCK | O_CLOEXEC), 0);
+        while (write(pipe_fds[1], "x", 1) == 1)
+            continue;
+        assert_int_equal(fcntl(pipe_fds[1], F_SETFL, 0), 0);
+        redirect(f, pipe_fds[1]);
+        for (int i = 0; i < 3; i++)
+            log_write(LOG_LEVEL_INFO, "e", NULL);
+        log_write(LOG_LEVEL_DEBUG, "hidden", NULL);
+        release(f);
+        (void)close(pipe_fds[0]);
+        check_next_line(f, format, ends[format]);
+        check_next_line(f, LOG_FORMAT_TEXT, ": x n=1\n");
+    }
 }
 
 /* What a braked line at `now_ms` comes to; the caller frees. */
@@ -654,6 +694,7 @@ main(void)
         TEST(test_every_level_and_format_has_a_name),
         TEST(test_errno_is_kept),
         TEST(test_errno_is_kept_when_the_line_is_lost),
+        TEST(test_lines_that_are_lost_are_counted),
         TEST(test_a_brake_tells_what_was_not_written),
         TEST(test_brakes_are_apart),
         TEST(test_a_hidden_line_is_not_braked),
