@@ -136,10 +136,11 @@ admit_locked(struct admission *admission, const char *name)
         return 0;
     if (conflicts(admission, name, &directories))
         return -EEXIST;
-    /* One place at least stays free: find_place() ends there. */
-    if (admission->names >= admission->names_max ||
-        admission->occupied + directories + 1 >= admission->places)
+    if (admission->names >= admission->names_max)
         return -EUSERS;
+    /* One place at least stays free: find_place() ends there. */
+    if (admission->occupied + directories + 1 >= admission->places)
+        return -EMLINK;
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
         enter(admission, key_of(name, (size_t)(slash - name), USAGE_DIRECTORY));
     enter(admission, key);

@@ -313,8 +313,8 @@ leave_broken_segment(struct journal *journal, int error, uint64_t now_ms)
 }
 
 bool
-journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms,
-               struct call_refusal *refusal_r)
+journal_has_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms,
+                 struct call_refusal *refusal_r)
 {
     bool tried;
     if (journal->watch.is_away) {
@@ -322,12 +322,20 @@ journal_append(struct journal *journal, const struct segment_record *record, uin
         return false;
     }
     check_intact(journal, now_ms);
-    if (!make_room(journal, record->name.size + record->payload.size, now_ms, &tried)) {
-        if (tried)
-            log_refusal(journal, now_ms);
-        *refusal_r = journal->refusal;
+    if (make_room(journal, body_bytes, now_ms, &tried))
+        return true;
+    if (tried)
+        log_refusal(journal, now_ms);
+    *refusal_r = journal->refusal;
+    return false;
+}
+
+bool
+journal_append(struct journal *journal, const struct segment_record *record, uint64_t now_ms,
+               struct call_refusal *refusal_r)
+{
+    if (!journal_has_room(journal, record->name.size + record->payload.size, now_ms, refusal_r))
         return false;
-    }
     int result = segment_writer_append(journal->writer, record);
     if (result != 0) {
         leave_broken_segment(journal, result, now_ms);

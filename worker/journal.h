@@ -20,6 +20,12 @@ struct journal;
  * here: appends fail until there is some. Returns 0 or a negative errno; the caller owns *out. */
 int journal_open(struct journal **out, const struct heritage *heritage);
 
+/* Has an open segment with room for a record whose name and payload have so many bytes together: what
+ * journal_append() does first, for a caller who must know before it does something else. Returns true,
+ * or false and why not; then journal_append() would refuse, too. */
+bool journal_has_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms,
+                      struct call_refusal *refusal_r);
+
 /* Appends one record. Returns true, or false with nothing appended and the reason in *refusal_r.
  * After a failure that no single record is the cause of, the next attempt to make a segment is a
  * moment later; until then it fails alike. */

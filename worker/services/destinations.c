@@ -1,4 +1,7 @@
-/* destinations.c -- a small least-recently-used memory of checked paths. Runs in a worker. */
+/* destinations.c -- a small least-recently-used memory of checked paths. Runs in a worker.
+ *
+ * A path is checked first, and counts against output.max_files only once there is room for the
+ * call's record: a call that is refused takes no output's place. */
 #include "worker/services/destinations.h"
 
 #include <errno.h>
@@ -45,12 +48,19 @@ struct entry {
     /* The output's, if they are not. */
     char *name;
     size_t name_bytes;
+
+    /* The name counts among those accepted. */
+    bool admitted;
 };
 
 struct destinations {
     const struct heritage *heritage;
     struct entry entries[ENTRIES];
     uint64_t tick;
+
+    /* Whether there is room for a record; NULL = always. */
+    destinations_has_room *has_room;
+    void *room_context;
 };
 
 int
@@ -62,6 +72,14 @@ destinations_open(struct destinations **out, const struct heritage *heritage)
     destinations->heritage = heritage;
     *out = destinations;
     return 0;
+}
+
+void
+destinations_ask_for_room(struct destinations *destinations, destinations_has_room *has_room,
+                          void *context)
+{
+    destinations->has_room = has_room;
+    destinations->room_context = context;
 }
 
 static void
@@ -113,6 +131,11 @@ refuse_path(const struct heritage *heritage, struct bytes path, int error, const
                            "file_path \"%s\" would be one more than the output.max_files "
                            "(%" PRId64 ") different output files",
                            quoted, heritage->settings->output_max_files);
+    case EMLINK:
+        return call_refuse(refusal_r, REFUSAL_MAX_FILES,
+                           "file_path \"%s\" has more directories than are left of those kept for "
+                           "output.max_files (%" PRId64 ") output files",
+                           quoted, heritage->settings->output_max_files);
     default:
         return call_refuse(refusal_r, call_refusal_cause_of_error(error),
                            "file_path \"%s\" cannot be checked: %s", quoted,
@@ -150,12 +173,24 @@ check_path(const struct heritage *heritage, struct bytes path, char *name,
                                    heritage->fds[HERITAGE_FD_SEGMENTS], name, &fault);
     if (result == 0)
         result = check_rotation(heritage, name, &fault);
-    if (result == 0)
-        result = admission_admit(heritage->admission, name);
+    return result == 0 || refuse_path(heritage, path, result, fault, refusal_r);
+}
+
+/* Has the name of a path that was checked count among those accepted, if there is room for the
+ * record. A lack of room is no fact about the path, and is not kept. */
+static bool
+admit(struct destinations *destinations, struct entry *entry, struct call_refusal *refusal_r)
+{
+    struct bytes path = {entry->path, entry->path_bytes};
+    if (destinations->has_room != NULL &&
+        !destinations->has_room(destinations->room_context, entry->name_bytes, refusal_r))
+        return false;
+    int result = admission_admit(destinations->heritage->admission, entry->name);
     if (result < 0)
-        return refuse_path(heritage, path, result, fault, refusal_r);
+        return refuse_path(destinations->heritage, path, result, NULL, refusal_r);
     if (result > 0)
-        log_new_output(path, name);
+        log_new_output(path, entry->name);
+    entry->admitted = true;
     return true;
 }
 
@@ -245,13 +280,15 @@ destinations_resolve(struct destinations *destinations, struct bytes file_path, 
         *name_r = (struct bytes){NULL, 0};
         return true;
     }
-    const struct entry *entry = look_up(destinations, file_path, now_ms);
+    struct entry *entry = look_up(destinations, file_path, now_ms);
     if (entry == NULL)
         return refuse_path(destinations->heritage, file_path, -ENOMEM, NULL, refusal_r);
     if (entry->refusal != NULL) {
         *refusal_r = *entry->refusal;
         return false;
     }
+    if (!entry->admitted && !admit(destinations, entry, refusal_r))
+        return false;
     *kind_r = SEGMENT_FILE;
     *name_r = (struct bytes){entry->name, entry->name_bytes};
     return true;

@@ -20,6 +20,16 @@ struct heritage;
 /* Makes an empty memory of paths. Returns 0 or a negative errno; the caller owns *out. */
 int destinations_open(struct destinations **out, const struct heritage *heritage);
 
+/* Whether there is room for the record of the call that is looked at, whose output has a name of so
+ * many bytes; if not, why the call is refused. */
+typedef bool destinations_has_room(void *context, size_t name_bytes,
+                                   struct call_refusal *refusal_r);
+
+/* Has that asked, with `context`, before a name that is not known to be accepted is counted against
+ * output.max_files. Without it there always is room. */
+void destinations_ask_for_room(struct destinations *destinations, destinations_has_room *has_room,
+                               void *context);
+
 /* The output that `file_path` (any bytes) means: *kind_r and *name_r, which is good until the next
  * call. An empty path is standard output. Returns true, or false and why the call is refused. */
 bool destinations_resolve(struct destinations *destinations, struct bytes file_path,

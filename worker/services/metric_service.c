@@ -48,6 +48,9 @@ struct metric_service {
      * an instruction for each instance. */
     struct call_refusal refusal;
 
+    /* When the present call came, by CLOCK_MONOTONIC. */
+    uint64_t now_ms;
+
     struct log_brake brake;
 };
 
@@ -57,6 +60,15 @@ static const grpc_status_code statuses[] = {
     REFUSAL_CAUSES(STATUS)
 #undef STATUS
 };
+
+/* Whether the journal has room for what has been rendered, under a name of so many bytes. */
+static bool
+has_room(void *context, size_t name_bytes, struct call_refusal *refusal_r)
+{
+    struct metric_service *service = context;
+    return journal_has_room(service->journal, name_bytes + text_bytes(service->text).size,
+                            service->now_ms, refusal_r);
+}
 
 /* Decodes and renders a request and finds its output. Returns true, with a record that points
  * into the service's buffers, or false and why the call is refused. */
@@ -73,6 +85,7 @@ make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
                         refusal_r))
         return false;
     record_r->payload = text_bytes(service->text);
+    service->now_ms = now_ms;
     /* Last, since it counts against output.max_files: only a call that can be taken does. */
     return destinations_resolve(service->destinations, request->file_path, now_ms, &record_r->kind,
                                 &record_r->name, refusal_r);
@@ -145,6 +158,7 @@ metric_service_open(struct metric_service **out, struct methods *methods,
         metric_service_close(&service);
         return result;
     }
+    destinations_ask_for_room(service->destinations, has_room, service);
     INVARIANT(methods->unary_count < SERVICE_UNARY_MAX);
     methods->unary[methods->unary_count++] =
         (struct unary_method){.path = "/metric.HandleMetricService/HandleMetric",

@@ -72,6 +72,23 @@ def test_full_volume(stage):
         assert adapter.quarantined() == []
 
 
+def test_refused_calls_take_no_output_away(stage):
+    """Calls that a full volume refuses do not count against output.max_files: when there is room, an output that comes
+    after them all is taken."""
+    with SmallVolume(stage.home / "small", 4 * MIB) as volume:
+        volume.fill(leave_bytes=64 << 10)
+        settings = {"workers.count": 1, "segments.size_bytes": MIB, "output.max_files": 2}
+        adapter = start_on(stage, volume, settings)
+        client = stage.client(adapter)
+        for number in range(10):
+            answer = client.call(Metric(f"refused-{number}.txt").wire())
+            assert answer.status == EXHAUSTED and "No space left" in answer.details, answer
+        volume.relieve()
+        metric = Metric("real.txt", "first")
+        until(lambda: client.call(metric.wire()).ok, "calls to be taken")
+        adapter.wait_output("real.txt", metric.text())
+
+
 def test_volume_that_is_full_at_the_start(stage):
     """Without room for a segment at its start the adapter serves all the same: it refuses calls until there is room."""
     with SmallVolume(stage.home / "small", 4 * MIB) as volume:

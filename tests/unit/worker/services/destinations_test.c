@@ -193,6 +193,46 @@ test_refused_paths_take_no_output_away(void **state)
     expect_file(f, "a", 7, "a");
 }
 
+/* Room for the record of a call: as much as the test says. */
+static bool
+has_room(void *context, size_t name_bytes, struct call_refusal *refusal_r)
+{
+    const size_t *room = context;
+    return name_bytes <= *room || call_refuse(refusal_r, REFUSAL_VOLUME_FULL, "no room");
+}
+
+static void
+test_calls_there_is_no_room_for_take_no_output_away(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, 1);
+    size_t room = 0;
+    destinations_ask_for_room(f->destinations, has_room, &room);
+    for (int i = 0; i < 10; i++) {
+        char path[16];
+        (void)snprintf(path, sizeof(path), "d%d/a", i);
+        assert_int_equal(resolve(f, path, 7), REFUSAL_VOLUME_FULL);
+    }
+    room = 5;
+    /* At once: the lack of room is not remembered as a fault of the path. */
+    expect_file(f, "d3/a", 7, "d3/a");
+    room = 0;
+    /* Accepted before, it is not asked for again until it is looked at anew. */
+    expect_file(f, "d3/a", 7, "d3/a");
+    room = 5;
+    expect_refused(f, "d4/a", 7, REFUSAL_MAX_FILES, "output.max_files");
+}
+
+static void
+test_deep_paths_are_refused_for_their_directories(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, 2);
+    expect_refused(f, "a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z", 7, REFUSAL_MAX_FILES,
+                   "more directories");
+    expect_file(f, "a/b/c", 7, "a/b/c");
+}
+
 static void
 test_a_change_is_noticed_after_a_second_and_not_before(void **state)
 {
@@ -400,6 +440,8 @@ main(void)
         TEST(test_spellings_of_one_path_are_one_output),
         TEST(test_a_refusal_names_the_path_and_the_reason),
         TEST(test_refused_paths_take_no_output_away),
+        TEST(test_calls_there_is_no_room_for_take_no_output_away),
+        TEST(test_deep_paths_are_refused_for_their_directories),
         TEST(test_a_change_is_noticed_after_a_second_and_not_before),
         TEST(test_another_spelling_is_looked_at_on_its_own),
         TEST(test_more_paths_than_are_remembered_still_mean_what_they_mean),
