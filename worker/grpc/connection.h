@@ -14,6 +14,10 @@
 /* Room for an address of IPv6, or an IPv4 one written as such. */
 #define CONNECTION_PEER_BYTES 48U
 
+/* So many descriptors of a worker no connection takes: they are for segments, for the paths of
+ * outputs that are looked up, and for gRPC. */
+#define CONNECTION_FDS_RESERVED 16U
+
 struct connection {
     /* Among those of its acceptor. */
     struct list_link link;
@@ -29,8 +33,9 @@ struct connection {
 };
 
 /* Takes the connection at the head of a listening socket's queue, non-blocking and without delay of
- * small writes. What cannot be kept is not taken: without memory or a second descriptor, the
- * connection stays in the queue. Returns 0 or a negative errno: one that connection_is_shortage(),
+ * small writes. What cannot be kept is not taken: without memory or a second descriptor, and while
+ * no more than CONNECTION_FDS_RESERVED are left of those that the process may have, the connection
+ * stays in the queue. Returns 0 or a negative errno: one that connection_is_shortage(),
  * or another if there was none to take after all. The caller owns *out. */
 int connection_accept(struct connection **out, int listener_fd, uint64_t now_ms);
 

@@ -62,6 +62,34 @@ def healthy(adapter):
     return subprocess.run([adapter.program, "health", adapter.target], check=False, capture_output=True).returncode == 0
 
 
+def connect_until(adapter, connections, count):
+    """Connections to the port, more than a worker has descriptors for; the kernel takes those that wait."""
+    while len(connections) < count:
+        connections.append(socket.create_connection(("127.0.0.1", adapter.port)))
+
+
+def test_connections_leave_what_calls_need(stage):
+    """Connections that would take the last descriptors of a worker wait; calls on the others are answered, new outputs and
+    new segments included; when connections end, those that wait are served."""
+    settings = {"workers.count": 1, "segments.size_bytes": 64 * KIB}
+    adapter = stage.start(settings, wrapper=("prlimit", "--nofile=100:100"))
+    client = stage.client(adapter)
+    client.send(Metric("first.txt"))
+    connections = []
+    try:
+        connect_until(adapter, connections, 100)
+        adapter.wait_log("cannot take a connection")
+        for number in range(100):
+            client.send(Metric(f"o-{number % 10}.txt", f"n-{number}", padding=8 * KIB))
+        waiting = stage.client(adapter).begin(Metric("waiting.txt").wire(), wait_for_ready=True)
+    finally:
+        for connection in connections:
+            connection.close()
+    assert waiting.answer().ok
+    until(lambda: adapter.output("o-9.txt").count(b"'n-") == 10, "the output")
+    check_ended(adapter)
+
+
 def fill(fd):
     """Fills a pipe, a socket or a terminal that nobody reads, without a change to the descriptor that others have."""
     try:

@@ -192,8 +192,8 @@ test_what_cannot_be_kept_is_not_taken(void **state)
     int client = connect_to(&address, sizeof(address.in));
     struct connection *connection = NULL;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    for (int room = 0; room < 2; room++) {
-        struct rlimit limit = {(rlim_t)(client + 1 + room), before.rlim_max};
+    for (unsigned room = 0; room < 2 + CONNECTION_FDS_RESERVED; room++) {
+        struct rlimit limit = {(rlim_t)client + 1 + room, before.rlim_max};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         int result = connection_accept(&connection, listener, 0);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
