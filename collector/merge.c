@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "collector/backlog.h"
 #include "collector/input/sources.h"
@@ -29,6 +30,9 @@
 #define PASS_BYTES_MAX (1U << 20)
 #define PASS_BYTES_MAX_DURABLE (8U << 20)
 #define PASS_RECORDS_MAX 65536U
+
+/* So many descriptors the outputs leave for the segments of a pass and for what is looked up. */
+#define FDS_RESERVED 16U
 
 struct merge {
     const struct heritage *heritage;
@@ -254,6 +258,8 @@ publish(struct merge *merge)
 int64_t
 merge_pass(struct merge *merge, uint64_t now_ms)
 {
+    if (!descriptors_left(FDS_RESERVED))
+        outputs_spare_descriptors(&merge->outputs);
     if (merge->stale) {
         int result = refresh(merge, now_ms);
         if (result != 0)

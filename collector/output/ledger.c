@@ -17,6 +17,7 @@
 
 struct ledger {
     int directory_fd; /* borrowed */
+    /* -1 while the file is let go of. */
     int fd;
     char file_name[LEDGER_NAME_BYTES_MAX];
     /* Of the record that counts. */
@@ -88,31 +89,6 @@ write_record(struct ledger *ledger, uint64_t generation)
     return 0;
 }
 
-bool
-ledger_is_there(const struct ledger *ledger)
-{
-    struct stat status;
-    return fstat(ledger->fd, &status) == 0 && status.st_nlink > 0;
-}
-
-int
-ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
-             const struct ledger_position *positions, size_t position_count)
-{
-    uint64_t generation = ledger->generation + 1;
-    int result = build_record(ledger, generation, mark, positions, position_count);
-    return result == 0 ? write_record(ledger, generation) : result;
-}
-
-int
-ledger_rewrite(struct ledger *ledger)
-{
-    int result = ledger_record_read(&ledger->record, ledger->fd, block_of(ledger->generation));
-    if (result == 0 && ledger_record_generation(ledger->record.bytes) != ledger->generation)
-        result = -EBADMSG;
-    return result == 0 ? write_record(ledger, ledger->generation) : result;
-}
-
 /* Reads what the file says. Returns 0, -EBADMSG if no block is whole, or another negative errno if
  * one cannot be read now: it might be the newer. */
 static int
@@ -132,6 +108,86 @@ read_newest(struct ledger *ledger, struct ledger_state *state_r)
     ledger->generation = state_r->generation;
     ledger->kind = state_r->kind;
     return 0;
+}
+
+static int
+refuse_strange_file(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    return S_ISREG(status.st_mode) ? 0 : -EBADMSG;
+}
+
+/* Opens the file by its name and reads it. Returns 0 or a negative errno, and the file is closed. */
+static int
+open_file(struct ledger *ledger, struct ledger_state *state_r)
+{
+    ledger->fd = openat(ledger->directory_fd, ledger->file_name,
+                        O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int result = ledger->fd < 0 ? -errno : refuse_strange_file(ledger->fd);
+    if (result == 0)
+        result = read_newest(ledger, state_r);
+    if (result != 0)
+        ledger_let_go(ledger);
+    return result;
+}
+
+/* Opens the file again if it was let go of. What it says then must be what it said. */
+static int
+have_file(struct ledger *ledger)
+{
+    struct ledger_state state;
+    uint64_t generation = ledger->generation;
+    if (ledger->fd >= 0)
+        return 0;
+    int result = open_file(ledger, &state);
+    if (result == 0 && ledger->generation != generation) {
+        ledger->generation = generation;
+        ledger_let_go(ledger);
+        result = -ESTALE;
+    }
+    return result == -EBADMSG ? -ESTALE : result;
+}
+
+void
+ledger_let_go(struct ledger *ledger)
+{
+    if (ledger->fd >= 0)
+        (void)close(ledger->fd);
+    ledger->fd = -1;
+}
+
+bool
+ledger_is_there(struct ledger *ledger)
+{
+    struct stat status;
+    int result = have_file(ledger);
+    if (result != 0)
+        return result != -ENOENT && result != -ESTALE;
+    return fstat(ledger->fd, &status) == 0 && status.st_nlink > 0;
+}
+
+int
+ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
+             const struct ledger_position *positions, size_t position_count)
+{
+    uint64_t generation = ledger->generation + 1;
+    int result = have_file(ledger);
+    if (result == 0)
+        result = build_record(ledger, generation, mark, positions, position_count);
+    return result == 0 ? write_record(ledger, generation) : result;
+}
+
+int
+ledger_rewrite(struct ledger *ledger)
+{
+    int result = have_file(ledger);
+    if (result == 0)
+        result = ledger_record_read(&ledger->record, ledger->fd, block_of(ledger->generation));
+    if (result == 0 && ledger_record_generation(ledger->record.bytes) != ledger->generation)
+        result = -EBADMSG;
+    return result == 0 ? write_record(ledger, ledger->generation) : result;
 }
 
 /* A ledger in memory, with nothing open yet. */
@@ -160,15 +216,6 @@ keep_output_name(struct ledger *ledger, struct bytes output_name)
     return 0;
 }
 
-static int
-refuse_strange_file(int fd)
-{
-    struct stat status;
-    if (fstat(fd, &status) != 0)
-        return -errno;
-    return S_ISREG(status.st_mode) ? 0 : -EBADMSG;
-}
-
 int
 ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
                      struct ledger_state *state_r)
@@ -176,10 +223,7 @@ ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
     struct ledger *ledger = ledger_new(directory_fd, name);
     if (ledger == NULL)
         return -ENOMEM;
-    ledger->fd = openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    int result = ledger->fd < 0 ? -errno : refuse_strange_file(ledger->fd);
-    if (result == 0)
-        result = read_newest(ledger, state_r);
+    int result = open_file(ledger, state_r);
     if (result == 0)
         result = keep_output_name(ledger, state_r->name);
     if (result != 0) {
@@ -256,6 +300,7 @@ ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind, struc
 void
 ledger_sync(const struct ledger *ledger)
 {
+    INVARIANT(ledger->fd >= 0);
     disk_sync_data(ledger->fd, ledger->file_name);
 }
 
@@ -266,8 +311,7 @@ ledger_close(struct ledger **lp)
     if (ledger == NULL)
         return;
     *lp = NULL;
-    if (ledger->fd >= 0)
-        (void)close(ledger->fd);
+    ledger_let_go(ledger);
     free(ledger->output_name);
     ledger_record_clear(&ledger->record);
     free(ledger);

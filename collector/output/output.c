@@ -238,6 +238,21 @@ output_release(struct output *output)
     output->operations->release(output->destination);
 }
 
+void
+output_spare_descriptors(struct output *output)
+{
+    output_release(output);
+    if (output->ledger != NULL)
+        ledger_let_go(output->ledger);
+}
+
+bool
+output_lacks_descriptors(const struct output *output)
+{
+    return output->refusal.stands &&
+           (output->refusal.error == -EMFILE || output->refusal.error == -ENFILE);
+}
+
 bool
 output_is_forgettable(const struct output *output, const struct sources *sources)
 {

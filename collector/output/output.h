@@ -94,8 +94,14 @@ void output_deliver(struct output *output, const struct sources *sources, uint64
 /* Gives back all that is queued and blocks the output for a moment. */
 void output_postpone(struct output *output, uint64_t now_ms);
 
-/* Lets go of descriptors until there is something to deliver again. */
+/* Lets go of the destination's descriptors until there is something to deliver again. */
 void output_release(struct output *output);
+
+/* Lets go of the ledger's, too. */
+void output_spare_descriptors(struct output *output);
+
+/* True if it refuses for want of descriptors. */
+bool output_lacks_descriptors(const struct output *output);
 
 /* True if no source has records that this output has consumed: it may be closed, and its ledger
  * removed. */

@@ -1,5 +1,6 @@
 /* output_ledger.c -- who an output is, its ledger, and what is noted there of how far it is.
  * Runs in the collector. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -43,6 +44,8 @@ output_write_ledger(struct output *output, const struct sources *sources,
     const struct ledger_position *list = NULL;
     ssize_t count = positions_list(&output->positions, sources, batch, mark->length == 0, &list);
     int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
+    if (result == -ENOENT || result == -ESTALE)
+        output_start_afresh(output, "a ledger was removed or replaced; starting afresh", result);
     if (result == 0 && output->durable)
         ledger_sync(output->ledger);
     return result;

@@ -157,7 +157,7 @@ static int
 secure_ledger(struct output *output)
 {
     int result = ledger_rewrite(output->ledger);
-    if (result == -EBADMSG)
+    if (result == -EBADMSG || result == -ENOENT || result == -ESTALE)
         output_start_afresh(output, "a ledger was damaged by somebody else; starting afresh",
                             result);
     if (result == 0 && output->durable)

@@ -98,8 +98,15 @@ outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
     if (outputs_retry_in_ms(outputs, now_ms) != 0)
         return false;
     for (size_t i = 0; i < outputs->count; i++) {
-        if (output_is_blocked(outputs->list[i]) && output_retry(outputs->list[i], sources, now_ms))
-            unblocked = true;
+        struct output *output = outputs->list[i];
+        if (!output_is_blocked(output))
+            continue;
+        bool ready = output_retry(output, sources, now_ms);
+        if (!ready && output_lacks_descriptors(output)) {
+            outputs_spare_descriptors(outputs);
+            ready = output_retry(output, sources, now_ms);
+        }
+        unblocked = unblocked || ready;
     }
     return unblocked;
 }
@@ -139,6 +146,8 @@ outputs_deliver(struct outputs *outputs, const struct sources *sources, uint64_t
             output_postpone(outputs->list[i], now_ms);
         else
             output_deliver(outputs->list[i], sources, now_ms);
+        if (output_lacks_descriptors(outputs->list[i]))
+            outputs_spare_descriptors(outputs);
     }
 }
 
@@ -167,6 +176,13 @@ outputs_release(struct outputs *outputs)
 {
     for (size_t i = 0; i < outputs->count; i++)
         output_release(outputs->list[i]);
+}
+
+void
+outputs_spare_descriptors(struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_spare_descriptors(outputs->list[i]);
 }
 
 void

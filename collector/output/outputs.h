@@ -82,6 +82,9 @@ uint64_t outputs_oldest_ns(const struct outputs *outputs);
 /* Lets go of all descriptors: each output is opened anew for its next batch. */
 void outputs_release(struct outputs *outputs);
 
+/* The same, and of those of the ledgers: for a process that can have no more. */
+void outputs_spare_descriptors(struct outputs *outputs);
+
 /* Forgets every output that may be, and removes its ledger. `sources` is all there is to read. */
 void outputs_forget_idle(struct outputs *outputs, const struct sources *sources);
 

@@ -68,6 +68,10 @@ recover_ledger(struct outputs *outputs, const char *ledger_name)
 {
     struct output *output = NULL;
     int result = recover_output(&output, outputs->heritage, ledger_name);
+    if (result == -EMFILE || result == -ENFILE) {
+        outputs_spare_descriptors(outputs);
+        result = recover_output(&output, outputs->heritage, ledger_name);
+    }
     if (result == 0)
         result = outputs_add(outputs, output);
     if (result == 0)

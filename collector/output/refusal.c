@@ -17,6 +17,7 @@ refusal_begin(struct refusal *refusal, const char *name, int error, uint64_t now
         refusal->retry_ms = RETRY_MS_MAX;
     refusal->retry_at_ms = now_ms + refusal->retry_ms;
     refusal->stands = true;
+    refusal->error = error;
     /* A slow reader of standard output is no error; anything that lasts is. */
     if (error != -EAGAIN)
         log_write_braked(&refusal->brake, now_ms, LOG_LEVEL_ERROR,

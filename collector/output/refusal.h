@@ -12,6 +12,8 @@
 struct refusal {
     /* It refuses now. */
     bool stands;
+    /* Why it refused last: a negative errno. */
+    int error;
     /* The present back-off; 0 = its next refusal is the first. */
     uint64_t retry_ms;
     uint64_t retry_at_ms;

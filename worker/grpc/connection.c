@@ -9,10 +9,10 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/invariant.h"
 
 _Static_assert(CONNECTION_PEER_BYTES >= INET6_ADDRSTRLEN, "an address fits");
@@ -34,16 +34,6 @@ set_peer(struct connection *connection, const struct sockaddr_storage *peer)
     }
 }
 
-/* Whether a descriptor, the lowest that was free, leaves enough for a second one and for what the
- * calls of the connections there are need. The limit may be changed at any time. */
-static bool
-leaves_reserve(int fd)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-           (rlim_t)fd + 2 + CONNECTION_FDS_RESERVED <= limit.rlim_cur;
-}
-
 /* Accepts into `connection`. Two descriptors are needed, and the second is got first, for want of
  * the socket one of the listening socket. Returns 0 or a negative errno. */
 static int
@@ -54,7 +44,7 @@ accept_socket(struct connection *connection, int listener_fd)
     connection->watch_fd = fcntl(listener_fd, F_DUPFD_CLOEXEC, 0);
     if (connection->watch_fd < 0)
         return -errno;
-    if (!leaves_reserve(connection->watch_fd))
+    if (!descriptors_above(connection->watch_fd, 1 + CONNECTION_FDS_RESERVED))
         return -EMFILE;
     connection->fd =
         accept4(listener_fd, (struct sockaddr *)&peer, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from metrics import Metric
+from processes import send
 from waiting import until
 
 KIB = 1 << 10
@@ -88,6 +89,24 @@ def test_connections_leave_what_calls_need(stage):
     assert waiting.answer().ok
     until(lambda: adapter.output("o-9.txt").count(b"'n-") == 10, "the output")
     check_ended(adapter)
+
+
+def test_more_outputs_than_descriptors(stage):
+    """A collector that can have no more descriptors closes those it does not need: every output gets all of its records,
+    in each round, and after a restart that finds more ledgers than it may open."""
+    adapter = stage.start({"workers.count": 1}, wrapper=("prlimit", "--nofile=64:64"))
+    client = stage.client(adapter)
+    for end in (lambda: None, lambda: send(adapter.collector())):
+        for number in range(300):
+            client.send(Metric(f"o-{number % 100}.txt", f"n-{number}"))
+        end()
+        for output in range(100):
+            until(lambda name=f"o-{output}.txt": adapter.output(name).count(b"'n-") % 3 == 0 and adapter.output(name),
+                  f"all of output {output}")
+    for output in range(100):
+        text = b"".join(Metric(f"o-{output}.txt", f"n-{number}").text() for number in range(output, 300, 100))
+        adapter.wait_output(f"o-{output}.txt", text * 2)
+    check_ended(adapter, 1)
 
 
 def fill(fd):
