@@ -19,6 +19,7 @@
 #include "master/die.h"
 #include "master/master.h"
 #include "master/options.h"
+#include "master/process_limits.h"
 #include "master/takeover/handover.h"
 #include "master/validators.h"
 
@@ -90,6 +91,8 @@ static int
 test_settings(const struct handover *handover, const struct settings *settings,
               struct complaint *complaint)
 {
+    if (process_limits_check(settings, complaint) != 0)
+        return complaint->exit_code;
     if (handover == NULL) {
         config_print(settings, stdout);
         return 0;

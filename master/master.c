@@ -18,7 +18,6 @@
 #include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -34,6 +33,7 @@
 #include "master/crew/crew.h"
 #include "master/die.h"
 #include "master/listener.h"
+#include "master/process_limits.h"
 #include "master/service_manager.h"
 #include "master/supervisor.h"
 #include "master/takeover/handover.h"
@@ -55,19 +55,6 @@ struct master {
 };
 
 _Static_assert(CPUS_MAX <= SCOREBOARD_WORKERS_MAX, "a worker for every CPU has a slot");
-
-/* Workers hold a descriptor or two for each connection. */
-static void
-raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        log_write(LOG_LEVEL_WARNING, "cannot raise the limit on open files",
-                  LOG_FIELDS(log_error(errno)));
-}
 
 static int
 open_wakeups(struct master *master)
@@ -317,7 +304,10 @@ master_run(const struct settings *settings, struct handover *handover, char *con
     log_identify("master", LOG_NO_SLOT);
     (void)prctl(PR_SET_NAME, "mygrpcadapter"); /* executed in place, it would be named "exe" */
     supervisor_block_signals();
-    raise_descriptor_limit();
+    process_limits_raise();
+    if (process_limits_check(settings, &complaint) != 0)
+        die(complaint.exit_code, "%s", complaint.text);
+    process_limits_warn(settings);
     receive(&master, handover);
     if (open_all(&master, settings, &complaint) != 0)
         die(complaint.exit_code, "%s", complaint.text);

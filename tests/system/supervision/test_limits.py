@@ -91,6 +91,22 @@ def test_connections_leave_what_calls_need(stage):
     check_ended(adapter)
 
 
+def test_settings_beyond_the_descriptors(stage):
+    """A start warns of settings that the limit does not let be reached, with both numbers; where it cannot work at all it
+    is refused, and so it is by -t."""
+    adapter = stage.start({"workers.count": 1, "workers.max_connections": 200, "output.max_files": 20},
+                          wrapper=("prlimit", "--nofile=128:128"))
+    event = "the limit on open files (RLIMIT_NOFILE) is low for a setting"
+    line, = adapter.wait_log(event)
+    assert line.fields["setting"] == "workers.max_connections"
+    assert line.number("value") == 200 and line.number("limit") == 128 and line.number("possible") == 39
+    for flags in (["-t"], []):
+        command = ["prlimit", "--nofile=40:40", str(adapter.program), *adapter.arguments(), *flags]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert ended.returncode == 78 and "RLIMIT_NOFILE) is 40" in ended.stderr, ended
+        assert "raise it" in ended.stderr
+
+
 def test_more_outputs_than_descriptors(stage):
     """A collector that can have no more descriptors closes those it does not need: every output gets all of its records,
     in each round, and after a restart that finds more ledgers than it may open."""
