@@ -265,9 +265,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
         if (result != 0)
             return result;
     }
-    /* To go back once serves all outputs that can take something again. */
-    if (outputs_retry(&merge->outputs, &merge->sources, now_ms))
-        sources_rewind(&merge->sources);
+    outputs_retry(&merge->outputs, &merge->sources, now_ms);
     size_t records = read_sources(merge, now_ms);
     sources_sync(&merge->sources);
     outputs_deliver(&merge->outputs, &merge->sources, now_ms);

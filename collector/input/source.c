@@ -169,13 +169,14 @@ source_skip(struct source *source, struct segment_position at)
 }
 
 void
-source_rewind(struct source *source)
+source_rewind(struct source *source, struct segment_position to, struct segment_position kept)
 {
-    if (source->skipped.offset == 0)
+    INVARIANT(source->skipped.offset != 0 && source->skipped.offset <= to.offset);
+    INVARIANT(kept.offset == 0 || kept.offset >= source->skipped.offset);
+    source->skipped = kept;
+    if (to.offset >= source->position.offset)
         return;
-    INVARIANT(source->skipped.offset <= source->position.offset);
-    source->position = source->skipped;
-    source->skipped = (struct segment_position){0, 0};
+    source->position = to;
     source->damage = NULL;
     if (source->phase == SOURCE_ENDED)
         enter_phase(source, SOURCE_FINAL);
@@ -186,7 +187,9 @@ source_rewind(struct source *source)
 uint64_t
 source_unmerged_bytes(const struct source *source)
 {
-    uint64_t from = source->skipped.offset != 0 ? source->skipped.offset : source->position.offset;
+    uint64_t from = source->position.offset;
+    if (source->skipped.offset != 0 && source->skipped.offset < from)
+        from = source->skipped.offset;
     uint64_t end =
         source->phase == SOURCE_FINAL ? source->facts.file_bytes : source->position.offset;
     return end - from;

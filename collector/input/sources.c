@@ -159,13 +159,6 @@ sources_sync(struct sources *sources)
     }
 }
 
-void
-sources_rewind(struct sources *sources)
-{
-    for (size_t i = 0; i < sources->count; i++)
-        source_rewind(sources->list[i]);
-}
-
 /* Gets the source's file out of the way. Returns 0 or a negative errno: then it must stay known, or
  * it would be met again as a new one. */
 static int

@@ -64,9 +64,6 @@ bool sources_may_read(const struct sources *sources, size_t i, uint64_t now_ms);
 /* Where it matters, waits until the disk has what was read of segments that are still written. */
 void sources_sync(struct sources *sources);
 
-/* Has every source go back to the first record that it passed over. */
-void sources_rewind(struct sources *sources);
-
 /* Removes the files of sources that are done (damaged ones go to quarantine/) and forgets them,
  * calling `forget(context, index)` for each. With `durable` the disk has forgotten them first: an
  * output's ledger must know of a segment as long as a loss of power could bring it back. */

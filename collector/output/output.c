@@ -63,7 +63,8 @@ output_hash(const struct output *output)
 int
 output_meet_source(struct output *output, const struct source *source)
 {
-    return positions_meet(&output->positions, source);
+    int result = skips_meet(&output->skips, source);
+    return result == 0 ? positions_meet(&output->positions, source) : result;
 }
 
 void
@@ -143,8 +144,23 @@ void
 output_pass_over(struct output *output, struct source *source, struct segment_position at,
                  const struct segment_record *record)
 {
+    INVARIANT(output_is_blocked(output));
     source_skip(source, at);
+    skips_add(&output->skips, source, at);
     refusal_add_waiting(&output->refusal, record->appended_ns);
+}
+
+struct segment_position
+output_passed_over(const struct output *output, const struct source *source)
+{
+    return skips_get(&output->skips, source);
+}
+
+void
+output_takes_up(struct output *output, const struct source *source)
+{
+    INVARIANT(!output_is_blocked(output));
+    skips_take(&output->skips, source);
 }
 
 uint64_t
@@ -170,8 +186,11 @@ begin_batch(struct output *output, const struct sources *sources, struct ledger_
 static void
 give_back(struct output *output)
 {
-    for (size_t i = 0; i < output->batch.count; i++)
-        refusal_add_waiting(&output->refusal, output->batch.origins[i].appended_ns);
+    for (size_t i = 0; i < output->batch.count; i++) {
+        const struct batch_origin *origin = &output->batch.origins[i];
+        skips_add(&output->skips, origin->source, origin->at);
+        refusal_add_waiting(&output->refusal, origin->appended_ns);
+    }
     batch_give_back(&output->batch);
 }
 
@@ -275,6 +294,7 @@ output_close(struct output **op, bool forget)
     free(output->name);
     free(output->runs);
     positions_clear(&output->positions);
+    skips_clear(&output->skips);
     batch_clear(&output->batch);
     free(output);
 }

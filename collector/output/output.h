@@ -79,9 +79,18 @@ void output_forget_gone(struct output *output, const struct sources *sources);
 int output_queue(struct output *output, struct source *source, struct segment_position at,
                  uint64_t end_offset, const struct segment_record *record);
 
-/* Passes over a record, while the output is blocked: its source will give it again. */
+/* Passes over a record, while the output is blocked: its source gives it again after
+ * outputs_retry(). */
 void output_pass_over(struct output *output, struct source *source, struct segment_position at,
                       const struct segment_record *record);
+
+/* The first record of a source that the output has passed over and that was not read again; offset 0 =
+ * none. */
+struct segment_position output_passed_over(const struct output *output,
+                                           const struct source *source);
+
+/* What the output has passed over of a source will be read again. */
+void output_takes_up(struct output *output, const struct source *source);
 
 /* When the oldest record that waits for the output, as far as it knows, was appended, ns since the
  * epoch; UINT64_MAX if none does. */

@@ -10,6 +10,7 @@
 #include "collector/output/output.h"
 #include "collector/output/positions.h"
 #include "collector/output/refusal.h"
+#include "collector/output/skips.h"
 
 /*     RECOVERED ──▶ UNFINISHED ──▶ SETTLED
  *         └──────────────────────▶    │ ▲
@@ -45,6 +46,8 @@ struct output {
     size_t run_capacity;
     bool batch_unknown;
     struct positions positions;
+    /* What was passed over; only while it is blocked. */
+    struct skips skips;
     struct batch batch;
     struct refusal refusal;
 };

@@ -91,12 +91,42 @@ outputs_are_secured(const struct outputs *outputs)
     return true;
 }
 
-bool
+/* The earlier of two positions, of which offset 0 stands for none. */
+static struct segment_position
+earlier(struct segment_position a, struct segment_position b)
+{
+    return b.offset == 0 || (a.offset != 0 && a.offset <= b.offset) ? a : b;
+}
+
+/* Has a source go back to what was passed over for outputs that are not blocked any more. What those
+ * passed over that still are it need not read again, but must keep. */
+static void
+rewind_source(struct outputs *outputs, struct source *source)
+{
+    struct segment_position to = {0, 0};
+    struct segment_position kept = {0, 0};
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct output *output = outputs->list[i];
+        struct segment_position first = output_passed_over(output, source);
+        if (first.offset == 0)
+            continue;
+        if (output_is_blocked(output)) {
+            kept = earlier(kept, first);
+            continue;
+        }
+        to = earlier(to, first);
+        output_takes_up(output, source);
+    }
+    if (to.offset != 0)
+        source_rewind(source, to, kept);
+}
+
+void
 outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
 {
     bool unblocked = false;
     if (outputs_retry_in_ms(outputs, now_ms) != 0)
-        return false;
+        return;
     for (size_t i = 0; i < outputs->count; i++) {
         struct output *output = outputs->list[i];
         if (!output_is_blocked(output))
@@ -108,7 +138,8 @@ outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
         }
         unblocked = unblocked || ready;
     }
-    return unblocked;
+    for (size_t i = 0; i < sources->count && unblocked; i++)
+        rewind_source(outputs, sources->list[i]);
 }
 
 uint64_t

@@ -144,13 +144,41 @@ test_what_was_passed_over_is_read_again_before_it_is_retired(void **state)
     expect_none(f, SOURCE_ENDED);
     assert_int_equal(retired(f), 0);
     assert_true(source_unmerged_bytes(only(f)) > 0);
-    sources_rewind(&f->sources);
+    source_rewind(only(f), two, (struct segment_position){0, 0});
     assert_int_equal(only(f)->phase, SOURCE_FINAL);
     (void)expect_next(f, "two");
     (void)expect_next(f, "three");
     expect_none(f, SOURCE_ENDED);
-    sources_rewind(&f->sources); /* nothing was passed over now */
     assert_int_equal(only(f)->phase, SOURCE_ENDED);
+    assert_int_equal(retired(f), 1);
+}
+
+/* Two outputs passed over records of it: it goes back as far as one needs that can be written again,
+ * and is kept for the other. */
+static void
+test_it_goes_back_no_further_than_it_must(void **state)
+{
+    struct fixture *f = *state;
+    append(f, "one");
+    append(f, "two");
+    append(f, "three");
+    seal(f);
+    struct segment_position one = expect_next(f, "one");
+    struct segment_position two = expect_next(f, "two");
+    (void)expect_next(f, "three");
+    source_skip(only(f), one);
+    source_skip(only(f), two);
+    source_rewind(only(f), two, one);
+    (void)expect_next(f, "two");
+    uint64_t waiting = source_unmerged_bytes(only(f));
+    source_rewind(only(f), one, two);
+    (void)expect_next(f, "one");
+    /* It is before the one that is kept, and will come by. */
+    assert_true(source_unmerged_bytes(only(f)) < waiting);
+    source_rewind(only(f), two, (struct segment_position){0, 0});
+    (void)expect_next(f, "two");
+    (void)expect_next(f, "three");
+    expect_none(f, SOURCE_ENDED);
     assert_int_equal(retired(f), 1);
 }
 
@@ -223,6 +251,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_writer_is_followed_and_its_sealed_segment_retired),
         TEST(test_what_was_passed_over_is_read_again_before_it_is_retired),
+        TEST(test_it_goes_back_no_further_than_it_must),
         TEST(test_a_file_that_stays_away_is_final),
         TEST(test_one_waits_for_the_one_before_it_in_its_incarnation_only),
         TEST(test_what_is_not_done_cannot_be_retired),
