@@ -23,10 +23,15 @@
 #include "segment/segment_writer.h"
 #include "worker/call_refusal.h"
 #include "worker/volume_watch.h"
+#include "worker/segment_helper.h"
 
 /* After a failure to make a segment, so long until the next attempt: a full volume is not asked
  * with every call. */
 #define RETRY_MS 100
+
+/* For a segment that is not ready when it is needed, the main loop waits so long at most; then calls
+ * are refused until it is. A usual disk has it ready in time. */
+#define READY_WAIT_MS 300
 
 /* So often the open segment is looked at from outside. */
 #define CHECK_MS 1000
@@ -50,6 +55,9 @@ struct journal {
     /* The open segment; NULL in any phase but JOURNAL_OPEN. */
     struct segment_writer *writer;
 
+    /* Of the open segment. */
+    uint64_t file_bytes;
+
     /* Of the segment, and of the record, that is next. */
     uint64_t next_number;
     uint64_t next_sequence;
@@ -67,6 +75,12 @@ struct journal {
      * that holds the lock. */
     bool durable;
     pthread_mutex_t sync_lock;
+
+    /* NULL: segments are made and sealed in the main thread. */
+    struct segment_helper *helper;
+
+    /* What was ordered of it last. */
+    struct segment_order ordered;
 
     struct log_brake brake;
 
@@ -115,11 +129,35 @@ tell_appended(const struct heritage *heritage)
         wake_collector(heritage);
 }
 
+/* Syncs what has records that may be waited for: the open segment, and those that were left and are
+ * not sealed. First the open one is looked for, then the others: one that is left in between is found
+ * among them. */
+static void
+sync_beside_helper(struct journal *journal)
+{
+    struct segment_writer *left[SEGMENT_HELPER_LEFT_MAX];
+    segment_helper_hold(journal->helper);
+    (void)pthread_mutex_lock(&journal->sync_lock);
+    struct segment_writer *writer = journal->writer;
+    (void)pthread_mutex_unlock(&journal->sync_lock);
+    size_t count = segment_helper_list_left(journal->helper, left);
+    for (size_t i = 0; i < count; i++)
+        segment_writer_sync(left[i]);
+    if (writer != NULL)
+        segment_writer_sync(writer);
+    crash_point("journal.synced");
+    segment_helper_release(journal->helper);
+}
+
 void
 journal_sync(struct journal *journal)
 {
     if (!journal->durable)
         return;
+    if (journal->helper != NULL) {
+        sync_beside_helper(journal);
+        return;
+    }
     (void)pthread_mutex_lock(&journal->sync_lock);
     if (journal->writer != NULL)
         segment_writer_sync(journal->writer);
@@ -135,7 +173,12 @@ leave_segment(struct journal *journal, void (*leave)(struct segment_writer **wp)
     INVARIANT(next_sequence >= journal->next_sequence);
     journal->next_sequence = next_sequence;
     (void)pthread_mutex_lock(&journal->sync_lock);
-    leave(&journal->writer);
+    if (journal->helper != NULL) {
+        segment_helper_leave(journal->helper, journal->writer, leave == segment_writer_abandon);
+        journal->writer = NULL;
+    } else {
+        leave(&journal->writer);
+    }
     (void)pthread_mutex_unlock(&journal->sync_lock);
     enter_phase(journal, JOURNAL_BETWEEN);
     tell_directory_changed(journal->heritage);
@@ -146,7 +189,9 @@ seal_segment(struct journal *journal)
 {
     if (journal->phase != JOURNAL_OPEN)
         return;
-    journal_sync(journal); /* calls may wait for what is in it */
+    /* Calls may wait for what is in it. */
+    if (journal->helper == NULL)
+        journal_sync(journal);
     leave_segment(journal, segment_writer_seal);
 }
 
@@ -160,31 +205,30 @@ file_bytes_for(const struct journal *journal, uint64_t body_bytes)
 }
 
 static bool
-refuse_for_error(struct journal *journal, int error)
+refuse_for_error(struct call_refusal *refusal_r, int error)
 {
     struct rlimit limit;
     if (error == -EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        return call_refuse(&journal->refusal, REFUSAL_TOO_LARGE,
+        return call_refuse(refusal_r, REFUSAL_TOO_LARGE,
                            "no segment can be made in segments.directory: the limit on the size of "
                            "a file (RLIMIT_FSIZE) is %" PRIu64 " bytes",
                            (uint64_t)limit.rlim_cur);
-    return call_refuse(&journal->refusal, call_refusal_cause_of_error(error),
+    return call_refuse(refusal_r, call_refusal_cause_of_error(error),
                        "no segment can be made in segments.directory: %s", strerrordesc_np(-error));
 }
 
 /* Whether one more file of that size is within the limit; if not, says why. */
 static bool
-check_limit(struct journal *journal, uint64_t file_bytes)
+check_limit(const struct heritage *heritage, uint64_t file_bytes, struct call_refusal *refusal_r)
 {
-    const struct heritage *heritage = journal->heritage;
     int64_t limit_bytes = heritage->settings->segments_limit_bytes;
     uint64_t used;
     int result =
         segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
     if (result != 0)
-        return refuse_for_error(journal, result);
+        return refuse_for_error(refusal_r, result);
     if (used + file_bytes > (uint64_t)limit_bytes)
-        return call_refuse(&journal->refusal, REFUSAL_SEGMENTS_LIMIT,
+        return call_refuse(refusal_r, REFUSAL_SEGMENTS_LIMIT,
                            "segments.limit_bytes (%" PRId64
                            ") is reached: records come faster than they are merged, or an output "
                            "cannot be written",
@@ -192,21 +236,92 @@ check_limit(struct journal *journal, uint64_t file_bytes)
     return true;
 }
 
-/* Makes the next segment; if it cannot, says why. */
+/* Makes a segment; if it cannot, says why. In the main thread or the helper's. */
+static bool
+make_segment(const struct heritage *heritage, const struct segment_order *order,
+             struct segment_writer **writer_r, struct call_refusal *refusal_r)
+{
+    struct segment_identity identity = {heritage->slot, heritage->incarnation, order->number};
+    bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
+    if (!check_limit(heritage, order->file_bytes, refusal_r))
+        return false;
+    int result = segment_writer_create(writer_r, heritage->fds[HERITAGE_FD_SEGMENTS], &identity,
+                                       order->first_sequence, order->file_bytes, durable);
+    return result == 0 || refuse_for_error(refusal_r, result);
+}
+
+/* Orders the segment behind the open one, or, where there is none, the next. The sequence of its
+ * first record is above any that the open one has room for. */
+static void
+order_next(struct journal *journal, uint64_t file_bytes)
+{
+    uint64_t sequence = journal->next_sequence;
+    if (journal->writer != NULL)
+        sequence = segment_writer_next_sequence(journal->writer) +
+                   journal->file_bytes / SEGMENT_RECORD_HEADER_BYTES;
+    journal->ordered = (struct segment_order){journal->next_number, sequence, file_bytes};
+    segment_helper_order(journal->helper, &journal->ordered);
+}
+
+/* Takes the segment that is ready. NULL if it is too small, or somebody removed or cut it: then it is
+ * out of the way. */
+static struct segment_writer *
+take_ready(struct journal *journal, uint64_t file_bytes)
+{
+    struct segment_writer *writer = segment_helper_take(journal->helper);
+    bool intact = segment_writer_is_intact(writer);
+    if (intact && journal->ordered.file_bytes >= file_bytes)
+        return writer;
+    segment_helper_leave(journal->helper, writer, !intact);
+    journal->next_number++;
+    return NULL;
+}
+
+/* Takes the segment that the helper has made ready, or says why there is none. It is waited for once;
+ * while calls are refused it is only looked for, and a failure that is found then is the answer until
+ * the next look. */
+static struct segment_writer *
+take_from_helper(struct journal *journal, uint64_t file_bytes)
+{
+    struct segment_helper *helper = journal->helper;
+    struct segment_writer *writer = NULL;
+    bool may_wait = journal->phase != JOURNAL_REFUSING;
+    enum segment_helper_state state = segment_helper_look(helper, 0, &journal->refusal);
+    if (state == SEGMENT_HELPER_READY)
+        writer = take_ready(journal, file_bytes);
+    if (writer != NULL)
+        return writer;
+    if (state != SEGMENT_HELPER_MAKING)
+        order_next(journal, file_bytes);
+    if (may_wait)
+        state = segment_helper_look(helper, READY_WAIT_MS, &journal->refusal);
+    if (may_wait && state == SEGMENT_HELPER_READY)
+        writer = take_ready(journal, file_bytes);
+    if (writer == NULL && state != SEGMENT_HELPER_FAILED)
+        (void)call_refuse(&journal->refusal, REFUSAL_SYSTEM,
+                          "the disk is slow: the next segment is not ready");
+    return writer;
+}
+
+/* Has the next segment as `writer`; if there is none, says why. */
 static bool
 create_segment(struct journal *journal, uint64_t file_bytes)
 {
-    const struct heritage *heritage = journal->heritage;
-    struct segment_identity identity = {heritage->slot, heritage->incarnation,
-                                        journal->next_number};
+    struct segment_order order = {journal->next_number, journal->next_sequence, file_bytes};
     struct segment_writer *writer = NULL;
-    int result = segment_writer_create(&writer, heritage->fds[HERITAGE_FD_SEGMENTS], &identity,
-                                       journal->next_sequence, file_bytes, journal->durable);
-    if (result != 0)
-        return refuse_for_error(journal, result);
+    if (journal->helper != NULL)
+        writer = take_from_helper(journal, file_bytes);
+    else
+        (void)make_segment(journal->heritage, &order, &writer, &journal->refusal);
+    if (writer == NULL)
+        return false;
+    if (journal->helper != NULL)
+        file_bytes = journal->ordered.file_bytes;
     (void)pthread_mutex_lock(&journal->sync_lock);
     journal->writer = writer;
     (void)pthread_mutex_unlock(&journal->sync_lock);
+    journal->file_bytes = file_bytes;
+    journal->next_sequence = segment_writer_next_sequence(writer);
     journal->next_number++;
     return true;
 }
@@ -215,7 +330,7 @@ create_segment(struct journal *journal, uint64_t file_bytes)
 static bool
 begin_segment(struct journal *journal, uint64_t file_bytes, uint64_t now_ms)
 {
-    if (!check_limit(journal, file_bytes) || !create_segment(journal, file_bytes)) {
+    if (!create_segment(journal, file_bytes)) {
         journal->refused_file_bytes = file_bytes;
         journal->retry_at_ms = now_ms + RETRY_MS;
         enter_phase(journal, JOURNAL_REFUSING);
@@ -225,6 +340,8 @@ begin_segment(struct journal *journal, uint64_t file_bytes, uint64_t now_ms)
         log_write(LOG_LEVEL_INFO, "calls are accepted again", NULL);
     journal->brake = (struct log_brake){0};
     enter_phase(journal, JOURNAL_OPEN);
+    if (journal->helper != NULL)
+        order_next(journal, file_bytes_for(journal, 1));
     tell_directory_changed(journal->heritage);
     return true;
 }
@@ -251,6 +368,16 @@ journal_open(struct journal **out, const struct heritage *heritage)
         log_refusal(journal, now_ms);
     *out = journal;
     return 0;
+}
+
+int
+journal_start_helper(struct journal *journal)
+{
+    INVARIANT(journal->durable && journal->helper == NULL);
+    int result = segment_helper_start(&journal->helper, journal->heritage, make_segment);
+    if (result == 0)
+        order_next(journal, file_bytes_for(journal, 1));
+    return result;
 }
 
 /* Once a second: leaves a segment that somebody removed or truncated. What stands in it the
@@ -349,9 +476,13 @@ journal_append(struct journal *journal, const struct segment_record *record, uin
 void
 journal_close(struct journal **jp)
 {
+    struct segment_writer *ready;
     if (*jp == NULL)
         return;
+    segment_helper_stop(&(*jp)->helper, &ready);
     seal_segment(*jp);
+    /* Empty, but only a sealed one is given back. */
+    segment_writer_seal(&ready);
     (void)pthread_mutex_destroy(&(*jp)->sync_lock);
     free(*jp);
     *jp = NULL;

@@ -26,6 +26,11 @@ int journal_open(struct journal **out, const struct heritage *heritage);
 bool journal_has_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms,
                       struct call_refusal *refusal_r);
 
+/* With durability "machine": has another thread make segments ahead and seal them from now on, so that
+ * the main thread never waits for the disk. Without it each is done in its place. Returns 0 or a
+ * negative errno. */
+int journal_start_helper(struct journal *journal);
+
 /* Appends one record. Returns true, or false with nothing appended and the reason in *refusal_r.
  * After a failure that no single record is the cause of, the next attempt to make a segment is a
  * moment later; until then it fails alike. */

@@ -80,7 +80,9 @@ prepare(struct worker *worker)
     worker->methods.tick = on_tick;
     worker->methods.tick_context = worker;
     if (heritage->settings->segments_durability == DURABILITY_MACHINE) {
-        result = commit_start(&worker->commit, sync_journal, worker->journal);
+        result = journal_start_helper(worker->journal);
+        if (result == 0)
+            result = commit_start(&worker->commit, sync_journal, worker->journal);
         if (result != 0)
             return result;
     }

@@ -14,12 +14,31 @@ is_there(const char *variable)
     return file != NULL && access(file, F_OK) == 0;
 }
 
+/* While the file named in SYNC_DELAY_FILE exists, each sync takes half a second. */
+static void
+delay(void)
+{
+    if (is_there("SYNC_DELAY_FILE"))
+        (void)usleep(500000);
+}
+
+int
+fsync(int fd)
+{
+    int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    if (next == NULL)
+        abort();
+    delay();
+    return next(fd);
+}
+
 int
 fdatasync(int fd)
 {
     int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
     if (next == NULL)
         abort();
+    delay();
     while (is_there("FDATASYNC_SLOW_FILE"))
         (void)usleep(2000);
     if (is_there("FDATASYNC_FAIL_FILE")) {

@@ -22,11 +22,13 @@ def build_shim(tmp_path_factory):
 
 @pytest.fixture(name="adapter")
 def start_adapter(stage, shim):
-    """An adapter whose disk waits while adapter.slow exists, and fails while adapter.fail does."""
-    slow, fail = stage.home / "slow", stage.home / "fail"
-    environment = {"LD_PRELOAD": str(shim), "FDATASYNC_SLOW_FILE": str(slow), "FDATASYNC_FAIL_FILE": str(fail)}
+    """An adapter whose disk waits while adapter.slow exists, fails while adapter.fail does, and takes half a second for
+    each sync while adapter.delay does."""
+    slow, fail, delay = stage.home / "slow", stage.home / "fail", stage.home / "delay"
+    environment = {"LD_PRELOAD": str(shim), "FDATASYNC_SLOW_FILE": str(slow), "FDATASYNC_FAIL_FILE": str(fail),
+                   "SYNC_DELAY_FILE": str(delay)}
     adapter = stage.adapter(dict(MACHINE), environment=environment)
-    adapter.slow, adapter.fail = slow, fail
+    adapter.slow, adapter.fail, adapter.delay = slow, fail, delay
     adapter.start()
     return adapter
 
@@ -65,3 +67,30 @@ def test_rotation_loses_nothing(stage, adapter):
     client = stage.client(adapter)
     metrics = [client.send(Metric("a.txt", f"r-{number}")) for number in range(1000)]
     adapter.wait_output("a.txt", b"".join(metric.text() for metric in metrics))
+
+
+def test_a_slow_disk_does_not_stop_the_worker(stage, shim):
+    """A change of segment is several syncs; with a disk that takes half a second for each the worker's loop turns all the
+    same. Calls wait for the disk, or are refused while no segment is ready; what was acknowledged is there once."""
+    delay = stage.home / "delay"
+    settings = {**MACHINE, "workers.stall_timeout_ms": 1500}
+    adapter = stage.adapter(settings, environment={"LD_PRELOAD": str(shim), "SYNC_DELAY_FILE": str(delay)}).start()
+    client = stage.client(adapter)
+    client.send(Metric("a.txt", "first"))
+    delay.touch()
+    calls = {}
+    for number in range(60):
+        calls[f"n-{number}"] = client.begin(Metric("a.txt", f"n-{number}", padding=8192).wire())
+        if number % 6 == 5:
+            calls[f"n-{number}"].answer()
+    answers = {ident: call.answer() for ident, call in calls.items()}
+    delay.unlink()
+    refused = [answer for answer in answers.values() if not answer.ok]
+    assert all("next segment is not ready" in answer.details for answer in refused), refused
+    acknowledged = [ident for ident, answer in answers.items() if answer.ok]
+    assert len(acknowledged) > 20, answers
+    assert not adapter.log.find("worker ended")
+    client.send(Metric("a.txt", "last"), wait_for_ready=True)
+    until(lambda: b"'last." in adapter.output("a.txt"), "the last one")
+    for ident in acknowledged:
+        assert adapter.output("a.txt").count(f"'{ident}.".encode()) == 1
