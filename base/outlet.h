@@ -3,8 +3,8 @@
  * Standard error and standard output belong to whoever started the adapter: a pipe that nobody
  * reads, a terminal that is held, a socket of the journal. To make such a descriptor non-blocking
  * would make it so for everybody who has it. So the file is opened once more, for a description of
- * our own. Where that cannot be done, the descriptor is asked for room before each write, and only a
- * write of another process in between can still hold one up. Used by every process.
+ * our own. Where that cannot be done, the descriptor is asked for room before each write, and only
+ * a write of another process in between can still hold one up. Used by every process.
  */
 #ifndef MYGRPCADAPTER_BASE_OUTLET_H
 #define MYGRPCADAPTER_BASE_OUTLET_H
@@ -34,8 +34,8 @@ struct outlet {
  * exec, until outlet_close(). */
 void outlet_open(struct outlet *outlet, int fd);
 
-/* Writes, without waiting. Returns how many bytes were taken, or a negative errno; -EAGAIN: there is
- * no room now. Up to PIPE_BUF bytes a pipe takes whole or not at all. */
+/* Writes, without waiting. Returns how many bytes were taken, or a negative errno; -EAGAIN: there
+ * is no room now. Up to PIPE_BUF bytes a pipe takes whole or not at all. */
 ssize_t outlet_write(const struct outlet *outlet, const struct iovec *parts, size_t count);
 
 /* Closes what outlet_open() has opened; the outlet can still be written to. */

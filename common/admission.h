@@ -20,10 +20,10 @@ int admission_open(struct admission **out, uint32_t names_max);
 void admission_close(struct admission **ap);
 
 /* Accepts `name`, a path without empty, "." or ".." components; safe from several processes, and
- * when one of them is killed in here. Returns 1 if it is accepted, 0 if it was before; -EEXIST
- * if one of its directories was accepted as a file, or it was as a directory; -EUSERS if
- * there are `names_max` names; -EMLINK if there is no room for its directories, of which a table has
- * several for each name, for all names together. */
+ * when one of them is killed in here. Returns 1 if it is accepted, 0 if it was before; -EEXIST if
+ * one of its directories was accepted as a file, or it was as a directory; -EUSERS if there are
+ * `names_max` names; -EMLINK if there is no room for its directories, of which a table has several
+ * for each name, for all names together. */
 int admission_admit(struct admission *admission, const char *name);
 
 #endif

@@ -52,8 +52,8 @@ compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Closes everything above standard error that neither the heritage names nor the log uses: the holes
- * between those. */
+/* Closes everything above standard error that neither the heritage names nor the log uses: the
+ * holes between those. */
 static void
 close_strangers(const struct heritage *heritage)
 {

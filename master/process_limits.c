@@ -1,4 +1,5 @@
-/* process_limits.c -- compares RLIMIT_NOFILE and RLIMIT_FSIZE with the settings. Runs in the master.
+/* process_limits.c -- compares RLIMIT_NOFILE and RLIMIT_FSIZE with the settings. Runs in the
+ * master.
  *
  * The counts are of what a process has open for itself, rounded up; what comes with each connection
  * and each output is exact.

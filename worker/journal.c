@@ -29,8 +29,8 @@
  * with every call. */
 #define RETRY_MS 100
 
-/* For a segment that is not ready when it is needed, the main loop waits so long at most; then calls
- * are refused until it is. A usual disk has it ready in time. */
+/* For a segment that is not ready when it is needed, the main loop waits so long at most; then
+ * calls are refused until it is. A usual disk has it ready in time. */
 #define READY_WAIT_MS 300
 
 /* So often the open segment is looked at from outside. */
@@ -130,8 +130,8 @@ tell_appended(const struct heritage *heritage)
 }
 
 /* Syncs what has records that may be waited for: the open segment, and those that were left and are
- * not sealed. First the open one is looked for, then the others: one that is left in between is found
- * among them. */
+ * not sealed. First the open one is looked for, then the others: one that is left in between is
+ * found among them. */
 static void
 sync_beside_helper(struct journal *journal)
 {
@@ -263,8 +263,8 @@ order_next(struct journal *journal, uint64_t file_bytes)
     segment_helper_order(journal->helper, &journal->ordered);
 }
 
-/* Takes the segment that is ready. NULL if it is too small, or somebody removed or cut it: then it is
- * out of the way. */
+/* Takes the segment that is ready. NULL if it is too small, or somebody removed or cut it: then it
+ * is out of the way. */
 static struct segment_writer *
 take_ready(struct journal *journal, uint64_t file_bytes)
 {
@@ -277,9 +277,9 @@ take_ready(struct journal *journal, uint64_t file_bytes)
     return NULL;
 }
 
-/* Takes the segment that the helper has made ready, or says why there is none. It is waited for once;
- * while calls are refused it is only looked for, and a failure that is found then is the answer until
- * the next look. */
+/* Takes the segment that the helper has made ready, or says why there is none. It is waited for
+ * once; while calls are refused it is only looked for, and a failure that is found then is the
+ * answer until the next look. */
 static struct segment_writer *
 take_from_helper(struct journal *journal, uint64_t file_bytes)
 {

@@ -20,15 +20,15 @@ struct journal;
  * here: appends fail until there is some. Returns 0 or a negative errno; the caller owns *out. */
 int journal_open(struct journal **out, const struct heritage *heritage);
 
-/* Has an open segment with room for a record whose name and payload have so many bytes together: what
- * journal_append() does first, for a caller who must know before it does something else. Returns true,
- * or false and why not; then journal_append() would refuse, too. */
+/* Has an open segment with room for a record whose name and payload have so many bytes together:
+ * what journal_append() does first, for a caller who must know before it does something else.
+ * Returns true, or false and why not; then journal_append() would refuse, too. */
 bool journal_has_room(struct journal *journal, uint64_t body_bytes, uint64_t now_ms,
                       struct call_refusal *refusal_r);
 
-/* With durability "machine": has another thread make segments ahead and seal them from now on, so that
- * the main thread never waits for the disk. Without it each is done in its place. Returns 0 or a
- * negative errno. */
+/* With durability "machine": has another thread make segments ahead and seal them from now on, so
+ * that the main thread never waits for the disk. Without it each is done in its place. Returns 0 or
+ * a negative errno. */
 int journal_start_helper(struct journal *journal);
 
 /* Appends one record. Returns true, or false with nothing appended and the reason in *refusal_r.

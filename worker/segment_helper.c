@@ -1,4 +1,5 @@
-/* segment_helper.c -- a thread, an order and a short queue. Runs in a worker, beside the main thread.
+/* segment_helper.c -- a thread, an order and a short queue. Runs in a worker, beside the main
+ * thread.
  *
  * Two locks: `lock` is held for moments only, and by the main thread too; `sealing` is held while a
  * segment is sealed or synced, by the helper and the commit thread, and never by the main thread.
@@ -86,8 +87,8 @@ make_segment(struct segment_helper *helper)
     enter_state(helper, made ? SEGMENT_HELPER_READY : SEGMENT_HELPER_FAILED);
 }
 
-/* Seals the segment that was left first. With the lock, which is given up meanwhile. It stays in the
- * queue until it is sealed: who syncs must find it there. */
+/* Seals the segment that was left first. With the lock, which is given up meanwhile. It stays in
+ * the queue until it is sealed: who syncs must find it there. */
 static void
 seal_first(struct segment_helper *helper)
 {

@@ -51,8 +51,8 @@ int segment_helper_start(struct segment_helper **out, const struct heritage *her
 /* Orders the next segment. Only while idle, or after a failure. */
 void segment_helper_order(struct segment_helper *helper, const struct segment_order *order);
 
-/* What became of the order, after `wait_ms` at most. With SEGMENT_HELPER_FAILED *refusal_r says why;
- * it is left alone otherwise. */
+/* What became of the order, after `wait_ms` at most. With SEGMENT_HELPER_FAILED *refusal_r says
+ * why; it is left alone otherwise. */
 enum segment_helper_state segment_helper_look(struct segment_helper *helper, uint64_t wait_ms,
                                               struct call_refusal *refusal_r);
 

@@ -111,8 +111,8 @@ void source_note_retired(struct source *source);
 /* Notes that the record at `at` was passed over and must be looked at again. */
 void source_skip(struct source *source, struct segment_position at);
 
-/* Goes back to the record at `to`, which was passed over, unless it is before it already. What is passed
- * over from now on begins at `kept`; with offset 0 nothing is. */
+/* Goes back to the record at `to`, which was passed over, unless it is before it already. What is
+ * passed over from now on begins at `kept`; with offset 0 nothing is. */
 void source_rewind(struct source *source, struct segment_position to, struct segment_position kept);
 
 /* Bytes of the file, at most, that hold what is not delivered. While the writer lives, only what

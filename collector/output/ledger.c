@@ -74,8 +74,8 @@ write_copy(const struct ledger *ledger, unsigned copy)
 /* Writes the record in memory to its block. With the first copy it counts, and before that the
  * other block does. A second copy that cannot be written is no failure: what the ledger says is
  * the same. */
-static int
-write_record(struct ledger *ledger, uint64_t generation)
+    static int
+    write_record(struct ledger *ledger, uint64_t generation)
 {
     const struct ledger_record *record = &ledger->record;
     INVARIANT(record->size > 0 && ledger_record_generation(record->bytes) == generation);
@@ -119,7 +119,8 @@ refuse_strange_file(int fd)
     return S_ISREG(status.st_mode) ? 0 : -EBADMSG;
 }
 
-/* Opens the file by its name and reads it. Returns 0 or a negative errno, and the file is closed. */
+/* Opens the file by its name and reads it. Returns 0 or a negative errno, and the file is
+ * closed. */
 static int
 open_file(struct ledger *ledger, struct ledger_state *state_r)
 {

@@ -29,8 +29,8 @@ int ledger_open(struct ledger **out, int directory_fd, enum segment_kind kind,
 int ledger_open_existing(struct ledger **out, int directory_fd, const char *name,
                          struct ledger_state *state_r);
 
-/* False if somebody removed the file, or replaced it while it was let go of: what is written to it no
- * later collector would find. */
+/* False if somebody removed the file, or replaced it while it was let go of: what is written to it
+ * no later collector would find. */
 bool ledger_is_there(struct ledger *ledger);
 
 /* Closes the file until it is needed again; then it is opened by its name, and must say what it
@@ -42,9 +42,9 @@ void ledger_let_go(struct ledger *ledger);
 int ledger_write(struct ledger *ledger, const struct ledger_mark *mark,
                  const struct ledger_position *positions, size_t position_count);
 
-/* Writes once more what the ledger says, where it stands, for ledger_sync(). What was read may be in
- * the memory of the kernel only; and after a sync that failed, no other one brings it to the disk
- * before it is written again. Returns 0 or a negative errno; -EBADMSG: its file was damaged
+/* Writes once more what the ledger says, where it stands, for ledger_sync(). What was read may be
+ * in the memory of the kernel only; and after a sync that failed, no other one brings it to the
+ * disk before it is written again. Returns 0 or a negative errno; -EBADMSG: its file was damaged
  * meanwhile; -ENOENT or -ESTALE as ledger_write(). */
 int ledger_rewrite(struct ledger *ledger);
 

@@ -84,8 +84,8 @@ int output_queue(struct output *output, struct source *source, struct segment_po
 void output_pass_over(struct output *output, struct source *source, struct segment_position at,
                       const struct segment_record *record);
 
-/* The first record of a source that the output has passed over and that was not read again; offset 0 =
- * none. */
+/* The first record of a source that the output has passed over and that was not read again; offset
+ * 0 = none. */
 struct segment_position output_passed_over(const struct output *output,
                                            const struct source *source);
 

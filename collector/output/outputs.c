@@ -98,8 +98,8 @@ earlier(struct segment_position a, struct segment_position b)
     return b.offset == 0 || (a.offset != 0 && a.offset <= b.offset) ? a : b;
 }
 
-/* Has a source go back to what was passed over for outputs that are not blocked any more. What those
- * passed over that still are it need not read again, but must keep. */
+/* Has a source go back to what was passed over for outputs that are not blocked any more. What
+ * those passed over that still are it need not read again, but must keep. */
 static void
 rewind_source(struct outputs *outputs, struct source *source)
 {

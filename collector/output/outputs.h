@@ -61,9 +61,9 @@ int outputs_meet_source(struct outputs *outputs, const struct source *source);
 /* Tells every output that the source with that index has been retired. */
 void outputs_forget_source(struct outputs *outputs, size_t index);
 
-/* Takes up what is unfinished; and once the time of one output that refused has come, tries them all.
- * Where one of them can take something
- * now, the sources go back to what was passed over for it. */
+/* Takes up what is unfinished; and once the time of one output that refused has come, tries them
+ * all. Where one of them can take something now, the sources go back to what was passed over for
+ * it. */
 void outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms);
 
 /* Milliseconds until an output that refused is to be tried again; UINT64_MAX = none has. */

@@ -8,7 +8,8 @@
 #include "common/settings.h"
 #include "master/process_limits.h"
 
-/* What a process needs with one worker: without connections and outputs, and with one connection. */
+/* What a process needs with one worker: without connections and outputs, and with one
+ * connection. */
 #define BASE 50U
 #define NEEDED (BASE + 2U)
 

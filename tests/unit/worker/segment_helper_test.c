@@ -1,5 +1,5 @@
-/* segment_helper_test.c -- what is ordered is made ready once, a failure says why, and what was left
- * is sealed, but not while it is held. */
+/* segment_helper_test.c -- what is ordered is made ready once, a failure says why, and what was
+ * left is sealed, but not while it is held. */
 #include "tests/unit/scratch.h"
 
 #include <errno.h>

@@ -153,8 +153,8 @@ test_what_was_passed_over_is_read_again_before_it_is_retired(void **state)
     assert_int_equal(retired(f), 1);
 }
 
-/* Two outputs passed over records of it: it goes back as far as one needs that can be written again,
- * and is kept for the other. */
+/* Two outputs passed over records of it: it goes back as far as one needs that can be written
+ * again, and is kept for the other. */
 static void
 test_it_goes_back_no_further_than_it_must(void **state)
 {
