@@ -34,6 +34,9 @@
 /* So many descriptors the outputs leave for the segments of a pass and for what is looked up. */
 #define FDS_RESERVED 16U
 
+/* So often it is looked whether they are left. */
+#define COUNT_FDS_MS 100U
+
 struct merge {
     const struct heritage *heritage;
     struct sources sources;
@@ -56,6 +59,8 @@ struct merge {
     uint64_t reached_ns;
     /* Files that the sources have set aside, as far as they have been counted. */
     uint64_t quarantined;
+    /* When it is looked again whether descriptors are left. */
+    uint64_t count_fds_at_ms;
     struct log_brake brake;
 };
 
@@ -255,11 +260,22 @@ publish(struct merge *merge)
     merge->quarantined = merge->sources.quarantined;
 }
 
+/* Sees to it that outputs leave some descriptors. An output that has none is seen to at once,
+ * without this (outputs.c). */
+static void
+keep_descriptors(struct merge *merge, uint64_t now_ms)
+{
+    if (now_ms < merge->count_fds_at_ms)
+        return;
+    merge->count_fds_at_ms = now_ms + COUNT_FDS_MS;
+    if (!descriptors_left(FDS_RESERVED))
+        outputs_spare_descriptors(&merge->outputs);
+}
+
 int64_t
 merge_pass(struct merge *merge, uint64_t now_ms)
 {
-    if (!descriptors_left(FDS_RESERVED))
-        outputs_spare_descriptors(&merge->outputs);
+    keep_descriptors(merge, now_ms);
     if (merge->stale) {
         int result = refresh(merge, now_ms);
         if (result != 0)
