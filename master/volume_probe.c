@@ -72,12 +72,6 @@ name_file_system(int fd, char name[static 32])
     }
 }
 
-static void
-store(void *context)
-{
-    *(volatile char *)context = 'x';
-}
-
 /* Whether what is stored in the memory is what a read of the file finds: workers store, and the
  * collector reads. */
 static int
@@ -85,8 +79,13 @@ try_store(struct probe *probe)
 {
     char found = 0;
     probe->call = "a store to a mapped file";
-    char *at = probe->memory + STORED_AT;
-    if (segment_guard_run(probe->memory, PROBE_BYTES, store, at) != 0)
+    struct segment_guard *guard = segment_guard_open(probe->memory, PROBE_BYTES);
+    if (guard == NULL)
+        return -EMFILE;
+    *(volatile char *)(probe->memory + STORED_AT) = 'x';
+    bool faulted = segment_guard_has_faulted(guard);
+    segment_guard_close(&guard);
+    if (faulted)
         return -ENOSPC;
     probe->call = "pread of what was stored in a mapping";
     if (pread(probe->fd, &found, 1, STORED_AT) != 1)
@@ -145,7 +144,6 @@ int
 volume_probe(int segments_fd, const char *path, bool durable, struct complaint *complaint)
 {
     struct probe probe = {.directory_fd = segments_fd, .call = "openat"};
-    segment_guard_install();
     (void)unlinkat(segments_fd, PROBE_NAME, 0);
     (void)unlinkat(segments_fd, PROBE_RENAMED, 0);
     probe.fd = openat(segments_fd, PROBE_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

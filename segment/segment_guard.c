@@ -1,62 +1,86 @@
-/* segment_guard.c -- a signal handler that jumps out of a store; segment_guard.h. Runs in a worker.
- */
+/* segment_guard.c -- a signal handler that puts a page of memory in the place of one that cannot be
+ * had; segment_guard.h. Runs in a worker. */
 #include "segment/segment_guard.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/invariant.h"
 
-/* The stores that are guarded now. Only the thread that makes them gets its SIGBUS, so only that
- * one reads what it wrote itself. */
-static struct {
-    /* As __builtin_setjmp() has it: four words less than the C library's, and no mask. */
-    void *back[5];
-    uintptr_t from;
-    uintptr_t end;
-    volatile bool armed;
-} guard;
+/* A worker has the segment that is written, the next one, and those that are being sealed. */
+#define GUARDS_MAX 16
 
-/* Jumps back, or has the store made again without a handler, which ends the process. */
+static struct segment_guard guards[GUARDS_MAX];
+static pthread_mutex_t guards_lock = PTHREAD_MUTEX_INITIALIZER;
+static uintptr_t page_bytes;
+
+/* The guard of an address; NULL if there is none. */
+static struct segment_guard *
+find_guard(uintptr_t at)
+{
+    for (size_t i = 0; i < GUARDS_MAX; i++) {
+        uintptr_t from = atomic_load(&guards[i].from);
+        if (from != 0 && at >= from && at < atomic_load(&guards[i].end))
+            return &guards[i];
+    }
+    return NULL;
+}
+
+/* Has the store made again, to a page of its own, or without a handler, which ends the process. */
 static void
 on_bus_error(int number, siginfo_t *info, void *context)
 {
     (void)context;
     uintptr_t at = (uintptr_t)info->si_addr;
-    if (guard.armed && at >= guard.from && at < guard.end)
-        __builtin_longjmp(guard.back, 1);
+    struct segment_guard *guard = info->si_code > 0 ? find_guard(at) : NULL;
+    if (guard != NULL) {
+        atomic_store(&guard->faulted, true);
+        void *page = (char *)info->si_addr - at % page_bytes;
+        if (mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                 -1, 0) != MAP_FAILED)
+            return;
+    }
     (void)signal(number, SIG_DFL);
     if (info->si_code <= 0)
         (void)raise(number); /* somebody sent it */
 }
 
-void
-segment_guard_install(void)
+static void
+install(void)
 {
-    /* Not blocked in the handler: the jump leaves the mask as it is. */
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
     (void)sigemptyset(&action.sa_mask);
     int result = sigaction(SIGBUS, &action, NULL);
     INVARIANT(result == 0);
 }
 
-int
-segment_guard_run(const void *memory, size_t size, void (*store)(void *context), void *context)
+struct segment_guard *
+segment_guard_open(const void *memory, size_t size)
 {
-    INVARIANT(!guard.armed);
-    guard.from = (uintptr_t)memory;
-    guard.end = guard.from + size;
-    if (__builtin_setjmp(guard.back) != 0) {
-        guard.armed = false;
-        return -EFAULT;
+    struct segment_guard *guard = NULL;
+    (void)pthread_mutex_lock(&guards_lock);
+    if (page_bytes == 0)
+        install();
+    for (size_t i = 0; i < GUARDS_MAX && guard == NULL; i++) {
+        if (atomic_load(&guards[i].from) == 0)
+            guard = &guards[i];
     }
-    guard.armed = true;
-    atomic_signal_fence(memory_order_seq_cst);
-    store(context);
-    atomic_signal_fence(memory_order_seq_cst);
-    guard.armed = false;
-    return 0;
+    if (guard != NULL) {
+        atomic_store(&guard->faulted, false);
+        atomic_store(&guard->end, (uintptr_t)memory + size);
+        atomic_store(&guard->from, (uintptr_t)memory);
+    }
+    (void)pthread_mutex_unlock(&guards_lock);
+    return guard;
+}
+
+void
+segment_guard_close(struct segment_guard **gp)
+{
+    if (*gp != NULL)
+        atomic_store(&(*gp)->from, 0);
+    *gp = NULL;
 }

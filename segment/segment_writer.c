@@ -33,6 +33,7 @@ struct segment_writer {
     struct segment_identity identity;
     struct segment_id id;
     char *memory;
+    struct segment_guard *guard; /* of the memory */
     uint64_t file_bytes;
     /* Where the next record goes. */
     uint64_t offset;
@@ -96,6 +97,9 @@ prepare_file(struct segment_writer *writer)
     if (memory == MAP_FAILED)
         return -errno;
     writer->memory = memory;
+    writer->guard = segment_guard_open(memory, writer->file_bytes);
+    if (writer->guard == NULL)
+        return -EMFILE;
     if (getrandom(&writer->id, sizeof(writer->id), 0) != (ssize_t)sizeof(writer->id))
         return -EIO;
     result = write_header(writer);
@@ -106,6 +110,7 @@ prepare_file(struct segment_writer *writer)
 static void
 release(struct segment_writer *writer)
 {
+    segment_guard_close(&writer->guard);
     if (writer->memory != NULL)
         (void)munmap(writer->memory, writer->file_bytes);
     if (writer->fd >= 0)
@@ -135,7 +140,6 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     struct segment_writer *writer = calloc(1, sizeof(*writer));
     if (writer == NULL)
         return -ENOMEM;
-    segment_guard_install();
     writer->directory_fd = directory_fd;
     writer->durable = durable;
     writer->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -224,22 +228,13 @@ store(char *to, struct bytes bytes)
         memcpy(to, bytes.data, bytes.size);
 }
 
-/* A record on its way into the file. */
-struct entry {
-    struct segment_writer *writer;
-    const struct segment_record *record;
-};
-
-/* Fills the record's place, then publishes it; the order is the crash contract. Guarded: it may end
- * at any store, and then the record is not published. */
-static void
-store_record(void *context)
+/* Fills the record's place, then publishes it; the order is the crash contract. Returns false if one
+ * of the stores did not reach the file: then the record is not published there. */
+static bool
+store_record(struct segment_writer *writer, const struct segment_record *record)
 {
-    const struct entry *entry = context;
-    struct segment_writer *writer = entry->writer;
     char *at = writer->memory + writer->offset;
     char *body = at + SEGMENT_RECORD_HEADER_BYTES;
-    const struct segment_record *record = entry->record;
     uint64_t body_bytes = record->name.size + record->payload.size;
     uint64_t word = segment_publish_word((uint32_t)body_bytes, (uint16_t)record->kind,
                                          (uint16_t)record->name.size);
@@ -253,12 +248,17 @@ store_record(void *context)
     le64_put(header->sequence, place.sequence);
     le64_put(header->appended_ns, place.appended_ns);
     le64_put(header->checksum, segment_record_checksum(SEGMENT_VERSION, &place, body, body_bytes));
+    if (segment_guard_has_faulted(writer->guard))
+        return false;
     crash_point("segment.record_stored");
     atomic_store_explicit((_Atomic uint64_t *)(void *)at, htole64(word), memory_order_release);
+    if (segment_guard_has_faulted(writer->guard))
+        return false;
     crash_point("segment.record_published");
 
     writer->offset += segment_record_bytes(body_bytes);
     writer->next_sequence++;
+    return true;
 }
 
 /* Why a store was a fault: a system call for the same place says it. The byte is the first of a
@@ -277,10 +277,7 @@ fault_error(const struct segment_writer *writer)
 static int
 write_record(struct segment_writer *writer, const struct segment_record *record)
 {
-    struct entry entry = {writer, record};
-    if (segment_guard_run(writer->memory, writer->file_bytes, store_record, &entry) == 0)
-        return 0;
-    return fault_error(writer);
+    return store_record(writer, record) ? 0 : fault_error(writer);
 }
 
 int

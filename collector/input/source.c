@@ -107,7 +107,6 @@ source_next(struct source_means *means, struct source *source, struct segment_re
     if (next == SEGMENT_NEXT_RECORD) {
         source->position = segment_reader_position(source->reader);
         source->failing_since_ms = 0;
-        source->unsynced = !final;
         return SEGMENT_NEXT_RECORD;
     }
     if (next == SEGMENT_NEXT_NONE && final)
@@ -133,9 +132,10 @@ source_next(struct source_means *means, struct source *source, struct segment_re
 void
 source_sync(struct source *source)
 {
-    if (source->unsynced && source->reader != NULL)
+    if (source->phase == SOURCE_FOLLOWED && source->reader != NULL &&
+        source->position.offset > source->synced_offset)
         segment_reader_sync(source->reader);
-    source->unsynced = false;
+    source->synced_offset = source->position.offset;
 }
 
 void

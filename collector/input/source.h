@@ -46,8 +46,8 @@ struct source {
     uint64_t missing_since_ms;
     /* Since when it cannot be read at its position; 0 = it can. */
     uint64_t failing_since_ms;
-    /* Records were read that its writer may not have synced yet. */
-    bool unsynced;
+    /* What was read before that offset is on the disk. */
+    uint64_t synced_offset;
     /* NULL while nothing is to be read. */
     struct segment_reader *reader;
     /* Of the next record to look at. */

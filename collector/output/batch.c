@@ -32,12 +32,14 @@ grow(struct batch *batch)
 static int
 begin_run(struct batch *batch, struct source *source)
 {
-    if (batch->run_count > 0 && batch->runs[batch->run_count - 1].source == source)
+    if (batch->last_source == source)
         return 0;
     int result = ARRAY_RESERVE(batch->runs, batch->run_capacity, batch->run_count + 1);
-    if (result == 0)
-        batch->runs[batch->run_count++].source = source;
-    return result;
+    if (result != 0)
+        return result;
+    batch->runs[batch->run_count++].source = source;
+    batch->last_source = source;
+    return 0;
 }
 
 int
@@ -77,6 +79,7 @@ batch_empty(struct batch *batch)
 {
     batch->count = 0;
     batch->run_count = 0;
+    batch->last_source = NULL;
 }
 
 void
@@ -89,6 +92,7 @@ batch_drop_first(struct batch *batch, size_t count)
     memmove(batch->origins, batch->origins + count, batch->count * sizeof(*batch->origins));
     memmove(batch->payloads, batch->payloads + count, batch->count * sizeof(*batch->payloads));
     batch->run_count = 0;
+    batch->last_source = NULL;
     for (size_t i = 0; i < batch->count; i++) {
         INVARIANT(begin_run(batch, batch->origins[i].source) == 0); /* they had room before */
         batch->runs[batch->run_count - 1].end_offset = batch->origins[i].end_offset;

@@ -32,6 +32,8 @@ struct batch {
     struct batch_run *runs;
     size_t run_count;
     size_t run_capacity;
+    /* Of the last record; NULL if there is none. */
+    const struct source *last_source;
 };
 
 /* Gives back the memory of an empty batch that was a large one: outputs have large ones in
@@ -47,8 +49,7 @@ int batch_make_room(struct batch *batch, struct source *source);
 static inline int
 batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes payload)
 {
-    if (batch->count == batch->capacity || batch->run_count == 0 ||
-        batch->runs[batch->run_count - 1].source != origin->source) {
+    if (batch->count == batch->capacity || batch->last_source != origin->source) {
         int result = batch_make_room(batch, origin->source);
         if (result != 0)
             return result;

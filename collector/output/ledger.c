@@ -74,8 +74,8 @@ write_copy(const struct ledger *ledger, unsigned copy)
 /* Writes the record in memory to its block. With the first copy it counts, and before that the
  * other block does. A second copy that cannot be written is no failure: what the ledger says is
  * the same. */
-    static int
-    write_record(struct ledger *ledger, uint64_t generation)
+static int
+write_record(struct ledger *ledger, uint64_t generation)
 {
     const struct ledger_record *record = &ledger->record;
     INVARIANT(record->size > 0 && ledger_record_generation(record->bytes) == generation);
