@@ -12,8 +12,10 @@
 int array_reserve(void *items, size_t *capacity, size_t count, size_t item_bytes);
 
 /* The same for an array whose type says how large an item is: ARRAY_RESERVE(list->items,
- * list->capacity, list->count + 1). */
+ * list->capacity, list->count + 1). What it is given is looked at more than once. */
 #define ARRAY_RESERVE(items, capacity, count)                                                      \
-    array_reserve(&(items), &(capacity), (count), sizeof(*(items))) /* NOLINT: pointers too */
+    ((count) <= (capacity) ? 0                                                                     \
+                           : array_reserve(&(items), &(capacity), (count),                         \
+                                           sizeof(*(items)))) /* NOLINT: pointers too */
 
 #endif
