@@ -2,6 +2,7 @@
 every wrong one. A change that is meant changes the lists in system_calls/ too."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,7 @@ from adapter import REPOSITORY, SANITIZED
 from death import DELIVERED
 from ledgers import ledgers_of
 from metrics import Metric
+from processes import resume, stop
 from strace import Trace, TraceOfStart
 from test_exactly_once import leave_batch, text_of
 from waiting import until
@@ -70,3 +72,32 @@ def test_collector_that_finds_a_batch(stage, before, after):
     adapter.drain()
     trace.choose(adapter.collector())
     check(trace, f"recovery-{before}" + (f"-then-{after}" if after != before else ""))
+
+
+def test_reload_to_less(stage):
+    """A reload from "machine" to "process" while records wait: the collector that comes then does for them what they were
+    promised. What comes later is "process"."""
+    adapter = stage.adapter(SETTINGS)
+    adapter.configuration.write_text('segments: { durability = "machine"; };')
+    adapter.start()
+    client = stage.client(adapter)
+    stop(adapter.collector())
+    waiting = [client.send(Metric("a.txt", f"waiting-{number}")) for number in range(2)]
+    (adapter.root / "a.txt").mkdir()
+    resume(adapter.collector())
+    adapter.wait_log("cannot write an output; its records are kept and tried again", output="a.txt")
+    old = adapter.segment_files()
+    adapter.configuration.write_text('segments: { durability = "process"; };')
+    adapter.tell(signal.SIGHUP)
+    adapter.wait_log("taken over")
+    collector = until(lambda: next((line.number("child_pid") for line in adapter.log.find("collector ready")[1:]), None),
+                      adapter.complaint)
+    until(lambda: [name.replace(".open", ".sealed") for name in old][0] in adapter.segment_files(), adapter.complaint)
+    with Trace(adapter, collector) as trace:
+        (adapter.root / "a.txt").rmdir()
+        adapter.wait_output("a.txt", text_of(waiting))
+        until(lambda: not ledgers_of(adapter), adapter.complaint)
+        later = stage.client(adapter).send(Metric("a.txt", "later"))
+        adapter.wait_output("a.txt", text_of([*waiting, later]))
+        adapter.drain()
+    check(trace, "reload-machine-then-process")
