@@ -16,27 +16,38 @@ struct admission;
 struct scoreboard;
 struct settings;
 
-/* The descriptors, by name. Which role has which is said in master/crew/spawn.c; the others have -1
- * in its place. */
+/* FD(name, heirs): every descriptor, and the roles that have it, as `1U << ROLE_...`; in the other
+ * roles it is -1. */
+#define HERITAGE_FD_LIST(FD)                                                                       \
+    /* A socket: bound, listening, non-blocking. */                                                \
+    FD(LISTENER, HERITAGE_WORKER)                                                                  \
+    /* The same for admin.address; -1 if there is none. */                                         \
+    FD(ADMIN, HERITAGE_ADMIN)                                                                      \
+    /* The segment directory. */                                                                   \
+    FD(SEGMENTS, HERITAGE_EVERYBODY)                                                               \
+    /* The directory output.root. */                                                               \
+    FD(ROOT, HERITAGE_EVERYBODY)                                                                   \
+    /* The child writes one byte to it when it is ready to serve, then closes it. */               \
+    FD(READY, HERITAGE_EVERYBODY)                                                                  \
+    /* The read end of a pipe that nobody writes to. Its end says that the master is gone. */      \
+    FD(LIFE, HERITAGE_EVERYBODY)                                                                   \
+    /* The eventfd that wakes the collector. */                                                    \
+    FD(COLLECTOR_WAKEUP, HERITAGE_WORKER | HERITAGE_COLLECTOR)
+
+#define HERITAGE_WORKER (1U << ROLE_WORKER)
+#define HERITAGE_COLLECTOR (1U << ROLE_COLLECTOR)
+#define HERITAGE_ADMIN (1U << ROLE_ADMIN)
+#define HERITAGE_EVERYBODY ((1U << ROLES) - 1)
+
+/* clang-format off */
 enum heritage_fd {
-    /* A socket: bound, listening, non-blocking. */
-    HERITAGE_FD_LISTENER,
-    /* The same for admin.address; -1 if there is none. */
-    HERITAGE_FD_ADMIN,
-    /* The segment directory. */
-    HERITAGE_FD_SEGMENTS,
-    /* The directory output.root. */
-    HERITAGE_FD_ROOT,
-    /* Write one byte to it when ready to serve, then close it. */
-    HERITAGE_FD_READY,
-    /* The read end of a pipe that nobody writes to: its end of file says that the master is gone.
-     */
-    HERITAGE_FD_LIFE,
-    /* The eventfd that wakes the collector. */
-    HERITAGE_FD_COLLECTOR_WAKEUP,
+#define HERITAGE_FD_ENUMERATOR(name, heirs) HERITAGE_FD_##name,
+    HERITAGE_FD_LIST(HERITAGE_FD_ENUMERATOR)
+#undef HERITAGE_FD_ENUMERATOR
     /* How many there are. */
     HERITAGE_FDS,
 };
+/* clang-format on */
 
 struct heritage {
     const struct settings *settings;
@@ -45,16 +56,15 @@ struct heritage {
 
     pid_t master_pid;
     enum role role;
-    /* The process's place in the scoreboard. The workers have the first ones, 0 to worker_count-1.
-     */
+    /* The process's place in the scoreboard. The workers have the first places, from 0 on. */
     uint32_t slot;
     uint32_t worker_count;
     /* Of this child; unique among all segments on the volume. */
     uint64_t incarnation;
 
     int fds[HERITAGE_FDS];
-    /* worker_count eventfds: [i] tells worker i that its turn to accept may have come. NULL in
-     * others than workers. */
+    /* In a worker an eventfd for each worker, to be told that its turn to accept may have come; in
+     * other roles NULL. */
     const int *turn_fds;
 };
 

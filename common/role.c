@@ -10,12 +10,13 @@ struct description {
 };
 
 static const struct description descriptions[] = {
-    [ROLE_WORKER] = {.name = "worker", .process_name = "mga-worker", .is_numbered = true},
-    [ROLE_COLLECTOR] = {.name = "collector", .process_name = "mga-collector"},
-    [ROLE_ADMIN] = {.name = "admin", .process_name = "mga-admin"},
+#define DESCRIPTION(enumerator, number, word, process, numbered)                                   \
+    [number] = {.name = #word, .process_name = (process), .is_numbered = (numbered)},
+    ROLE_LIST(DESCRIPTION)
+#undef DESCRIPTION
 };
 
-_Static_assert(sizeof(descriptions) / sizeof(descriptions[0]) == ROLES, "each role has a name");
+_Static_assert(sizeof(descriptions) / sizeof(descriptions[0]) == ROLES, "the numbers begin at 0");
 
 const char *
 role_name(enum role role)

@@ -238,27 +238,35 @@ note_what_is_fixed(struct handover *handover, const struct settings *settings)
     return result;
 }
 
+/* Which descriptors the next program is to find open. */
+static void
+note_descriptors(const struct master *master, struct handover *handover)
+{
+    const int listener = listener_fd(master->listener);
+    const int root = master->volume.root_fd;
+    const int segments = master->volume.segments_fd;
+    const int lock = master->volume.lock_fd;
+    const int root_lock = master->volume.root_lock_fd;
+    const int life_read = master->heritage.fds[HERITAGE_FD_LIFE];
+    const int life_write = master->life_write_fd;
+    const int collector_wakeup = master->heritage.fds[HERITAGE_FD_COLLECTOR_WAKEUP];
+    const int admin = master->heritage.fds[HERITAGE_FD_ADMIN];
+    const int settings = -1;
+    const int32_t fds[HANDOVER_FDS] = {
+#define ROW(name, variable) [HANDOVER_FD_##name] = variable,
+        HANDOVER_FD_LIST(ROW)
+#undef ROW
+    };
+    memcpy(handover->fds, fds, sizeof(fds));
+}
+
 /* What the next program is to know, the processes apart: those are the crew's to tell. */
 static int
 prepare_handover(struct master *master, const struct settings *settings)
 {
     struct handover *handover = master->handover;
-    const int *inherited = master->heritage.fds;
-    const int32_t fds[] = {
-        [HANDOVER_FD_LISTENER] = listener_fd(master->listener),
-        [HANDOVER_FD_ROOT] = master->volume.root_fd,
-        [HANDOVER_FD_SEGMENTS] = master->volume.segments_fd,
-        [HANDOVER_FD_LOCK] = master->volume.lock_fd,
-        [HANDOVER_FD_ROOT_LOCK] = master->volume.root_lock_fd,
-        [HANDOVER_FD_LIFE_READ] = inherited[HERITAGE_FD_LIFE],
-        [HANDOVER_FD_LIFE_WRITE] = master->life_write_fd,
-        [HANDOVER_FD_COLLECTOR_WAKEUP] = inherited[HERITAGE_FD_COLLECTOR_WAKEUP],
-        [HANDOVER_FD_ADMIN] = inherited[HERITAGE_FD_ADMIN],
-        [HANDOVER_FD_SETTINGS] = -1,
-    };
-    _Static_assert(sizeof(fds) == sizeof(handover->fds), "each descriptor is handed over");
-    memcpy(handover->fds, fds, sizeof(fds));
-    bool has_admin = inherited[HERITAGE_FD_ADMIN] >= 0;
+    note_descriptors(master, handover);
+    bool has_admin = master->heritage.fds[HERITAGE_FD_ADMIN] >= 0;
     int result =
         set_text(handover, HANDOVER_TEXT_ADMIN_ADDRESS, has_admin ? settings->admin_address : "");
     if (result != 0 || master->taking_over)

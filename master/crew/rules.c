@@ -9,8 +9,7 @@
 #include "master/crew/slot.h"
 
 struct role_rules {
-    /* So many times workers.stall_timeout_ms pass between two heartbeats before it counts as
-     * stalled. */
+    /* It counts as stalled after so many times workers.stall_timeout_ms without a heartbeat. */
     uint64_t stall_factor;
     /* The longest back-off after the death of a process that was READY. */
     uint64_t ready_backoff_ms_max;
@@ -18,27 +17,29 @@ struct role_rules {
     bool may_fail;
 };
 
-static const struct role_rules role_rules[] = {
-    [ROLE_WORKER] = {.stall_factor = 1,
-                     .ready_backoff_ms_max = RULES_BACKOFF_MS_MAX,
-                     .may_fail = true},
-    /* A stalled collector holds up nobody's call, and a slow disk is no reason to kill it. Nobody
-     * can stand in for it, and each of its lives merges something: it is never kept waiting for
-     * long. */
-    [ROLE_COLLECTOR] = {.stall_factor = 6, .ready_backoff_ms_max = 1000, .may_fail = false},
-    /* Nobody waits for it, and it may mend. */
-    [ROLE_ADMIN] = {.stall_factor = 1,
-                    .ready_backoff_ms_max = RULES_BACKOFF_MS_MAX,
-                    .may_fail = false},
-};
+static const struct role_rules worker_rules = {
+    .stall_factor = 1, .ready_backoff_ms_max = RULES_BACKOFF_MS_MAX, .may_fail = true};
 
-_Static_assert(sizeof(role_rules) / sizeof(role_rules[0]) == ROLES, "each role has rules");
+/* A stalled collector holds up nobody's call, and a slow disk is no reason to kill it. Nobody can
+ * stand in for it, and each of its lives merges something: it is never kept waiting for long. */
+static const struct role_rules collector_rules = {
+    .stall_factor = 6, .ready_backoff_ms_max = 1000, .may_fail = false};
+
+/* Nobody waits for it, and it may mend. */
+static const struct role_rules admin_rules = {
+    .stall_factor = 1, .ready_backoff_ms_max = RULES_BACKOFF_MS_MAX, .may_fail = false};
+
+static const struct role_rules *const role_rules[ROLES] = {
+#define RULES(name, number, word, ...) [number] = &word##_rules,
+    ROLE_LIST(RULES)
+#undef RULES
+};
 
 void
 rules_make(struct slot_rules *rules_r, enum role role, const struct settings *settings)
 {
-    INVARIANT((unsigned)role < ROLES && role_rules[role].stall_factor > 0);
-    const struct role_rules *own = &role_rules[role];
+    INVARIANT((unsigned)role < ROLES);
+    const struct role_rules *own = role_rules[role];
     *rules_r = (struct slot_rules){
         .start_limit_ms = (uint64_t)settings->workers_start_timeout_ms,
         .stall_limit_ms = (uint64_t)settings->workers_stall_timeout_ms * own->stall_factor,

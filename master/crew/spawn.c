@@ -17,38 +17,25 @@
 #include "common/heritage.h"
 #include "worker/worker.h"
 
-/* What a child runs, from its first line to its exit code. */
-static int (*const entries[])(const struct heritage *) = {
-    [ROLE_WORKER] = worker_main,
-    [ROLE_COLLECTOR] = collector_main,
-    [ROLE_ADMIN] = admin_main,
+/* What a child runs, from its first line to its exit code: worker_main() and its like. */
+static int (*const entries[ROLES])(const struct heritage *) = {
+#define ENTRY(name, number, word, ...) [number] = word##_main,
+    ROLE_LIST(ENTRY)
+#undef ENTRY
 };
-
-_Static_assert(sizeof(entries) / sizeof(entries[0]) == ROLES, "each role runs something");
 
 /* Which roles inherit which descriptor, a bit for each role. */
-#define WORKER (1U << ROLE_WORKER)
-#define COLLECTOR (1U << ROLE_COLLECTOR)
-#define ADMIN (1U << ROLE_ADMIN)
-
-static const unsigned heirs[] = {
-    [HERITAGE_FD_LISTENER] = WORKER,
-    [HERITAGE_FD_ADMIN] = ADMIN,
-    [HERITAGE_FD_SEGMENTS] = WORKER | COLLECTOR | ADMIN,
-    [HERITAGE_FD_ROOT] = WORKER | COLLECTOR | ADMIN,
-    [HERITAGE_FD_READY] = WORKER | COLLECTOR | ADMIN,
-    [HERITAGE_FD_LIFE] = WORKER | COLLECTOR | ADMIN,
-    [HERITAGE_FD_COLLECTOR_WAKEUP] = WORKER | COLLECTOR,
+static const unsigned heirs[HERITAGE_FDS] = {
+#define HEIRS(name, roles) [HERITAGE_FD_##name] = (roles),
+    HERITAGE_FD_LIST(HEIRS)
+#undef HEIRS
 };
-
-_Static_assert(sizeof(heirs) / sizeof(heirs[0]) == HERITAGE_FDS, "each descriptor has heirs");
 
 /* Takes away what is not for the child's role. */
 static void
 share_out(struct heritage *heritage)
 {
     for (size_t i = 0; i < HERITAGE_FDS; i++) {
-        INVARIANT(heirs[i] != 0);
         if ((heirs[i] & 1U << heritage->role) == 0)
             heritage->fds[i] = -1;
     }

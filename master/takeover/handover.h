@@ -21,28 +21,36 @@
 struct complaint;
 struct settings;
 
-/* Descriptors that cross the execution, all owned by who holds the struct. Their order is that of
- * the layout. */
+/* FD(name, variable): the descriptors that cross the execution, all owned by who holds the struct.
+ * Their order is that of the layout. `variable` is for whoever fills the array from this list: one
+ * that was forgotten is a name that the compiler does not know. */
+#define HANDOVER_FD_LIST(FD)                                                                       \
+    FD(LISTENER, listener)                                                                         \
+    FD(ROOT, root)                                                                                 \
+    FD(SEGMENTS, segments)                                                                         \
+    /* The lock of the segment directory. */                                                       \
+    FD(LOCK, lock)                                                                                 \
+    /* The lock of output.root. */                                                                 \
+    FD(ROOT_LOCK, root_lock)                                                                       \
+    FD(LIFE_READ, life_read)                                                                       \
+    /* While it is open the children know that the master lives. */                                \
+    FD(LIFE_WRITE, life_write)                                                                     \
+    FD(COLLECTOR_WAKEUP, collector_wakeup)                                                         \
+    /* The listening socket of admin.address; -1 if there is none. */                              \
+    FD(ADMIN, admin)                                                                               \
+    /* A memfd, or -1 while there is no rehearsal. The rehearsal writes the settings into it. */   \
+    /* They are what the new program runs with, whatever its files say by then. */                 \
+    FD(SETTINGS, settings)
+
+/* clang-format off */
 enum handover_fd {
-    HANDOVER_FD_LISTENER,
-    HANDOVER_FD_ROOT,
-    HANDOVER_FD_SEGMENTS,
-    /* The lock of the segment directory. */
-    HANDOVER_FD_LOCK,
-    /* The lock of output.root. */
-    HANDOVER_FD_ROOT_LOCK,
-    HANDOVER_FD_LIFE_READ,
-    /* Its children would take its end for the master's death. */
-    HANDOVER_FD_LIFE_WRITE,
-    HANDOVER_FD_COLLECTOR_WAKEUP,
-    /* The listening socket of admin.address; -1 if there is none. */
-    HANDOVER_FD_ADMIN,
-    /* A memfd. The rehearsal writes the settings in effect into it, and they are what the new
-     * program runs with, whatever its files say by then. -1 while there is no rehearsal. */
-    HANDOVER_FD_SETTINGS,
+#define HANDOVER_FD_ENUMERATOR(name, variable) HANDOVER_FD_##name,
+    HANDOVER_FD_LIST(HANDOVER_FD_ENUMERATOR)
+#undef HANDOVER_FD_ENUMERATOR
     /* How many there are. */
     HANDOVER_FDS,
 };
+/* clang-format on */
 
 /* Texts, allocated. Their order is that of the layout. */
 enum handover_text {
