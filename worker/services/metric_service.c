@@ -41,6 +41,9 @@ struct metric_service {
     struct destinations *destinations;
     struct worker_tally *tally;
 
+    /* An answer waits until the disk has what the call brought: segments.durability is "machine". */
+    bool after_sync;
+
     /* A call has been accepted. */
     bool has_called;
 
@@ -84,11 +87,13 @@ make_record(struct metric_service *service, struct bytes wire, uint64_t now_ms,
     if (!go_text_render(service->text, request, to_file ? GO_TEXT_FOR_FILE : GO_TEXT_FOR_STDOUT,
                         refusal_r))
         return false;
-    record_r->payload = text_bytes(service->text);
     service->now_ms = now_ms;
     /* Last, since it counts against output.max_files: only a call that can be taken does. */
-    return destinations_resolve(service->destinations, request->file_path, now_ms, &record_r->kind,
-                                &record_r->name, refusal_r);
+    if (!destinations_resolve(service->destinations, request->file_path, now_ms, &record_r->kind,
+                              &record_r->name, refusal_r))
+        return false;
+    record_r->payload = text_bytes(service->text);
+    return true;
 }
 
 /* Once since the adapter started: the sign that Mixer has found it. */
@@ -135,7 +140,7 @@ answer_metric(void *context, struct bytes request, uint64_t now_ms, struct unary
     tally_add(&service->tally->instances, instances);
     tally_add(&service->tally->text_bytes, record.payload.size);
     /* OK, and the response is the empty message. */
-    answer_r->after_sync = service->heritage->settings->segments_durability == DURABILITY_MACHINE;
+    answer_r->after_sync = service->after_sync;
 }
 
 int
@@ -148,6 +153,7 @@ metric_service_open(struct metric_service **out, struct methods *methods,
         return -ENOMEM;
     service->heritage = heritage;
     service->journal = journal;
+    service->after_sync = settings->segments_durability == DURABILITY_MACHINE;
     service->tally = &heritage->scoreboard->slots[heritage->slot].worker;
     int result = request_open(&service->request, (size_t)settings->workers_max_message_bytes);
     if (result == 0)
