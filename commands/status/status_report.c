@@ -131,31 +131,120 @@ deaths_of(const struct process_tally *process)
     return deaths;
 }
 
+/* ---- the table of the processes */
+
+static bool
+is_worker(const struct scoreboard *scoreboard, uint32_t i)
+{
+    return scoreboard_role(scoreboard, i) == ROLE_WORKER;
+}
+
 static void
-write_process(FILE *out, const struct scoreboard *scoreboard, uint32_t i)
+number_text(uint64_t number, char text[static TEXT_BYTES])
+{
+    (void)snprintf(text, TEXT_BYTES, "%" PRIu64, number);
+}
+
+static void
+put_name(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    const char *role = role_name(scoreboard_role(scoreboard, i));
+    if (is_worker(scoreboard, i))
+        (void)snprintf(text, TEXT_BYTES, "%s %" PRIu32, role, i);
+    else
+        (void)snprintf(text, TEXT_BYTES, "%s", role);
+}
+
+static void
+put_pid(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    const struct process_tally *process = &scoreboard->slots[i].process;
+    (void)snprintf(text, TEXT_BYTES, "%" PRId32,
+                   atomic_load_explicit(&process->pid, memory_order_relaxed));
+}
+
+static void
+put_state(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
 {
     const struct scoreboard_slot *slot = &scoreboard->slots[i];
-    const char *role = role_name(scoreboard_role(scoreboard, i));
-    bool worker = scoreboard_role(scoreboard, i) == ROLE_WORKER;
-    char name[TEXT_BYTES];
-    if (worker)
-        (void)snprintf(name, sizeof(name), "%s %" PRIu32, role, i);
-    else
-        (void)snprintf(name, sizeof(name), "%s", role);
-    const char *state =
-        slot_state_name(atomic_load_explicit(&slot->process.state, memory_order_relaxed));
-    if (worker && atomic_load_explicit(&slot->refuses, memory_order_relaxed) != 0)
-        state = "refusing";
-    (void)fprintf(out, "%-12s %8" PRId32 "  %-10s %9" PRIu64, name,
-                  atomic_load_explicit(&slot->process.pid, memory_order_relaxed), state,
-                  deaths_of(&slot->process));
-    if (worker)
-        (void)fprintf(out, " %12" PRIu32 " %10" PRIu64 " %12" PRIu64 " %12" PRIu64,
-                      atomic_load_explicit(&slot->connections, memory_order_relaxed),
-                      scoreboard_in_flight(scoreboard, i), tally_get(&slot->worker.begun),
-                      tally_get(&slot->worker.instances));
-    (void)fputc('\n', out);
+    bool refuses =
+        is_worker(scoreboard, i) && atomic_load_explicit(&slot->refuses, memory_order_relaxed) != 0;
+    uint32_t state = atomic_load_explicit(&slot->process.state, memory_order_relaxed);
+    (void)snprintf(text, TEXT_BYTES, "%s", refuses ? "refusing" : slot_state_name(state));
 }
+
+static void
+put_restarts(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    number_text(deaths_of(&scoreboard->slots[i].process), text);
+}
+
+static void
+put_connections(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    const struct scoreboard_slot *slot = &scoreboard->slots[i];
+    number_text(atomic_load_explicit(&slot->connections, memory_order_relaxed), text);
+}
+
+static void
+put_in_flight(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    number_text(scoreboard_in_flight(scoreboard, i), text);
+}
+
+static void
+put_calls(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    number_text(tally_get(&scoreboard->slots[i].worker.begun), text);
+}
+
+static void
+put_instances(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES])
+{
+    number_text(tally_get(&scoreboard->slots[i].worker.instances), text);
+}
+
+static const struct column {
+    const char *title;
+    /* Of the column; negative if its cells begin at the left. */
+    int width;
+    /* Between it and the column before. */
+    const char *gap;
+    bool is_for_workers_only;
+    /* Writes the cell of the process at `i` in the scoreboard. */
+    void (*put)(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES]);
+} columns[] = {
+    {"PROCESS", -12, "", false, put_name},
+    {"PID", 8, " ", false, put_pid},
+    {"STATE", -10, "  ", false, put_state},
+    {"RESTARTS", 9, " ", false, put_restarts},
+    {"CONNECTIONS", 12, " ", true, put_connections},
+    {"IN FLIGHT", 10, " ", true, put_in_flight},
+    {"CALLS", 12, " ", true, put_calls},
+    {"INSTANCES", 12, " ", true, put_instances},
+};
+
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static void
+write_processes(FILE *out, const struct scoreboard *scoreboard)
+{
+    for (size_t c = 0; c < COLUMNS; c++)
+        (void)fprintf(out, "%s%*s", columns[c].gap, columns[c].width, columns[c].title);
+    (void)fputc('\n', out);
+    for (uint32_t i = 0; i < scoreboard->slot_count; i++) {
+        for (size_t c = 0; c < COLUMNS; c++) {
+            char text[TEXT_BYTES];
+            if (columns[c].is_for_workers_only && !is_worker(scoreboard, i))
+                continue;
+            columns[c].put(scoreboard, i, text);
+            (void)fprintf(out, "%s%*s", columns[c].gap, columns[c].width, text);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+/* ---- the lines beneath it */
 
 static void
 write_calls(FILE *out, const struct scoreboard *scoreboard)
@@ -247,10 +336,7 @@ status_report_write(FILE *out, const struct scoreboard *scoreboard, pid_t pid,
                     const struct status_look *now, const struct status_look *before)
 {
     write_head(out, scoreboard, pid, now->at_ns);
-    (void)fprintf(out, "%-12s %8s  %-10s %9s %12s %10s %12s %12s\n", "PROCESS", "PID", "STATE",
-                  "RESTARTS", "CONNECTIONS", "IN FLIGHT", "CALLS", "INSTANCES");
-    for (uint32_t i = 0; i < scoreboard->slot_count; i++)
-        write_process(out, scoreboard, i);
+    write_processes(out, scoreboard);
     (void)fputc('\n', out);
     if (before != NULL)
         write_rates(out, now, before);
