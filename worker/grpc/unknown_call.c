@@ -7,8 +7,7 @@
 
 #include <errno.h>
 #include <grpc/grpc.h>
-#include <grpc/support/alloc.h>
-#include <grpc/support/string_util.h>
+#include <grpc/slice.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,12 @@
 #include "base/invariant.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "common/scoreboard.h"
 #include "worker/grpc/server_private.h"
+
+/* Room for the name of a method in the log and in the answer. */
+#define METHOD_SHOWN_BYTES 256
 
 struct unknown_call {
     /* The tag of all its operations. */
@@ -89,11 +92,13 @@ on_call(struct server_event *event, bool ok)
     struct worker_tally *tally = &call->server->slot->worker;
     tally_add(&tally->unknown, 1);
     tally_add(&tally->statuses[GRPC_STATUS_UNIMPLEMENTED], 1);
-    char message[128];
-    char *method = grpc_slice_to_c_string(call->details.method);
+    char method[METHOD_SHOWN_BYTES];
+    char message[METHOD_SHOWN_BYTES + sizeof("unknown method ")];
+    const grpc_slice *name = &call->details.method;
+    struct bytes sent = {(const char *)GRPC_SLICE_START_PTR(*name), GRPC_SLICE_LENGTH(*name)};
+    (void)quote_bytes(method, sizeof(method), sent, QUOTE_PLAIN);
     log_unknown(call->kind, method);
     (void)snprintf(message, sizeof(message), "unknown method %s", method);
-    gpr_free(method);
     grpc_slice details = grpc_slice_from_copied_string(message);
 
     grpc_op ops[3];
