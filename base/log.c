@@ -345,8 +345,9 @@ log_write_bare(enum log_level level, const char *text)
     (void)outlet_write(&log_outlet, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
-bool
-log_brake_is_open(struct log_brake *brake, uint64_t now_ms)
+/* Whether log_write_braked() writes now. Counts a line as not written if not. */
+static bool
+brake_is_open(struct log_brake *brake, uint64_t now_ms)
 {
     if (now_ms >= brake->next_ms)
         return true;
@@ -360,7 +361,7 @@ log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level level,
 {
     struct log_field all[LOG_FIELDS_MAX + 2];
     size_t count = 0;
-    if (!log_enabled(level) || !log_brake_is_open(brake, now_ms))
+    if (!log_enabled(level) || !brake_is_open(brake, now_ms))
         return;
     for (; fields != NULL && fields[count].key != NULL && count < LOG_FIELDS_MAX; count++)
         all[count] = fields[count];

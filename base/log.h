@@ -44,7 +44,7 @@ struct log_field {
 /* The most fields of one line. */
 #define LOG_FIELDS_MAX 16U
 
-/* Of a line that could come with every call, one is written in so long: it must not fill a disk. */
+/* A line that could come with every call is written once in this time, so that it fills no disk. */
 #define LOG_BRAKE_INTERVAL_MS 10000U
 
 /* A brake for one kind of line: log_write_braked(). Zero it before use. */
@@ -94,10 +94,6 @@ void log_write_bare(enum log_level level, const char *text);
  * counted. */
 void log_write_braked(struct log_brake *brake, uint64_t now_ms, enum log_level level,
                       const char *event, const struct log_field *fields);
-
-/* True if log_write_braked() would write now: for callers whose fields are dear to make. Counts
- * a line as not written if it is false. */
-bool log_brake_is_open(struct log_brake *brake, uint64_t now_ms);
 
 static inline struct log_field
 log_string(const char *key, const char *value)
