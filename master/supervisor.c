@@ -19,6 +19,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "base/outlet.h"
+#include "base/plural.h"
 #include "common/heritage.h"
 #include "common/settings.h"
 #include "master/crew/crew.h"
@@ -63,8 +64,9 @@ announce(struct supervisor *supervisor, uint64_t now_ms)
                          log_u64("workers", supervisor->common->worker_count)));
     crew_drain_elders(supervisor->crew, now_ms);
     service_manager_tell_ready();
-    service_manager_tell_status("listening on %s, %u workers", name,
-                                supervisor->common->worker_count);
+    char workers[PLURAL_BYTES];
+    service_manager_tell_status("listening on %s, %s", name,
+                                plural(workers, supervisor->common->worker_count, "worker"));
 }
 
 /* No worker can serve, but old ones do, and go on. */

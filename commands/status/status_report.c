@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/plural.h"
 #include "common/role.h"
 #include "common/scoreboard.h"
 #include "common/slot_state.h"
@@ -62,14 +63,6 @@ duration_text(uint64_t seconds, char text[static TEXT_BYTES])
     (void)snprintf(text, TEXT_BYTES, "%" PRIu64 "d %02u:%02u:%02u", seconds / 86400,
                    (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
                    (unsigned)(seconds % 60));
-    return text;
-}
-
-/* "1 record", "2 records". */
-static const char *
-count_text(uint64_t count, const char *one, const char *many, char text[static TEXT_BYTES])
-{
-    (void)snprintf(text, TEXT_BYTES, "%" PRIu64 " %s", count, count == 1 ? one : many);
     return text;
 }
 
@@ -281,12 +274,13 @@ static void
 write_volume(FILE *out, const struct scoreboard *scoreboard)
 {
     const struct collector_tally *tally = &scoreboard->collector;
-    char text[4][TEXT_BYTES];
+    char files[PLURAL_BYTES];
+    char text[3][TEXT_BYTES];
     (void)fprintf(out, "segments    %s, %s in all, %s not merged; limit %s for each worker\n",
-                  count_text(tally_get(&tally->segments), "file", "files", text[0]),
-                  bytes_text(tally_get(&tally->segment_bytes), text[1]),
-                  bytes_text(tally_get(&tally->unmerged_bytes), text[2]),
-                  bytes_text(scoreboard->facts.segments_limit_bytes, text[3]));
+                  plural(files, tally_get(&tally->segments), "file"),
+                  bytes_text(tally_get(&tally->segment_bytes), text[0]),
+                  bytes_text(tally_get(&tally->unmerged_bytes), text[1]),
+                  bytes_text(scoreboard->facts.segments_limit_bytes, text[2]));
     (void)fprintf(out, "outputs     %" PRIu64 ", %" PRIu64 " refusing\n",
                   tally_get(&tally->outputs), tally_get(&tally->outputs_refusing));
     (void)fprintf(out, "quarantined %" PRIu64 "\n", tally_get(&tally->quarantined));
@@ -298,10 +292,11 @@ write_merge(FILE *out, const struct scoreboard *scoreboard, uint64_t now_ns)
     const struct collector_tally *tally = &scoreboard->collector;
     uint64_t buckets[TALLY_BUCKETS + 1];
     uint64_t oldest_ns = tally_get(&tally->oldest_ns);
-    char text[2][TEXT_BYTES];
+    char records[PLURAL_BYTES];
+    char text[TEXT_BYTES];
     (void)fprintf(out, "delivered   %s, %s of text\n",
-                  count_text(tally_get(&tally->records), "record", "records", text[0]),
-                  bytes_text(tally_get(&tally->bytes), text[1]));
+                  plural(records, tally_get(&tally->records), "record"),
+                  bytes_text(tally_get(&tally->bytes), text));
     (void)fprintf(out, "merge lag   ");
     for (uint32_t i = 0; i <= TALLY_BUCKETS; i++)
         buckets[i] = tally_get(&tally->lags.buckets[i]);
