@@ -23,6 +23,7 @@
 #include "common/settings.h"
 #include "master/config/config.h"
 #include "master/validators.h"
+#include "segment/segment_directory.h"
 
 #define NAME "mygrpcadapter status"
 #define INTERVAL_S_DEFAULT UINT64_C(2)
@@ -32,9 +33,9 @@
 
 static const char help_text[] =
     "Usage: mygrpcadapter status [OPTION...] [DIRECTORY]\n"
-    "Says how a running adapter does. DIRECTORY is its segments.directory, or an output.root with\n"
-    ".mygrpcadapter beneath it; by default the configuration says where. It looks at the "
-    "adapter's\n"
+    "Says how a running adapter does. DIRECTORY is its segments.directory, or an output.root "
+    "with\n" SEGMENT_DIRECTORY_NAME
+    " beneath it; by default the configuration says where. It looks at the adapter's\n"
     "memory: nobody has to answer. Only the adapter's user, or root, may look.\n"
     "\n"
     "  -c, --config FILE      read FILE instead of /etc/mygrpcadapter.cfg (which may be missing)\n"

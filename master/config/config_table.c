@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/settings.h"
+#include "segment/segment_directory.h"
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
