@@ -1,6 +1,6 @@
 /* die.h -- how a start-up that cannot succeed ends: one line on standard error and an exit code of
- * <sysexits.h>. Used by the master before it forks, and by the commands; what can be tested fills a
- * complaint instead (base/complaint.h).
+ * <sysexits.h>. Used by the master before it forks. A function that can return fills a complaint
+ * instead (base/complaint.h), and so do the commands.
  */
 #ifndef MYGRPCADAPTER_MASTER_DIE_H
 #define MYGRPCADAPTER_MASTER_DIE_H

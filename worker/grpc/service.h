@@ -1,7 +1,7 @@
 /* service.h -- what a gRPC service of a worker is made of.
  *
- * A service is one file that fills the methods it has (metric_service.c does) and stands in the
- * table of worker.c; calls.c brings the calls. There are two kinds: a unary method answers each
+ * A service is one file that fills the methods it has (metric_service.c does); worker.c opens and
+ * closes it, and calls.c brings the calls. There are two kinds: a unary method answers each
  * call at once (unary_call.c), a stream method lives on with its client (stream_call.c). All of a
  * service runs in the worker's main thread.
  */
