@@ -25,18 +25,15 @@ describe_end(int status, char signal_name[PHRASE_BYTES])
     return log_string("signal", signal_name);
 }
 
+/* What becomes of its slot: one field, whose text is in `next`. */
 static struct log_field
 describe_next(const struct obituary *obituary, char next[PHRASE_BYTES])
 {
-    const char *phrase = "none";
     if (obituary->next_state == SLOT_FAILED)
-        phrase = "given up";
-    else if (obituary->next_state == SLOT_BACKOFF)
-        phrase = "respawn now";
-    if (obituary->next_state == SLOT_BACKOFF && obituary->next_in_ms > 0)
-        (void)snprintf(next, PHRASE_BYTES, "respawn in %" PRIu64 " ms", obituary->next_in_ms);
-    else
-        (void)snprintf(next, PHRASE_BYTES, "%s", phrase);
+        return log_string("next", "given up");
+    if (obituary->next_in_ms == 0)
+        return log_string("next", "respawn now");
+    (void)snprintf(next, PHRASE_BYTES, "respawn in %" PRIu64 " ms", obituary->next_in_ms);
     return log_string("next", next);
 }
 
@@ -67,13 +64,15 @@ obituary_write(const struct obituary *obituary)
     fields[count++] = log_i64("child_pid", obituary->pid);
     fields[count++] = log_u64("incarnation", obituary->incarnation);
     fields[count++] = describe_end(obituary->status, signal_name);
-    fields[count++] = log_string("core", core ? "yes" : "no");
+    if (core)
+        fields[count++] = log_string("core", "yes");
     if (obituary->doom != SLOT_DOOM_NONE)
         fields[count++] = log_string("killed_because", slot_doom_text(obituary->doom));
     fields[count++] = log_string("draining", obituary->draining ? "yes" : "no");
     fields[count++] = log_u64("age_ms", obituary->age_ms);
     fields[count++] = log_u64("connections", obituary->connections);
-    fields[count++] = describe_next(obituary, next);
+    if (obituary->next_state == SLOT_FAILED || obituary->next_state == SLOT_BACKOFF)
+        fields[count++] = describe_next(obituary, next);
     fields[count] = (struct log_field){.key = NULL};
     INVARIANT(count <= LOG_FIELDS_MAX);
     log_write(level_of(obituary), event, fields);

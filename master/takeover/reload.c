@@ -19,16 +19,19 @@
 static const struct {
     const char *signal;
     const char *begun;
+    const char *accepted;
     const char *refused;
     /* To the service manager, before the reason. */
     const char *refused_status;
 } words[] = {
     [RELOAD_SETTINGS] = {.signal = "HUP",
                          .begun = "checking the new configuration",
+                         .accepted = "the new configuration is accepted; going over to it",
                          .refused = "the reload is refused; everything goes on as it was",
                          .refused_status = "reload refused"},
     [RELOAD_PROGRAM] = {.signal = "USR2",
                         .begun = "checking the new program",
+                        .accepted = "the new program is accepted; going over to it",
                         .refused = "the new program is refused; the running one goes on",
                         .refused_status = "upgrade refused"},
 };
@@ -141,7 +144,7 @@ execute(const struct reload *reload)
     if (result == 0)
         result = handover_announce(fd);
     if (result == 0) {
-        log_write(LOG_LEVEL_INFO, "replaced by the new program",
+        log_write(LOG_LEVEL_INFO, words[reload->kind].accepted,
                   LOG_FIELDS(log_string("program", path_of(reload))));
         (void)execv(path_of(reload), reload->argv);
         result = -errno;

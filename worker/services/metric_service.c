@@ -41,7 +41,7 @@ struct metric_service {
     struct destinations *destinations;
     struct worker_tally *tally;
 
-    /* An answer waits until the disk has what the call brought: segments.durability is "machine". */
+    /* Answers wait until the disk has what the calls brought. */
     bool after_sync;
 
     /* A call has been accepted. */
@@ -117,9 +117,9 @@ refuse(struct metric_service *service, const struct call_refusal *refusal, uint6
     answer_r->status = statuses[refusal->cause];
     (void)snprintf(answer_r->message, sizeof(answer_r->message), "%s", refusal->text);
     tally_add(&service->tally->refusals[refusal->cause], 1);
-    log_write_braked(
-        &service->brake, now_ms, LOG_LEVEL_WARNING, "a call was refused",
-        LOG_FIELDS(log_string("reason", refusal->text), log_i64("status", answer_r->status)));
+    log_write_braked(&service->brake, now_ms, LOG_LEVEL_WARNING, "a call was refused",
+                     LOG_FIELDS(log_string("reason", refusal->text),
+                                log_string("status", tally_status_name(answer_r->status))));
 }
 
 static void

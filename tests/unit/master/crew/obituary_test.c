@@ -34,8 +34,8 @@ test_told_to_end(void **state)
         .next_state = SLOT_EMPTY,
     };
     expect_line(&obituary, " info ",
-                "worker ended slot=3 child_pid=4711 incarnation=17 exit_code=0 core=no "
-                "draining=yes age_ms=900 connections=0 next=none\n");
+                "worker ended slot=3 child_pid=4711 incarnation=17 exit_code=0 "
+                "draining=yes age_ms=900 connections=0\n");
 }
 
 static void

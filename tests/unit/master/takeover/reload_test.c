@@ -220,7 +220,7 @@ test_what_cannot_be_executed(void **state)
     capture_begin(&capture);
     run(&stage);
     char *text = capture_end(&capture);
-    capture_expect(text, "replaced by the new program");
+    capture_expect(text, "the new program is accepted; going over to it");
     capture_expect(text, "reason=\"No such file or directory\"");
     free(text);
     assert_int_equal(fcntl(kept_fd, F_GETFD), FD_CLOEXEC);
