@@ -19,8 +19,10 @@
 /* Which printable bytes are escaped all the same; may be combined. */
 enum quote_flag {
     QUOTE_PLAIN = 0,
-    QUOTE_MARKS = 1,  /* double quotes: for a text that stands between some */
-    QUOTE_SPACES = 2, /* spaces: for a text that is one word of a line */
+    /* Double quotes: for a text that stands between some. */
+    QUOTE_MARKS = 1,
+    /* Spaces: for a text that is one word of a line. */
+    QUOTE_SPACES = 2,
 };
 
 /* Writes the bytes, NUL-terminated, into `out`, which has room for `out_bytes` (at least

@@ -15,11 +15,13 @@ struct settings;
 /* True if `address` is a numeric IPv4 or IPv6 address, the latter with or without brackets. */
 bool listener_address_is_valid(const char *address);
 
-/* Binds listen.address and listen.port and listens: non-blocking, close-on-exec, TCP keepalive set
- * (accepted sockets inherit it). `::` takes IPv4 too, and falls back to 0.0.0.0, with a line in the
- * log, where IPv6 is off. An address in use is tried again for up to two seconds. On success
- * returns 0, and the caller owns *out until listener_close(); else fills *complaint and returns
- * EX_UNAVAILABLE (in use, not of this machine), EX_NOPERM, EX_CONFIG (bad address) or EX_OSERR. */
+/* Binds listen.address and listen.port and listens: non-blocking, close-on-exec, with the TCP
+ * keepalive that accepted sockets inherit. `::` takes IPv4, too. Where IPv6 is off, 0.0.0.0 is
+ * taken in its place, and the log says so. An address in use is tried again for up to two seconds.
+ *
+ * On success it returns 0, and the caller owns *out until listener_close(). Else it fills
+ * *complaint and returns EX_CONFIG for a bad address, EX_UNAVAILABLE for one that is in use or not
+ * of this machine, EX_NOPERM or EX_OSERR. */
 int listener_open(struct listener **out, const struct settings *settings,
                   struct complaint *complaint);
 

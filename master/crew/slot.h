@@ -54,18 +54,20 @@ struct slot_rules {
     uint64_t stall_limit_ms;
     /* From SIGABRT to SIGKILL. */
     uint64_t abort_grace_ms;
-    /* The first back-off; each is twice the one before, up to the maximum, */
+    /* The first back-off. Each is twice as long as the one before it. */
     uint64_t backoff_ms_min;
+    /* The longest back-off after the death of a process that was never READY. */
     uint64_t backoff_ms_max;
-    /* or up to this one, after the death of a process that was READY. */
+    /* The longest back-off after the death of a process that was READY. */
     uint64_t ready_backoff_ms_max;
-    /* Between two starts, even without a back-off; not after the first death. */
+    /* The least time between two starts, even where there is no back-off. It does not hold back the
+     * start after the first death. */
     uint64_t spacing_ms;
-    /* A process that was READY for so long has the deaths before it forgotten. */
+    /* Once a process has been READY for so long, the deaths before it are forgotten. */
     uint64_t good_life_ms;
-    /* So many processes in a row that never became ready lead to FAILED, */
+    /* After so many processes in a row that never became READY, the slot is FAILED. */
     uint32_t start_deaths_max;
-    /* unless this is false: then it is tried on and on. */
+    /* If this is false, the slot is never FAILED, and a process is started on and on. */
     bool may_fail;
 };
 

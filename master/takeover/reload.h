@@ -20,8 +20,10 @@ struct sd_event;
 
 enum reload_kind {
     RELOAD_NONE,
-    RELOAD_SETTINGS, /* HUP */
-    RELOAD_PROGRAM,  /* USR2 */
+    /* HUP */
+    RELOAD_SETTINGS,
+    /* USR2 */
+    RELOAD_PROGRAM,
     RELOAD_KINDS,
 };
 

@@ -51,7 +51,8 @@ struct request {
 struct instance {
     struct bytes name;
     struct value value;
-    struct map *dimensions; /* not sorted */
+    /* Not sorted. */
+    struct map *dimensions;
 };
 
 /* Makes a reader of requests of up to `bytes_max` bytes. Returns 0 or a negative errno; the

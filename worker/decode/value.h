@@ -29,7 +29,8 @@ enum value_kind {
 struct moment {
     int64_t seconds;
     int32_t nanos;
-    bool is_set; /* false if the wrapper is empty */
+    /* False if the wrapper is empty. */
+    bool is_set;
 };
 
 struct value {

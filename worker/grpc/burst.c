@@ -5,8 +5,8 @@
 #include "worker/grpc/connection.h"
 #include "worker/grpc/cork.h"
 
-/* The cork is put in once more than so many answers for each connection are under way, and, while
- * that goes on, with the first of the next burst. */
+/* The cork is put in when more answers than this are under way for each connection. Where that was
+ * so, the next burst is corked from its first answer on. */
 #define ANSWERS_PER_CONNECTION 2
 
 /* It stays for so long at most: a large call must not keep the answers before it. */

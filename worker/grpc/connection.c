@@ -34,8 +34,9 @@ set_peer(struct connection *connection, const struct sockaddr_storage *peer)
     }
 }
 
-/* Accepts into `connection`. Two descriptors are needed, and the second is got first, for want of
- * the socket one of the listening socket. Returns 0 or a negative errno. */
+/* Accepts into `connection`, which needs two descriptors. The one to watch by is made first, as a
+ * copy of the listening socket that only holds its number: so it is known that there are two
+ * before a connection is taken. Returns 0 or a negative errno. */
 static int
 accept_socket(struct connection *connection, int listener_fd)
 {

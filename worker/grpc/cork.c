@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 struct cork {
-    /* Of the descriptors and their number, which is read without it too. */
+    /* Guards the descriptors and every change of their number. The number is read without it. */
     pthread_mutex_t lock;
     _Atomic size_t count;
     size_t capacity;

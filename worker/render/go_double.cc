@@ -133,8 +133,9 @@ write_fraction(char *out, uint64_t rest, int places)
     return out;
 }
 
-/* No whole number lies between a double and a decimal that reads back as it: the whole numbers
- * are doubles too. So what stands before the point can be had from `size`. */
+/* The digits before the point are those of the whole part of `size`, and need not be taken from the
+ * shortest decimal that reads back as it. The two could differ only if a whole number lay between
+ * them; but that would be a double itself, and nearer to the decimal. */
 char *
 write_plain(char *out, double size)
 {

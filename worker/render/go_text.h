@@ -10,8 +10,10 @@ struct request;
 struct text;
 
 enum go_text_ending {
-    GO_TEXT_FOR_FILE,   /* one newline */
-    GO_TEXT_FOR_STDOUT, /* two: there the Go adapter prints the text as a line of its own */
+    /* One newline. */
+    GO_TEXT_FOR_FILE,
+    /* Two: there the Go adapter prints the text as a line of its own. */
+    GO_TEXT_FOR_STDOUT,
 };
 
 /* Appends the text of `request`, which request_begin() has begun: its Params, then name, value
