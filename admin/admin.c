@@ -17,10 +17,10 @@
 
 #include "admin/metrics_text.h"
 #include "base/bytes.h"
-#include "common/child.h"
 #include "base/clock.h"
-#include "common/heritage.h"
 #include "base/log.h"
+#include "common/child.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
 
 #define CONNECTIONS_MAX 32U

@@ -1,5 +1,7 @@
 /* supervisor_end.c -- how the crew ends: the workers drain, then the collector merges what they
  * left, or everybody stops at once. Runs in the master. */
+#include "master/supervisor_end.h"
+
 #include <sysexits.h>
 
 #include "base/invariant.h"
@@ -9,7 +11,6 @@
 #include "master/crew/crew.h"
 #include "master/listener.h"
 #include "master/service_manager.h"
-#include "master/supervisor_end.h"
 #include "master/supervisor_state.h"
 
 /* A worker that drains ends by itself after workers.drain_timeout_ms; so much later it is killed.

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "common/child.h"
 #include "common/heritage.h"
-#include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/grpc/acceptor.h"
@@ -25,12 +25,12 @@
 #include "worker/grpc/commit.h"
 #include "worker/grpc/connection_age.h"
 #include "worker/grpc/library_log.h"
-#include "worker/services/health_service.h"
-#include "worker/journal.h"
-#include "worker/services/metric_service.h"
-#include "worker/services/reflection_service.h"
 #include "worker/grpc/server.h"
 #include "worker/grpc/service.h"
+#include "worker/journal.h"
+#include "worker/services/health_service.h"
+#include "worker/services/metric_service.h"
+#include "worker/services/reflection_service.h"
 
 struct worker {
     const struct heritage *heritage;

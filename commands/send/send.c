@@ -26,8 +26,8 @@
 #include "base/complaint.h"
 #include "commands/channel.h"
 #include "commands/send/send_load.h"
-#include "commands/send/send_report.h"
 #include "commands/send/send_options.h"
+#include "commands/send/send_report.h"
 #include "commands/send/send_request.h"
 
 static volatile sig_atomic_t stop_requested;

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/invariant.h"
-#include "commands/send/send_options.h"
 #include "commands/send/request_layout.h"
+#include "commands/send/send_options.h"
 #include "commands/send/send_request_from_file.h"
 #include "commands/send/send_request_from_options.h"
 

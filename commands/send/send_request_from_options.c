@@ -16,9 +16,9 @@
 
 #include "base/bytes.h"
 #include "base/invariant.h"
+#include "commands/send/request_layout.h"
 #include "commands/send/send_instance.h"
 #include "commands/send/send_options.h"
-#include "commands/send/request_layout.h"
 
 #define PARAMS_TYPE_URL "type.googleapis.com/adapter.mygrpcadapter.config.Params"
 

@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 #include "worker/call_refusal.h"
-#include "worker/render/go_double.h"
-#include "worker/render/go_time.h"
 #include "worker/decode/map.h"
 #include "worker/decode/request.h"
-#include "worker/render/text.h"
 #include "worker/decode/value.h"
 #include "worker/decode/wire.h"
+#include "worker/render/go_double.h"
+#include "worker/render/go_time.h"
+#include "worker/render/text.h"
 
 static void
 add_pair(void *context, struct bytes key, struct bytes string)

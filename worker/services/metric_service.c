@@ -13,17 +13,17 @@
 
 #include "base/crash_point.h"
 #include "base/invariant.h"
-#include "common/heritage.h"
 #include "base/log.h"
+#include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "worker/call_refusal.h"
-#include "worker/services/destinations.h"
-#include "worker/render/go_text.h"
-#include "worker/journal.h"
 #include "worker/decode/request.h"
 #include "worker/grpc/service.h"
+#include "worker/journal.h"
+#include "worker/render/go_text.h"
 #include "worker/render/text.h"
+#include "worker/services/destinations.h"
 
 /* Between calls, so much memory at most is kept of the text. */
 #define KEEP_BYTES (1U << 20)

@@ -12,8 +12,8 @@
 
 #include "base/invariant.h"
 #include "reflection_v1.pb-c.h"
-#include "worker/services/descriptors.h"
 #include "worker/grpc/service.h"
+#include "worker/services/descriptors.h"
 
 #define STREAMS_MAX 16
 #define REQUEST_BYTES_MAX 16384 /* of names; it is sent back with the answer */

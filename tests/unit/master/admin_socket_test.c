@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/complaint.h"
 #include "common/settings.h"
 #include "master/admin_socket.h"
-#include "base/complaint.h"
 
 static int
 open_at(const char *address)

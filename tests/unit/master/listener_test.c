@@ -21,8 +21,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "common/settings.h"
 #include "base/complaint.h"
+#include "common/settings.h"
 #include "master/listener.h"
 
 static struct listener *

@@ -13,10 +13,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/complaint.h"
 #include "common/settings.h"
 #include "master/config/config.h"
 #include "master/config/config_table.h"
-#include "base/complaint.h"
 #include "master/validators.h"
 
 #define SHIPPED_FILE "etc/mygrpcadapter.cfg"

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #include "worker/call_refusal.h"
-#include "worker/render/go_text.h"
 #include "worker/decode/map.h"
+#include "worker/render/go_text.h"
 #include "worker/render/text.h"
 
 #define WIRE(literal) ((struct bytes){"" literal, sizeof(literal) - 1})
