@@ -13,20 +13,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/complaint.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "common/settings.h"
+#include "master/listening.h"
 
 #define NAME_BYTES (INET6_ADDRSTRLEN + sizeof("[]:65535"))
-
-/* The children of a master that was just killed need a moment to let go of its socket. */
-#define IN_USE_RETRY_MS 2000
-#define IN_USE_PAUSE_NS 20000000
 
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
@@ -37,15 +32,8 @@ struct listener {
     char name[NAME_BYTES];
 };
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in in4;
-    struct sockaddr_in6 in6;
-    struct sockaddr_storage storage;
-};
-
 static bool
-parse_address(const char *text, union address *address)
+parse_address(const char *text, union listening_address *address)
 {
     char bare[INET6_ADDRSTRLEN];
     size_t length = strlen(text);
@@ -69,27 +57,12 @@ parse_address(const char *text, union address *address)
 bool
 listener_address_is_valid(const char *address)
 {
-    union address parsed;
+    union listening_address parsed;
     return parse_address(address, &parsed);
 }
 
 static void
-set_port(union address *address, uint16_t port)
-{
-    if (address->any.sa_family == AF_INET6)
-        address->in6.sin6_port = htons(port);
-    else
-        address->in4.sin_port = htons(port);
-}
-
-static socklen_t
-size_of(const union address *address)
-{
-    return address->any.sa_family == AF_INET6 ? sizeof(address->in6) : sizeof(address->in4);
-}
-
-static void
-format_name(const union address *address, char name[NAME_BYTES])
+format_name(const union listening_address *address, char name[NAME_BYTES])
 {
     char text[INET6_ADDRSTRLEN] = "";
     if (address->any.sa_family == AF_INET6) {
@@ -135,14 +108,14 @@ set_options(int fd, int family)
 
 /* One attempt. Returns the listening descriptor or a negative errno. */
 static int
-try_listen(const union address *address, int backlog)
+try_listen(const union listening_address *address, int backlog)
 {
     int family = address->any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int result = set_options(fd, family);
-    if (result == 0 && bind(fd, &address->any, size_of(address)) != 0)
+    if (result == 0 && bind(fd, &address->any, listening_size(address)) != 0)
         result = -errno;
     /* With SO_REUSEADDR it is listen(), not bind(), that finds another socket listening. */
     if (result == 0 && listen(fd, backlog) != 0)
@@ -151,40 +124,6 @@ try_listen(const union address *address, int backlog)
         return fd;
     (void)close(fd);
     return result;
-}
-
-static int
-listen_patiently(const union address *address, int backlog)
-{
-    const struct timespec pause = {.tv_nsec = IN_USE_PAUSE_NS};
-    uint64_t deadline_ms = clock_monotonic_ms() + IN_USE_RETRY_MS;
-    int fd = try_listen(address, backlog);
-    while (fd == -EADDRINUSE && clock_monotonic_ms() < deadline_ms) {
-        (void)nanosleep(&pause, NULL);
-        fd = try_listen(address, backlog);
-    }
-    return fd;
-}
-
-static bool
-is_ipv6_wildcard(const union address *address)
-{
-    return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
-}
-
-/* Listens on *address; where IPv6 is off and the wildcard was wanted, changes *address to that of
- * IPv4. */
-static int
-listen_or_fall_back(union address *address, uint16_t port, int backlog)
-{
-    int fd = listen_patiently(address, backlog);
-    if ((fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL) || !is_ipv6_wildcard(address))
-        return fd;
-    log_write(LOG_LEVEL_WARNING, "IPv6 is off, listening on IPv4 only", LOG_FIELDS(log_error(fd)));
-    memset(address, 0, sizeof(*address));
-    address->any.sa_family = AF_INET;
-    set_port(address, port);
-    return listen_patiently(address, backlog);
 }
 
 static int
@@ -205,27 +144,27 @@ exit_code_of(int error)
 
 /* The address that the settings ask for. */
 static int
-find_address(union address *address, const struct settings *settings, struct complaint *complaint)
+find_address(union listening_address *address, const struct settings *settings,
+             struct complaint *complaint)
 {
     if (!parse_address(settings->listen_address, address))
         return complain(complaint, EX_CONFIG, "listen.address: \"%s\" is not a numeric address",
                         settings->listen_address);
     INVARIANT(settings->listen_port >= 0 && settings->listen_port <= UINT16_MAX);
-    set_port(address, (uint16_t)settings->listen_port);
+    listening_set_port(address, (uint16_t)settings->listen_port);
     return 0;
 }
 
 int
 listener_open(struct listener **out, const struct settings *settings, struct complaint *complaint)
 {
-    union address address;
+    union listening_address address;
     if (find_address(&address, settings, complaint) != 0)
         return complaint->exit_code;
     struct listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
         return complain(complaint, EX_OSERR, "out of memory");
-    listener->fd = listen_or_fall_back(&address, (uint16_t)settings->listen_port,
-                                       (int)settings->listen_backlog);
+    listener->fd = listening_begin(&address, try_listen, (int)settings->listen_backlog);
     format_name(&address, listener->name);
     if (listener->fd < 0) {
         int error = listener->fd;
@@ -244,7 +183,7 @@ listener_open(struct listener **out, const struct settings *settings, struct com
 
 /* Makes a socket that others bound as one of our own is. Returns 0 or a negative errno. */
 static int
-tame(int fd, int backlog, union address *address)
+tame(int fd, int backlog, union listening_address *address)
 {
     socklen_t size = sizeof(*address);
     int flags = fcntl(fd, F_GETFL);
@@ -260,7 +199,7 @@ tame(int fd, int backlog, union address *address)
 void
 listener_compare(const struct listener *listener, const struct settings *settings)
 {
-    union address wanted;
+    union listening_address wanted;
     char name[NAME_BYTES];
     struct complaint complaint;
     if (find_address(&wanted, settings, &complaint) != 0)
@@ -278,7 +217,7 @@ int
 listener_adopt(struct listener **out, int fd, const struct settings *settings,
                struct complaint *complaint)
 {
-    union address address;
+    union listening_address address;
     INVARIANT(fd >= 0);
     memset(&address, 0, sizeof(address));
     struct listener *listener = calloc(1, sizeof(*listener));

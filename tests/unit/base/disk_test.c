@@ -1,5 +1,5 @@
-/* disk_test.c -- a sync that fails ends the process, says what could not be synced, and nothing runs
- * after it. */
+/* disk_test.c -- a sync that fails ends the process, which says what could not be synced, and
+ * nothing runs after it. */
 #include "tests/unit/ending.h"
 
 #include <stdlib.h>

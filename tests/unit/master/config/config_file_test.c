@@ -48,7 +48,7 @@ read_text(struct fixture *f, const char *text)
     return config_file_read(&f->draft, f->path, false, &f->complaint);
 }
 
-/* The text is refused, and the complaint is `expected`, behind the path of the scratch directory. */
+/* The text is refused; the complaint is the path of the scratch directory, then `expected`. */
 static void
 assert_refused(struct fixture *f, const char *text, const char *expected)
 {
