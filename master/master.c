@@ -253,7 +253,7 @@ note_descriptors(const struct master *master, struct handover *handover)
     const int admin = master->heritage.fds[HERITAGE_FD_ADMIN];
     const int settings = -1;
     const int32_t fds[HANDOVER_FDS] = {
-#define ROW(name, variable) [HANDOVER_FD_##name] = variable,
+#define ROW(name, variable) [HANDOVER_FD_##name] = (variable),
         HANDOVER_FD_LIST(ROW)
 #undef ROW
     };

@@ -199,22 +199,22 @@ put_instances(const struct scoreboard *scoreboard, uint32_t i, char text[static 
 
 static const struct column {
     const char *title;
-    /* Of the column; negative if its cells begin at the left. */
-    int width;
     /* Between it and the column before. */
     const char *gap;
-    bool is_for_workers_only;
     /* Writes the cell of the process at `i` in the scoreboard. */
     void (*put)(const struct scoreboard *scoreboard, uint32_t i, char text[static TEXT_BYTES]);
+    /* Of the column; negative if its cells begin at the left. */
+    int width;
+    bool is_for_workers_only;
 } columns[] = {
-    {"PROCESS", -12, "", false, put_name},
-    {"PID", 8, " ", false, put_pid},
-    {"STATE", -10, "  ", false, put_state},
-    {"RESTARTS", 9, " ", false, put_restarts},
-    {"CONNECTIONS", 12, " ", true, put_connections},
-    {"IN FLIGHT", 10, " ", true, put_in_flight},
-    {"CALLS", 12, " ", true, put_calls},
-    {"INSTANCES", 12, " ", true, put_instances},
+    {"PROCESS", "", put_name, -12, false},
+    {"PID", " ", put_pid, 8, false},
+    {"STATE", "  ", put_state, -10, false},
+    {"RESTARTS", " ", put_restarts, 9, false},
+    {"CONNECTIONS", " ", put_connections, 12, true},
+    {"IN FLIGHT", " ", put_in_flight, 10, true},
+    {"CALLS", " ", put_calls, 12, true},
+    {"INSTANCES", " ", put_instances, 12, true},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
