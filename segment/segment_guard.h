@@ -2,8 +2,8 @@
  *
  * A store to a mapping is SIGBUS where the page cannot be had: the file was cut short, the disk
  * fails, or the file system needs room to copy a block that was allocated long ago (btrfs). In a
- * guarded mapping such a store goes to a page of memory that is nobody else's, and the guard says so
- * from then on: who stores looks, and takes nothing for written that was stored since. Runs in a
+ * guarded mapping such a store goes to a page of memory that is nobody else's, and the guard says
+ * so from then on: who stores looks, and takes nothing for written that was stored since. Runs in a
  * worker, in any of its threads.
  */
 #ifndef MYGRPCADAPTER_SEGMENT_GUARD_H

@@ -228,8 +228,8 @@ store(char *to, struct bytes bytes)
         memcpy(to, bytes.data, bytes.size);
 }
 
-/* Fills the record's place, then publishes it; the order is the crash contract. Returns false if one
- * of the stores did not reach the file: then the record is not published there. */
+/* Fills the record's place, then publishes it; the order is the crash contract. Returns false if
+ * one of the stores did not reach the file: then the record is not published there. */
 static bool
 store_record(struct segment_writer *writer, const struct segment_record *record)
 {

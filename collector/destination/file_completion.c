@@ -26,7 +26,7 @@
 #include "base/invariant.h"
 #include "base/log.h"
 #include "collector/destination/file_destination_private.h"
-#include "collector/output/comparison.h"
+#include "collector/destination/comparison.h"
 #include "common/heritage.h"
 #include "common/output_path.h"
 

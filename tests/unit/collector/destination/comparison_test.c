@@ -4,7 +4,7 @@
 
 #include <sys/uio.h>
 
-#include "collector/output/comparison.h"
+#include "collector/destination/comparison.h"
 
 #define FILE_BYTES_MAX 512
 #define RECORDS_MAX 4

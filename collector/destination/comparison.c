@@ -1,6 +1,6 @@
 /* comparison.c -- finds the records of a batch in the bytes behind it. Runs in the collector, at
  * recovery; pure, it sees no file. */
-#include "collector/output/comparison.h"
+#include "collector/destination/comparison.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * is appended in one or more pieces, in order, and others may append to the same file before,
  * between and behind them; after a loss of power any of its pages may be zeros.
  */
-#ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_COMPARISON_H
-#define MYGRPCADAPTER_COLLECTOR_OUTPUT_COMPARISON_H
+#ifndef MYGRPCADAPTER_COLLECTOR_DESTINATION_COMPARISON_H
+#define MYGRPCADAPTER_COLLECTOR_DESTINATION_COMPARISON_H
 
 #include <stdbool.h>
 #include <stddef.h>
