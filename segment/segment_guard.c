@@ -47,6 +47,7 @@ on_bus_error(int number, siginfo_t *info, void *context)
         (void)raise(number); /* somebody sent it */
 }
 
+/* Each time: somebody else may have handled the signal since. */
 static void
 install(void)
 {
@@ -62,8 +63,7 @@ segment_guard_open(const void *memory, size_t size)
 {
     struct segment_guard *guard = NULL;
     (void)pthread_mutex_lock(&guards_lock);
-    if (page_bytes == 0)
-        install();
+    install();
     for (size_t i = 0; i < GUARDS_MAX && guard == NULL; i++) {
         if (atomic_load(&guards[i].from) == 0)
             guard = &guards[i];
