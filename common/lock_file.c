@@ -36,11 +36,9 @@ lock_file_open_directory(int directory_fd)
 int
 lock_file_try(int fd)
 {
-    int result;
-    do
-        result = flock(fd, LOCK_EX | LOCK_NB);
-    while (result != 0 && errno == EINTR);
-    return result == 0 ? 0 : -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    return errno == EINTR ? -EWOULDBLOCK : -errno;
 }
 
 bool

@@ -21,8 +21,9 @@ bool lock_file_is_named(int directory_fd, const char *name, int fd);
  * `directory_fd`. Returns the descriptor, the caller's to close, or a negative errno. */
 int lock_file_open_directory(int directory_fd);
 
-/* Tries to lock an open file or directory. Returns 0, -EWOULDBLOCK if somebody else has the lock,
- * or another negative errno. */
+/* Tries to lock an open file or directory. Returns 0, -EWOULDBLOCK if somebody else has the lock or
+ * a signal came in between (over a network; whoever has patience tries again), or another negative
+ * errno. */
 int lock_file_try(int fd);
 
 /* Whether lock_file_try() failed since the file system has no locks for directories (NFS). */
