@@ -88,7 +88,7 @@ def test_a_slow_disk_does_not_stop_the_worker(stage, shim):
     refused = [answer for answer in answers.values() if not answer.ok]
     assert all("next segment is not ready" in answer.details for answer in refused), refused
     acknowledged = [ident for ident, answer in answers.items() if answer.ok]
-    assert len(acknowledged) > 20, answers
+    assert len(acknowledged) > 6, answers  # more than the first segment has room for
     assert not adapter.log.find("worker ended")
     client.send(Metric("a.txt", "last"), wait_for_ready=True)
     until(lambda: b"'last." in adapter.output("a.txt"), "the last one")
