@@ -62,6 +62,7 @@ class Described:
     def __init__(self, adapter):
         self.adapter = adapter
         self.file = adapter.home / "strace"
+        self.segments = None  # the names of those that are told of; None: all
 
     def name(self, path):
         """What a path of the volume is called here; None for any other."""
@@ -73,6 +74,8 @@ class Described:
         if os.path.isabs(path) and not path.startswith(root + "/"):
             return None
         if match := SEGMENT.match(base):
+            if self.segments is not None and base not in self.segments:
+                return None
             return f"segment {match[1]} .{match[2]}"
         if base.startswith("ledger-"):
             return "ledger" + (" .new" if base.endswith(".new") else "")
@@ -84,7 +87,7 @@ class Described:
         descriptors = [self.name(found) for found in DESCRIPTOR.findall(call.text)]
         if call.name == "sendmsg":
             return "answer" if ANSWER in call.text else None
-        if not call.succeeded() or not descriptors or descriptors[0] is None:
+        if not call.succeeded() or None in (*quoted, *descriptors[:1]) or not descriptors:
             return None
         if call.name.startswith("openat"):
             return f"create {quoted[0]}" if "O_CREAT" in call.text else None
@@ -98,6 +101,17 @@ class Described:
         """What the process did."""
         with open(self.file, encoding="utf-8", errors="replace") as file:
             return [line for line in map(self.describe, parse(file)) if line is not None]
+
+    def lines_by_thread(self):
+        """The same for one thread after the other, with an empty line between them: between threads no order holds. What one
+        was at the end of when the trace began, the sync of a directory, is left out."""
+        threads = {}
+        with open(self.file, encoding="utf-8", errors="replace") as file:
+            for call in parse(file):
+                line = self.describe(call)
+                if line is not None and (threads or not line.startswith("fsync")):
+                    threads.setdefault(call.thread, []).append(line)
+        return "\n\n".join("\n".join(lines) for lines in threads.values()).split("\n")
 
 
 class Trace(Described):

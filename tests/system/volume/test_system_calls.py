@@ -20,10 +20,36 @@ BOTH = pytest.mark.parametrize("durability", ["process", "machine"])
 pytestmark = pytest.mark.skipif(SANITIZED, reason="LeakSanitizer does not work under a tracer")
 
 
-def check(trace, name):
-    """Compares what a process did with the list of that name."""
+# What syncs the segments of the two calls of test_worker(); the one between them is too small for the second call.
+WITH_RECORDS = ("fdatasync segment 0 .open", "fdatasync segment 2 .open")
+
+
+SYNC = "fsync segments.directory"
+
+
+def is_removal(line):
+    """Whether a segment is removed."""
+    return line.startswith("unlinkat segment ")
+
+
+def in_one_go(lines):
+    """Segments that are removed one right after the other, as if the collector had met them in one pass: the directory is
+    synced once behind them."""
+    kept = []
+    for line in lines:
+        if is_removal(line) and kept[-1:] == [SYNC] and kept[-2:-1] and is_removal(kept[-2]):
+            kept.pop()
+        if line != SYNC or kept[-1:] != [SYNC]:
+            kept.append(line)
+    return kept
+
+
+def check(lines, name, empty=()):
+    """Compares what a process did with the list of that name. What it does to segments without a record, by their numbers, is
+    left out: when that happens is a matter of chance."""
     text = (REPOSITORY / f"tests/system/volume/system_calls/{name}.txt").read_text(encoding="utf-8")
-    assert trace.lines() == [line for line in text.splitlines() if not line.startswith("#")]
+    lines = [line for line in lines if not any(f"segment {number} " in line for number in empty)]
+    assert in_one_go(lines) == [line for line in text.splitlines() if not line.startswith("#")]
 
 
 def call(stage, adapter, metric, text=b""):
@@ -35,14 +61,20 @@ def call(stage, adapter, metric, text=b""):
 
 @BOTH
 def test_worker(stage, durability):
-    """A call, one that needs a new segment, and a drain."""
+    """A call, one that needs a new segment, and a drain. With "machine" segments are made and sealed in a thread of their own,
+    and synced in another; no answer leaves before its record is on the disk."""
     adapter = stage.start({**SETTINGS, "segments.durability": durability})
     worker = adapter.workers()[0]
     with Trace(adapter, worker) as trace:
         text = call(stage, adapter, Metric("a.txt", "first"))
         call(stage, adapter, Metric("a.txt", "second", 1, 65000), text)
         adapter.drain()
-    check(trace, f"worker-{durability}")
+    if durability == "process":
+        check(trace.lines(), "worker-process")
+        return
+    check(trace.lines_by_thread(), "worker-machine", empty=(1, 3))
+    synced = [line for line in trace.lines() if line in ("answer", *WITH_RECORDS)]
+    assert synced[:5] == [WITH_RECORDS[0], "answer", *WITH_RECORDS, "answer"]
 
 
 @BOTH
@@ -54,24 +86,25 @@ def test_collector(stage, durability):
         text = call(stage, adapter, Metric("new/a.txt", "first"))
         call(stage, adapter, Metric("new/a.txt", "second"), text)
         adapter.drain()
-    check(trace, f"collector-{durability}")
+    check(trace.lines(), f"collector-{durability}", empty=(1,))
 
 
 @pytest.mark.parametrize("before, after", [("process", "process"), ("machine", "machine"), ("machine", "process")])
 def test_collector_that_finds_a_batch(stage, before, after):
-    """A start after everything died inside a batch, of which the end is missing, and a drain. The durability with which a record was acknowledged stays with
-    it: a start with less does for it what it was promised."""
+    """A start after everything died inside a batch, of which the end is missing, and a drain. The durability with which a
+    record was acknowledged stays with it: a start with less does for it what it was promised."""
     adapter, first, batch = leave_batch(stage, DELIVERED, {**SETTINGS, "segments.durability": before})
     os.truncate(adapter.root / "a.txt", len(first.text() + text_of(batch)) - 10)
     found = {*adapter.segment_files(), *(path.name for path in ledgers_of(adapter))}
     found |= {name.replace(".open", ".sealed") for name in found}
     trace = TraceOfStart(adapter, after)
+    trace.segments = found
     adapter.start()
     adapter.wait_output("a.txt", first.text() + text_of(batch))
     until(lambda: not found & {path.name for path in adapter.segments.iterdir()}, adapter.complaint)
     adapter.drain()
     trace.choose(adapter.collector())
-    check(trace, f"recovery-{before}" + (f"-then-{after}" if after != before else ""))
+    check(trace.lines(), f"recovery-{before}" + (f"-then-{after}" if after != before else ""))
 
 
 def test_reload_to_less(stage):
@@ -100,4 +133,4 @@ def test_reload_to_less(stage):
         later = stage.client(adapter).send(Metric("a.txt", "later"))
         adapter.wait_output("a.txt", text_of([*waiting, later]))
         adapter.drain()
-    check(trace, "reload-machine-then-process")
+    check(trace.lines(), "reload-machine-then-process")
