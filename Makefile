@@ -333,7 +333,7 @@ check-model:
 
 FUZZ_BUILD := build-fuzz
 FUZZ_TARGETS := segment ledger request
-FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,base/array.c base/directory.c base/disk.c base/file_room.c base/rename.c base/invariant.c base/log.c base/quote.c $(wildcard segment/*.c) \
+FUZZ_OBJECTS := $(addprefix $(BUILD)/,$(patsubst %.c,%.o,$(wildcard base/*.c segment/*.c) \
 	collector/output/ledger.c worker/call_refusal.c $(wildcard worker/decode/*.c worker/render/*.c))) $(BUILD)/worker/render/go_double.o
 FUZZ_WRAPPED := -Wl,--wrap=mmap,--wrap=munmap,--wrap=getrandom,--wrap=clock_gettime
 FUZZ_MAKE := CPPFLAGS="-D__SANITIZE_ADDRESS__ -Wno-unknown-warning-option" $(MAKE) --no-print-directory \
