@@ -5,9 +5,8 @@
 
 #include <sys/types.h>
 
-/* The pid of the process that took the flock(2) on the file or directory open as `fd`, as
- * /proc/locks has it (proc_locks(5)); 0 if that cannot be told: nobody holds it, or somebody in
- * another pid namespace. */
+/* The pid of the process that took the flock(2) on the file or directory open as `fd`; 0 if that
+ * cannot be told (base/lock_holder.h): nobody holds it, or somebody in another pid namespace. */
 pid_t lock_owner_find(int fd);
 
 #endif

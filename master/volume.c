@@ -136,6 +136,18 @@ complain_locked(struct complaint *complaint, const char *setting, const char *pa
                     setting, path, pid[0] != '\0' ? pid : "unknown");
 }
 
+/* The same about the lock of an open directory, in which no pid is written. */
+static int
+complain_directory_locked(struct complaint *complaint, const char *setting, const char *path,
+                          int fd)
+{
+    char pid[24] = "";
+    pid_t owner = lock_owner_find(fd);
+    if (owner > 0)
+        (void)snprintf(pid, sizeof(pid), "%ld", (long)owner);
+    return complain_locked(complaint, setting, path, pid);
+}
+
 /* Tries until somebody who just died has let go of the lock. */
 static int
 lock_patiently(int fd, uint64_t patience_ms)
@@ -193,12 +205,11 @@ look_for_collector(const struct volume *volume, const char *path, struct complai
     if (fd < 0)
         return complain_path(complaint, "segments.directory", path, -fd);
     int result = lock_patiently(fd, COLLECTOR_PATIENCE_MS);
-    char pid[24] = "";
-    pid_t owner = result == -EWOULDBLOCK ? lock_owner_find(fd) : 0;
-    if (owner > 0)
-        (void)snprintf(pid, sizeof(pid), "%ld", (long)owner);
+    result = result == -EWOULDBLOCK
+                 ? complain_directory_locked(complaint, "segments.directory", path, fd)
+                 : 0;
     (void)close(fd);
-    return result == -EWOULDBLOCK ? complain_locked(complaint, "segments.directory", path, pid) : 0;
+    return result;
 }
 
 /* The pid is for people; on a full disk the lock must do without it. */
@@ -220,13 +231,8 @@ lock_root(struct volume *volume, const char *path, struct complaint *complaint)
     if (volume->root_lock_fd < 0)
         return complain_path(complaint, "output.root", path, -volume->root_lock_fd);
     int result = lock_patiently(volume->root_lock_fd, LOCK_RETRY_MS);
-    if (result == -EWOULDBLOCK) {
-        char pid[24] = "";
-        pid_t owner = lock_owner_find(volume->root_lock_fd);
-        if (owner > 0)
-            (void)snprintf(pid, sizeof(pid), "%ld", (long)owner);
-        return complain_locked(complaint, "output.root", path, pid);
-    }
+    if (result == -EWOULDBLOCK)
+        return complain_directory_locked(complaint, "output.root", path, volume->root_lock_fd);
     if (!lock_file_is_unsupported(result))
         return result == 0 ? 0 : complain_path(complaint, "output.root", path, -result);
     log_write(

@@ -1,5 +1,6 @@
 /* segments_inspect.c -- from a list of names to what is known of each file. Runs in the process of
  * `mygrpcadapter segments`. */
+#include "base/lock_holder.h"
 #include "commands/segments/segments_inspect.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #include "commands/segments/segments_ledger.h"
-#include "commands/segments/segments_lock_holder.h"
 
 /* One segment while its records are read. */
 struct reading {
@@ -85,7 +85,7 @@ find_writer(int directory_fd, struct segments_file *file, const struct stat *sta
 {
     if (file->quarantined || file->state == SEGMENT_STATE_SEALED)
         return 0;
-    long writer = segments_lock_holder_find(status);
+    long writer = lock_holder_find(status);
     if (writer == 0 && file->state == SEGMENT_STATE_OPEN) {
         int fd = segments_file_open(directory_fd, file);
         if (fd >= 0)

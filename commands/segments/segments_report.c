@@ -1,5 +1,6 @@
 /* segments_report.c -- turns what was found into text. Runs in the process of `mygrpcadapter
  * segments`. */
+#include "base/lock_holder.h"
 #include "commands/segments/segments_report.h"
 
 #include <inttypes.h>
@@ -9,7 +10,6 @@
 
 #include "base/quote.h"
 #include "commands/segments/segments_listing.h"
-#include "commands/segments/segments_lock_holder.h"
 #include "commands/segments/segments_outputs.h"
 #include "commands/segments/segments_table.h"
 
@@ -77,7 +77,7 @@ state_name(const struct segments_file *file)
 static void
 add_writer(struct segments_table *table, long writer)
 {
-    if (writer == SEGMENTS_LOCK_HOLDER_UNKNOWN)
+    if (writer == LOCK_HOLDER_UNKNOWN)
         segments_table_add(table, "?");
     else
         add_number(table, writer != 0, (uint64_t)writer);

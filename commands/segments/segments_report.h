@@ -28,7 +28,7 @@ struct segments_row {
     uint64_t file_bytes;
     dev_t device;
     ino_t inode;
-    long writer;                   /* of a segment: pid, 0 none, SEGMENTS_LOCK_HOLDER_UNKNOWN */
+    long writer;                   /* of a segment: pid, 0 none, LOCK_HOLDER_UNKNOWN */
     struct segments_survey survey; /* of a segment; of a ledger the damage only */
     uint64_t consumed;             /* records */
     uint64_t next;                 /* offset of the first record that is not consumed; 0 = none */

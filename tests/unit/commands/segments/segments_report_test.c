@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "commands/segments/segments_listing.h"
-#include "commands/segments/segments_lock_holder.h"
+#include "base/lock_holder.h"
 #include "commands/segments/segments_outputs.h"
 #include "commands/segments/segments_report.h"
 
@@ -61,10 +61,7 @@ static const struct segments_row rows[] = {
      .survey = {.records = 10, .payload_bytes = 1000},
      .consumed = 4,
      .next = 5000},
-    {.file = &files[2],
-     .file_bytes = 8192,
-     .writer = SEGMENTS_LOCK_HOLDER_UNKNOWN,
-     .unreadable = true},
+    {.file = &files[2], .file_bytes = 8192, .writer = LOCK_HOLDER_UNKNOWN, .unreadable = true},
     {.file = &files[3],
      .file_bytes = 100,
      .survey = {.records = 1, .payload_bytes = 5, .damage = "why", .damage_offset = 4136}},

@@ -1,11 +1,11 @@
-/* segments_lock_holder_test.c -- who has a file locked is read from /proc/locks, and nobody else is
+/* lock_holder_test.c -- who has a file locked is read from /proc/locks, and nobody else is
  * taken for it. */
 #include "tests/unit/scratch.h"
 
 #include <sys/file.h>
 #include <sys/sysmacros.h>
 
-#include "commands/segments/segments_lock_holder.h"
+#include "base/lock_holder.h"
 
 static long
 find_in(const char *text, const struct stat *status)
@@ -14,7 +14,7 @@ find_in(const char *text, const struct stat *status)
     (void)snprintf(copy, sizeof(copy), "%s", text);
     FILE *locks = fmemopen(copy, strlen(copy), "r");
     assert_non_null(locks);
-    long pid = segments_lock_holder_read(locks, status);
+    long pid = lock_holder_read(locks, status);
     (void)fclose(locks);
     return pid;
 }
@@ -43,18 +43,18 @@ test_the_holder_of_a_file(void **state)
     scratch_put(scratch, "file", "", 0);
     int fd = openat(scratch->fd, "file", O_RDWR | O_CLOEXEC);
     assert_int_equal(fstat(fd, &status), 0);
-    if (segments_lock_holder_find(&status) == SEGMENTS_LOCK_HOLDER_UNKNOWN) {
+    if (lock_holder_find(&status) == LOCK_HOLDER_UNKNOWN) {
         (void)close(fd);
         skip();
     }
-    assert_int_equal(segments_lock_holder_find(&status), 0);
+    assert_int_equal(lock_holder_find(&status), 0);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     /* A file system may hide its own device behind another: then nobody is found, and never
      * somebody else. */
-    long pid = segments_lock_holder_find(&status);
+    long pid = lock_holder_find(&status);
     assert_true(pid == getpid() || pid == 0);
     (void)close(fd);
-    assert_int_equal(segments_lock_holder_find(&status), 0);
+    assert_int_equal(lock_holder_find(&status), 0);
 }
 
 int

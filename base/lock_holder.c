@@ -1,5 +1,6 @@
-/* segments_lock_holder.c -- reads /proc/locks. Runs in the process of `mygrpcadapter segments`. */
-#include "commands/segments/segments_lock_holder.h"
+/* lock_holder.c -- reads /proc/locks. Runs in the master and in the process of
+ * `mygrpcadapter segments`. */
+#include "base/lock_holder.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -45,7 +46,7 @@ holder_in_line(char *line, const struct stat *status)
 }
 
 long
-segments_lock_holder_read(FILE *locks, const struct stat *status)
+lock_holder_read(FILE *locks, const struct stat *status)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -57,12 +58,12 @@ segments_lock_holder_read(FILE *locks, const struct stat *status)
 }
 
 long
-segments_lock_holder_find(const struct stat *status)
+lock_holder_find(const struct stat *status)
 {
     FILE *locks = fopen("/proc/locks", "re");
     if (locks == NULL)
-        return SEGMENTS_LOCK_HOLDER_UNKNOWN;
-    long pid = segments_lock_holder_read(locks, status);
+        return LOCK_HOLDER_UNKNOWN;
+    long pid = lock_holder_read(locks, status);
     (void)fclose(locks);
     return pid;
 }
