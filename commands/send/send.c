@@ -111,6 +111,8 @@ send_command(int argc, char **argv)
         code = EXIT_SUCCESS;
     } else if (open_request(&request, &options) == 0) {
         code = send_calls(&options, request);
+    } else {
+        code = EX_USAGE;
     }
     if (fflush(stdout) != 0) {
         (void)fprintf(stderr, "mygrpcadapter send: cannot write to standard output: %s\n",

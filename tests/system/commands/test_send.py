@@ -56,3 +56,5 @@ def test_bad_argument():
     """Wrong arguments: status 64 and one line."""
     result = run_program("send", "--count", "none")
     assert result.returncode == 64 and len(result.stderr.splitlines()) == 1 and "--count" in result.stderr
+    result = run_program("send", "--request", "/nowhere")
+    assert result.returncode == 64 and result.stderr == "mygrpcadapter send: --request /nowhere: No such file or directory\n"
