@@ -2,7 +2,6 @@
  * in a process of its own. */
 #include "commands/health.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -24,6 +23,7 @@
 #include "base/quote.h"
 #include "commands/channel.h"
 #include "commands/number.h"
+#include "commands/standard_output.h"
 
 #define NAME "mygrpcadapter health"
 #define METHOD "/grpc.health.v1.Health/Check"
@@ -249,8 +249,5 @@ health_command(int argc, char **argv)
         (void)fputs(help_text, stdout);
     else
         code = ask(&options);
-    if (fflush(stdout) == 0)
-        return code;
-    (void)fprintf(stderr, NAME ": cannot write to standard output: %s\n", strerror(errno));
-    return EX_IOERR;
+    return standard_output_end(NAME, code);
 }

@@ -17,6 +17,7 @@
 #include "commands/segments/segments_inspect.h"
 #include "commands/segments/segments_options.h"
 #include "commands/segments/segments_report.h"
+#include "commands/standard_output.h"
 
 #define NAME "mygrpcadapter segments"
 
@@ -100,11 +101,5 @@ segments_command(int argc, char **argv)
         segments_options_print_help(stdout);
     else
         code = look_into(&options);
-    int error = fflush(stdout) != 0 ? errno : 0;
-    if (error != 0 || ferror(stdout) != 0) {
-        (void)fprintf(stderr, NAME ": cannot write to standard output: %s\n",
-                      strerror(error != 0 ? error : EIO));
-        code = EX_IOERR;
-    }
-    return code;
+    return standard_output_end(NAME, code);
 }

@@ -13,7 +13,6 @@
  */
 #include "commands/send/send.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +28,9 @@
 #include "commands/send/send_options.h"
 #include "commands/send/send_report.h"
 #include "commands/send/send_request.h"
+#include "commands/standard_output.h"
+
+#define NAME "mygrpcadapter send"
 
 static volatile sig_atomic_t stop_requested;
 
@@ -78,7 +80,7 @@ send_calls(const struct send_options *options, const struct send_request *reques
     grpc_shutdown();
     send_report_end_progress();
     if (error != 0) {
-        (void)fprintf(stderr, "mygrpcadapter send: %s\n", strerror(-error));
+        (void)fprintf(stderr, NAME ": %s\n", strerror(-error));
         return EX_OSERR;
     }
     send_report_print(stdout, &tally, request->instance_count);
@@ -90,10 +92,9 @@ open_request(struct send_request **out, const struct send_options *options)
 {
     int error = send_request_open(out, options);
     if (error != 0 && options->request_file != NULL)
-        (void)fprintf(stderr, "mygrpcadapter send: --request %s: %s\n", options->request_file,
-                      strerror(-error));
+        (void)fprintf(stderr, NAME ": --request %s: %s\n", options->request_file, strerror(-error));
     else if (error != 0)
-        (void)fprintf(stderr, "mygrpcadapter send: %s\n", strerror(-error));
+        (void)fprintf(stderr, NAME ": %s\n", strerror(-error));
     return error;
 }
 
@@ -105,7 +106,7 @@ send_command(int argc, char **argv)
     struct complaint complaint;
     int code = send_options_parse(&options, argc, argv, &complaint);
     if (code != 0) {
-        (void)fprintf(stderr, "mygrpcadapter send: %s\n", complaint.text);
+        (void)fprintf(stderr, NAME ": %s\n", complaint.text);
     } else if (options.help) {
         send_options_print_help(stdout);
         code = EXIT_SUCCESS;
@@ -114,11 +115,7 @@ send_command(int argc, char **argv)
     } else {
         code = EX_USAGE;
     }
-    if (fflush(stdout) != 0) {
-        (void)fprintf(stderr, "mygrpcadapter send: cannot write to standard output: %s\n",
-                      strerror(errno));
-        code = EX_IOERR;
-    }
+    code = standard_output_end(NAME, code);
     send_request_close(&request);
     send_options_close(&options);
     return code;

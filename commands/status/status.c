@@ -17,6 +17,7 @@
 #include "base/complaint.h"
 #include "commands/number.h"
 #include "commands/segments/segments_listing.h"
+#include "commands/standard_output.h"
 #include "commands/status/status_find.h"
 #include "commands/status/status_report.h"
 #include "common/scoreboard.h"
@@ -233,8 +234,5 @@ status_command(int argc, char **argv)
         (void)fputs(help_text, stdout);
     else
         code = report_status(&options);
-    if (fflush(stdout) == 0 && ferror(stdout) == 0)
-        return code;
-    (void)fprintf(stderr, NAME ": cannot write to standard output: %s\n", strerrordesc_np(errno));
-    return EX_IOERR;
+    return standard_output_end(NAME, code);
 }
