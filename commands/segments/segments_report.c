@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/plural.h"
 #include "base/quote.h"
 #include "commands/segments/segments_listing.h"
 #include "commands/segments/segments_outputs.h"
@@ -16,13 +17,6 @@
 #define NOTHING "-"
 #define SEGMENT_COLUMNS "rrrllrrrrrl"
 #define OUTPUT_COLUMNS "lrrrrrl"
-
-/* The plural's s. */
-static const char *
-plural(uint64_t number)
-{
-    return number == 1 ? "" : "s";
-}
 
 /* One word: "stdout", or "file:" and its name. */
 static void
@@ -204,6 +198,7 @@ segments_report_outputs(FILE *out, const struct segments_outputs *outputs)
 void
 segments_report_aside(FILE *out, const struct segments_row *rows, size_t count)
 {
+    char bytes[PLURAL_BYTES];
     bool any = false;
     for (size_t i = 0; i < count; i++) {
         const struct segments_file *file = rows[i].file;
@@ -214,8 +209,7 @@ segments_report_aside(FILE *out, const struct segments_row *rows, size_t count)
         any = true;
         (void)fprintf(out, "aside: ");
         quote_print(out, (struct bytes){file->name, strlen(file->name)}, QUOTE_SPACES);
-        (void)fprintf(out, ": %" PRIu64 " byte%s\n", rows[i].file_bytes,
-                      plural(rows[i].file_bytes));
+        (void)fprintf(out, ": %s\n", plural(bytes, rows[i].file_bytes, "byte"));
     }
 }
 
@@ -238,6 +232,8 @@ segments_report_damage(FILE *out, const struct segments_row *rows, size_t count)
 void
 segments_report_verdict(FILE *out, const struct segments_row *rows, size_t count, size_t damaged)
 {
+    char files_text[PLURAL_BYTES];
+    char records_text[PLURAL_BYTES];
     size_t files = 0;
     size_t unreadable = 0;
     uint64_t records = 0;
@@ -246,8 +242,8 @@ segments_report_verdict(FILE *out, const struct segments_row *rows, size_t count
         unreadable += rows[i].unreadable;
         records += rows[i].survey.records;
     }
-    (void)fprintf(out, "%sverify: %zu file%s, %" PRIu64 " record%s, ", damaged == 0 ? "\n" : "",
-                  files, plural(files), records, plural(records));
+    (void)fprintf(out, "%sverify: %s, %s, ", damaged == 0 ? "\n" : "",
+                  plural(files_text, files, "file"), plural(records_text, records, "record"));
     if (unreadable > 0)
         (void)fprintf(out, "%zu unreadable, ", unreadable);
     if (damaged == 0)
