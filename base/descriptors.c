@@ -1,5 +1,5 @@
 /* descriptors.c -- the kernel gives the lowest descriptor that is free, which tells how many are
- * taken without a count of ours. Runs in workers and the collector. */
+ * taken without a count of ours. Runs in every process. */
 #include "base/descriptors.h"
 
 #include <fcntl.h>
@@ -22,4 +22,12 @@ descriptors_left(unsigned count)
         return false;
     (void)close(lowest);
     return count == 0 || descriptors_above(lowest, count - 1);
+}
+
+void
+descriptor_close(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
 }

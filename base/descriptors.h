@@ -1,5 +1,5 @@
-/* descriptors.h -- how near a process is to the number of descriptors it may have. Used by workers
- * and the collector, which keep some for what must not fail.
+/* descriptors.h -- how near a process is to the number of descriptors it may have, and closing one.
+ * Workers and the collector keep some for what must not fail. Used by every process.
  */
 #ifndef MYGRPCADAPTER_BASE_DESCRIPTORS_H
 #define MYGRPCADAPTER_BASE_DESCRIPTORS_H
@@ -12,5 +12,8 @@ bool descriptors_above(int fd, unsigned count);
 
 /* Whether `count` descriptors can be had now, as far as this process's own limit goes. */
 bool descriptors_left(unsigned count);
+
+/* Closes *fd if it is one, and sets it to -1. */
+void descriptor_close(int *fd);
 
 #endif

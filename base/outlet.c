@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/descriptors.h"
 
 void
 outlet_open(struct outlet *outlet, int fd)
@@ -61,7 +62,5 @@ outlet_write(const struct outlet *outlet, const struct iovec *parts, size_t coun
 void
 outlet_close(struct outlet *outlet)
 {
-    if (outlet->own_fd >= 0)
-        (void)close(outlet->own_fd);
-    outlet->own_fd = -1;
+    descriptor_close(&outlet->own_fd);
 }

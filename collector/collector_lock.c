@@ -4,17 +4,10 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "common/lock_file.h"
 #include "segment/segment_directory.h"
-
-static void
-close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 /* The file may lose its name while it is waited for: then the one that has the name counts. */
 static int
@@ -22,7 +15,7 @@ try_file(struct collector_lock *lock, int segments_fd)
 {
     const char *name = SEGMENT_DIRECTORY_COLLECTOR_LOCK;
     if (lock->file_fd >= 0 && !lock_file_is_named(segments_fd, name, lock->file_fd))
-        close_fd(&lock->file_fd);
+        descriptor_close(&lock->file_fd);
     if (lock->file_fd < 0)
         lock->file_fd = lock_file_open(segments_fd, name);
     if (lock->file_fd < 0)
@@ -60,6 +53,6 @@ collector_lock_try(struct collector_lock *lock, int segments_fd)
 void
 collector_lock_close(struct collector_lock *lock)
 {
-    close_fd(&lock->file_fd);
-    close_fd(&lock->directory_fd);
+    descriptor_close(&lock->file_fd);
+    descriptor_close(&lock->directory_fd);
 }

@@ -15,10 +15,11 @@
 
 #include "base/clock.h"
 #include "base/complaint.h"
+#include "base/descriptors.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "common/lock_file.h"
 #include "common/beneath.h"
+#include "common/lock_file.h"
 #include "common/settings.h"
 #include "master/lock_owner.h"
 #include "master/volume_probe.h"
@@ -33,14 +34,6 @@
 
 /* A collector whose master was killed ends sooner. */
 #define COLLECTOR_PATIENCE_MS 8000
-
-static void
-close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 static int
 complain_path(struct complaint *complaint, const char *setting, const char *path, int error)
@@ -167,7 +160,7 @@ lock_named_file(struct volume *volume)
 {
     int result = -EWOULDBLOCK;
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-        close_fd(&volume->lock_fd);
+        descriptor_close(&volume->lock_fd);
         volume->lock_fd = lock_file_open(volume->segments_fd, SEGMENT_DIRECTORY_LOCK);
         if (volume->lock_fd < 0)
             return volume->lock_fd;
@@ -285,8 +278,8 @@ volume_adopt(struct volume *out, const struct settings *settings, const struct v
 void
 volume_close(struct volume *volume)
 {
-    close_fd(&volume->root_lock_fd);
-    close_fd(&volume->lock_fd);
-    close_fd(&volume->segments_fd);
-    close_fd(&volume->root_fd);
+    descriptor_close(&volume->root_lock_fd);
+    descriptor_close(&volume->lock_fd);
+    descriptor_close(&volume->segments_fd);
+    descriptor_close(&volume->root_fd);
 }

@@ -22,11 +22,12 @@
 
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/descriptors.h"
 #include "base/directory.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "collector/destination/file_destination_private.h"
 #include "collector/destination/comparison.h"
+#include "collector/destination/file_destination_private.h"
 #include "common/heritage.h"
 #include "common/output_path.h"
 
@@ -114,6 +115,13 @@ is_marked(const struct destination *destination, const char *name, const struct 
            device == mark->device && inode == mark->inode;
 }
 
+static void
+close_file(struct completion *completion)
+{
+    file_release(completion->destination);
+    descriptor_close(&completion->fd);
+}
+
 /* Opens the file of that name for appending and for reading. Returns 0, or a negative errno with
  * nothing open. */
 static int
@@ -136,19 +144,8 @@ open_file(struct completion *completion, const char *name)
         result = -EAGAIN; /* it was replaced in between */
     if (result == 0)
         return 0;
-    file_release(destination);
-    if (completion->fd >= 0)
-        (void)close(completion->fd);
-    completion->fd = -1;
+    close_file(completion);
     return result;
-}
-
-static void
-close_file(struct completion *completion)
-{
-    file_release(completion->destination);
-    (void)close(completion->fd);
-    completion->fd = -1;
 }
 
 /* Zeros where the batch should stand are what a loss of power left of it; but in a file that need

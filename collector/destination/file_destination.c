@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/descriptors.h"
 #include "base/disk.h"
 #include "base/invariant.h"
 #include "base/log.h"
@@ -43,9 +44,7 @@ is_durable(const struct heritage *heritage)
 void
 file_release(struct destination *destination)
 {
-    if (destination->fd >= 0)
-        (void)close(destination->fd);
-    destination->fd = -1;
+    descriptor_close(&destination->fd);
 }
 
 static int

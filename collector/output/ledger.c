@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/crash_point.h"
+#include "base/descriptors.h"
 #include "base/disk.h"
 #include "base/invariant.h"
 #include "base/log.h"
@@ -154,9 +155,7 @@ have_file(struct ledger *ledger)
 void
 ledger_let_go(struct ledger *ledger)
 {
-    if (ledger->fd >= 0)
-        (void)close(ledger->fd);
-    ledger->fd = -1;
+    descriptor_close(&ledger->fd);
 }
 
 bool

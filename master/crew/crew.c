@@ -15,6 +15,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/event.h"
 #include "base/invariant.h"
 #include "base/log.h"
@@ -108,9 +109,7 @@ static void
 close_ready(struct member *member)
 {
     member->ready_source = sd_event_source_unref(member->ready_source);
-    if (member->ready_fd >= 0)
-        (void)close(member->ready_fd);
-    member->ready_fd = -1;
+    descriptor_close(&member->ready_fd);
 }
 
 void

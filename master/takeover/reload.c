@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "master/service_manager.h"
@@ -73,10 +74,7 @@ path_of(const struct reload *reload)
 static void
 drop_settings(struct reload *reload)
 {
-    int32_t *fd = &reload->handover->fds[HANDOVER_FD_SETTINGS];
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
+    descriptor_close(&reload->handover->fds[HANDOVER_FD_SETTINGS]);
 }
 
 /* CHECKING or ACCEPTED becomes IDLE: nothing has changed, and nothing will. */
