@@ -13,6 +13,7 @@
 #include "base/crash_point.h"
 #include "base/disk.h"
 #include "base/invariant.h"
+#include "base/rename.h"
 #include "collector/destination/output_note.h"
 #include "common/heritage.h"
 #include "common/output_path.h"
@@ -145,18 +146,6 @@ choose_numbers(struct rotation *rotation, struct rotation_report *report)
     return rotation->count > 1 ? 0 : -EISDIR;
 }
 
-/* Renames, and replaces nothing that somebody else has put there meanwhile, if the file system can
- * see to that. */
-static int
-rename_to_free(int directory_fd, const char *from, const char *to)
-{
-    if (renameat2(directory_fd, from, directory_fd, to, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -errno;
-    return renameat(directory_fd, from, directory_fd, to) == 0 ? 0 : -errno;
-}
-
 /* One step: the file at one of the numbers gets the next one. */
 static int
 move_up(const struct rotation *rotation, size_t index)
@@ -167,7 +156,7 @@ move_up(const struct rotation *rotation, size_t index)
     format_name(rotation, rotation->numbers[index], from);
     format_name(rotation, rotation->numbers[index + 1], to);
     if (!replaces)
-        return rename_to_free(rotation->directory_fd, from, to);
+        return rename_noreplace(rotation->directory_fd, from, rotation->directory_fd, to);
     return renameat(rotation->directory_fd, from, rotation->directory_fd, to) == 0 ? 0 : -errno;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "collector/destination/output_note.h"
@@ -19,6 +20,7 @@
 #include "common/heritage.h"
 #include "common/settings.h"
 #include "segment/ledger_format.h"
+#include "tests/unit/refused_calls.h"
 #include "tests/unit/scratch.h"
 
 static void
@@ -259,6 +261,30 @@ test_other_output_behind_a_link(void **state)
     expect(f, "deep/b.1", "new");
 }
 
+/* NFS and FUSE answer so; it is for good, so a child meets it. */
+static void
+test_without_a_rename_that_replaces_nothing(void **state)
+{
+    struct fixture *f = *state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!refuse_call(SYS_renameat2, EOPNOTSUPP, 4, RENAME_NOREPLACE))
+            _exit(2);
+        put(f, "a.1", "old");
+        put(f, "a", "new");
+        assert_int_equal(rotate(f, "a"), 0);
+        expect(f, "a.1", "new");
+        expect(f, "a.2", "old");
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        skip();
+    assert_int_equal(status, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -267,6 +293,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_period_begins),
         TEST(test_passes_over),
+        TEST(test_without_a_rename_that_replaces_nothing),
         TEST(test_other_output_by_its_note),
         TEST(test_other_output_by_its_ledger),
         TEST(test_other_output_behind_a_link),
