@@ -104,6 +104,7 @@ file_adopt(struct destination *destination, int fd)
     destination->inode = status.st_ino;
     destination->size = (uint64_t)status.st_size;
     destination->name_synced = false;
+    destination->name_noted = false;
     return 0;
 }
 
@@ -142,7 +143,8 @@ look_at_size(struct destination *destination)
     return 0;
 }
 
-/* Leaves a note of a file whose name is one that rotation gives: it is no rotated file. */
+/* Leaves a note of a file whose name is one that rotation gives: it is no rotated file. Returns 0
+ * or a negative errno. */
 static int
 note_rotated_name(const struct destination *destination)
 {
@@ -168,8 +170,10 @@ open_current(struct destination *destination)
         int fd = file_open_or_create(destination);
         crash_point("file.opened");
         result = fd < 0 ? fd : file_adopt(destination, fd);
-        if (result == 0)
-            result = note_rotated_name(destination);
+    }
+    if (result == 0 && !destination->name_noted) {
+        result = note_rotated_name(destination);
+        destination->name_noted = result == 0;
     }
     return result == 0 ? look_at_size(destination) : result;
 }

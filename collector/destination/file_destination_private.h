@@ -29,6 +29,8 @@ struct destination {
     uint64_t rotation_retry_ms;
     /* Its name is known to be on the disk. */
     bool name_synced;
+    /* If its name is one that rotation gives, there is a note that it is not a rotated file. */
+    bool name_noted;
     struct log_brake changed_brake;
     struct log_brake rotation_brake;
     struct log_brake completion_brake;

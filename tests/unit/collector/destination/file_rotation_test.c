@@ -18,6 +18,7 @@
 #include "collector/destination/output_note.h"
 #include "common/heritage.h"
 #include "common/settings.h"
+#include "tests/unit/failing_calls.h"
 #include "tests/unit/scratch.h"
 
 #define YEAR_S (366 * 86400)
@@ -180,14 +181,35 @@ test_link_to_a_rotated_name(void **state)
     scratch_expect(&f->scratch, "a.1", "one");
 }
 
+/* What could not be noted is noted with the next batch, before anything is written. */
+static void
+test_a_note_that_failed_is_written_again(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_mark mark;
+    int64_t written_s;
+    f->settings.output_rotate_seconds = 0; /* it is turned on later */
+    open_output(f, "a.1");
+    failing = (struct failing_call){.call = "openat", .file = "note-", .error = EIO, .times = 1};
+    assert_int_equal(file_destination.prepare(f->destination, &mark), -EIO);
+    assert_int_equal(failing.failed, 1);
+    assert_int_equal(file_destination.prepare(f->destination, &mark), 0);
+    assert_int_equal(output_note_read(f->heritage.fds[HERITAGE_FD_SEGMENTS], "a.1", &written_s), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_clock_behind),   TEST(test_clock_ahead),     TEST(test_old_file_without_a_note),
-        TEST(test_period_is_over), TEST(test_turned_on_later), TEST(test_link_to_a_rotated_name),
+        TEST(test_a_note_that_failed_is_written_again),
+        TEST(test_clock_behind),
+        TEST(test_clock_ahead),
+        TEST(test_old_file_without_a_note),
+        TEST(test_period_is_over),
+        TEST(test_turned_on_later),
+        TEST(test_link_to_a_rotated_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
