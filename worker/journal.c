@@ -165,10 +165,13 @@ journal_sync(struct journal *journal)
     (void)pthread_mutex_unlock(&journal->sync_lock);
 }
 
-/* Lets go of the open segment: by segment_writer_seal() or segment_writer_abandon(). */
+/* Lets go of the open segment: by segment_writer_seal() or segment_writer_abandon(). Calls may wait
+ * for what is in it: it is synced before, by the helper if there is one. */
 static void
 leave_segment(struct journal *journal, void (*leave)(struct segment_writer **wp))
 {
+    if (journal->helper == NULL)
+        journal_sync(journal);
     uint64_t next_sequence = segment_writer_next_sequence(journal->writer);
     INVARIANT(next_sequence >= journal->next_sequence);
     journal->next_sequence = next_sequence;
@@ -181,18 +184,15 @@ leave_segment(struct journal *journal, void (*leave)(struct segment_writer **wp)
     }
     (void)pthread_mutex_unlock(&journal->sync_lock);
     enter_phase(journal, JOURNAL_BETWEEN);
-    tell_directory_changed(journal->heritage);
+    if (journal->helper == NULL)
+        tell_directory_changed(journal->heritage); /* the helper does when it has let go of it */
 }
 
 static void
 seal_segment(struct journal *journal)
 {
-    if (journal->phase != JOURNAL_OPEN)
-        return;
-    /* Calls may wait for what is in it. */
-    if (journal->helper == NULL)
-        journal_sync(journal);
-    leave_segment(journal, segment_writer_seal);
+    if (journal->phase == JOURNAL_OPEN)
+        leave_segment(journal, segment_writer_seal);
 }
 
 /* The size of a new segment for a record with such a body. */
@@ -432,7 +432,6 @@ leave_broken_segment(struct journal *journal, int error, uint64_t now_ms)
     (void)call_refuse(&journal->refusal, call_refusal_cause_of_error(error),
                       "the open segment cannot be written: %s", strerrordesc_np(-error));
     log_refusal(journal, now_ms);
-    journal_sync(journal); /* calls may wait for what is in it */
     leave_segment(journal, segment_writer_abandon);
     journal->refused_file_bytes = file_bytes_for(journal, 1);
     journal->retry_at_ms = now_ms + RETRY_MS;

@@ -97,10 +97,12 @@ seal_first(struct segment_helper *helper)
     (void)pthread_mutex_lock(&helper->lock);
     struct left_segment first = helper->left[0];
     (void)pthread_mutex_unlock(&helper->lock);
-    if (first.abandon)
+    if (first.abandon) {
+        segment_writer_sync(first.writer); /* calls may wait for what is in it */
         segment_writer_abandon(&first.writer);
-    else
+    } else {
         segment_writer_seal(&first.writer);
+    }
     (void)pthread_mutex_lock(&helper->lock);
     helper->left_count--;
     memmove(helper->left, helper->left + 1, helper->left_count * sizeof(helper->left[0]));
