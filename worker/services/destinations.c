@@ -176,6 +176,16 @@ check_path(const struct heritage *heritage, struct bytes path, char *name,
     return result == 0 || refuse_path(heritage, path, result, fault, refusal_r);
 }
 
+/* Keeps in `entry` why its path is refused. False if there is no memory. */
+static bool
+keep_refusal(struct entry *entry, const struct call_refusal *refusal)
+{
+    entry->refusal = malloc(sizeof(*entry->refusal));
+    if (entry->refusal != NULL)
+        *entry->refusal = *refusal;
+    return entry->refusal != NULL;
+}
+
 /* Has the name of a path that was checked count among those accepted, if there is room for the
  * record. A lack of room is no fact about the path, and is not kept. */
 static bool
@@ -186,8 +196,14 @@ admit(struct destinations *destinations, struct entry *entry, struct call_refusa
         !destinations->has_room(destinations->room_context, entry->name_bytes, refusal_r))
         return false;
     int result = admission_admit(destinations->heritage->admission, entry->name);
-    if (result < 0)
-        return refuse_path(destinations->heritage, path, result, NULL, refusal_r);
+    if (result < 0) {
+        (void)refuse_path(destinations->heritage, path, result, NULL, refusal_r);
+        if (keep_refusal(entry, refusal_r)) {
+            free(entry->name);
+            entry->name = NULL;
+        }
+        return false;
+    }
     if (result > 0)
         log_new_output(path, entry->name);
     entry->admitted = true;
@@ -239,10 +255,7 @@ fill_entry(const struct heritage *heritage, struct entry *entry, struct bytes pa
         entry->name_bytes = strlen(name);
         return entry->name != NULL;
     }
-    entry->refusal = malloc(sizeof(*entry->refusal));
-    if (entry->refusal != NULL)
-        *entry->refusal = refusal;
-    return entry->refusal != NULL;
+    return keep_refusal(entry, &refusal);
 }
 
 /* What is known of a path, for FRESH_MS; NULL if there is no memory to know it in. */
