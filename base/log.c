@@ -99,7 +99,8 @@ log_outlet_fd(void)
     return log_outlet.own_fd;
 }
 
-const char *
+/* What has to stand before any line on standard error: "<3>" to "<7>" for the journal, else "". */
+static const char *
 log_prefix(enum log_level level)
 {
     return log_goes_to_journal ? journal_priorities[level] : "";

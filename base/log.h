@@ -67,10 +67,6 @@ void log_open_outlet(void);
 /* The descriptor that log_open_outlet() has opened, which a child keeps; -1 = none. */
 int log_outlet_fd(void);
 
-/* What has to stand before any line on standard error: "<3>" to "<7>" for the journal, else "". For
- * lines that are not written by log_write(). */
-const char *log_prefix(enum log_level level);
-
 /* Sets what is written from now on. `level` is the most talkative level that still appears. */
 void log_configure(enum log_level level, enum log_format format);
 

@@ -103,18 +103,28 @@ output_path_normalise(char name[static OUTPUT_NAME_BYTES_MAX], struct bytes path
     return *reason_r == NULL ? 0 : -EINVAL;
 }
 
+/* The path of an open file or directory, links resolved. Returns 0 or a negative errno. */
+static int
+read_path(int fd, char path[static OUTPUT_NAME_BYTES_MAX])
+{
+    char link[64];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, OUTPUT_NAME_BYTES_MAX - 1);
+    if (size < 0)
+        return -errno;
+    path[size] = '\0';
+    return 0;
+}
+
 /* Whether the directory of an open file is beneath the root, and not in the segment directory: a
  * link may have led to it from anywhere beneath the root. As beneath_climb(). */
 static int
 check_file_outside_segments(int root_fd, int segments_fd, int fd)
 {
-    char link[64];
     char path[OUTPUT_NAME_BYTES_MAX];
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    ssize_t size = readlink(link, path, sizeof(path) - 1);
-    if (size < 0)
-        return -errno;
-    path[size] = '\0';
+    int result = read_path(fd, path);
+    if (result != 0)
+        return result;
     char *slash = strrchr(path, '/');
     if (slash == NULL)
         return -EXDEV;
@@ -122,7 +132,7 @@ check_file_outside_segments(int root_fd, int segments_fd, int fd)
     int directory_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? -EAGAIN : -errno; /* moved since it was read */
-    int result = beneath_climb(root_fd, segments_fd, directory_fd);
+    result = beneath_climb(root_fd, segments_fd, directory_fd);
     (void)close(directory_fd);
     return result;
 }
@@ -369,19 +379,6 @@ output_path_identify(int root_fd, const char *name, uint64_t *device_r, uint64_t
     *device_r = status.st_dev;
     *inode_r = status.st_ino;
     return result;
-}
-
-/* The path of an open file or directory, links resolved. */
-static int
-read_path(int fd, char path[static OUTPUT_NAME_BYTES_MAX])
-{
-    char link[64];
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    ssize_t size = readlink(link, path, OUTPUT_NAME_BYTES_MAX - 1);
-    if (size < 0)
-        return -errno;
-    path[size] = '\0';
-    return 0;
 }
 
 int

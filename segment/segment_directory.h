@@ -15,10 +15,6 @@
 /* The directory in it for files that are damaged. */
 #define SEGMENT_DIRECTORY_QUARANTINE "quarantine"
 
-/* What begins the name of a file in quarantine/ that holds the records of an output that could
- * never be written; the name of the output's ledger follows. */
-#define SEGMENT_DIRECTORY_UNDELIVERABLE "undeliverable-"
-
 /* Makes quarantine/ in the directory, if it is not there. Returns 0 or a negative errno. */
 int segment_directory_make_quarantine(int directory_fd);
 

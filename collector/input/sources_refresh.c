@@ -93,7 +93,6 @@ visit_entry(struct sources *sources, size_t known_count, struct segment_entry *e
     struct source *source = find_known_or_last(sources, known_count, &entry->identity);
     if (source == NULL)
         return meet_file(sources, entry);
-    source->missing_since_ms = 0;
     if (entry->state == SEGMENT_STATE_SEALED)
         source_note_final(source);
     return 0;
@@ -128,11 +127,11 @@ visit_entries(struct sources *sources, struct segment_entry *entries, size_t cou
             sources_log_stuck(sources, identity, result);
         }
         struct source *source = find_known_or_last(sources, known_count, identity);
-        if (source != NULL)
-            source->missing_since_ms = 0; /* it is listed, whatever else is wrong with it */
-        if (source != NULL)
-            source->held = patient && unreadable != NULL && unreadable != identity &&
-                           segment_identity_same_incarnation(unreadable, identity);
+        if (source == NULL)
+            continue;
+        source->missing_since_ms = 0; /* it is listed, whatever else is wrong with it */
+        source->held = patient && unreadable != NULL && unreadable != identity &&
+                       segment_identity_same_incarnation(unreadable, identity);
     }
     if (sources->unreadable == 0)
         sources->unreadable_since_ms = 0;

@@ -1,6 +1,5 @@
 /* segments_inspect.c -- from a list of names to what is known of each file. Runs in the process of
  * `mygrpcadapter segments`. */
-#include "base/lock_holder.h"
 #include "commands/segments/segments_inspect.h"
 
 #include <errno.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/lock_holder.h"
 #include "commands/segments/segments_ledger.h"
 
 /* One segment while its records are read. */

@@ -1,6 +1,5 @@
 /* segments_report.c -- turns what was found into text. Runs in the process of `mygrpcadapter
  * segments`. */
-#include "base/lock_holder.h"
 #include "commands/segments/segments_report.h"
 
 #include <inttypes.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/lock_holder.h"
 #include "base/plural.h"
 #include "base/quote.h"
 #include "commands/segments/segments_listing.h"

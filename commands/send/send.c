@@ -109,7 +109,6 @@ send_command(int argc, char **argv)
         (void)fprintf(stderr, NAME ": %s\n", complaint.text);
     } else if (options.help) {
         send_options_print_help(stdout);
-        code = EXIT_SUCCESS;
     } else if (open_request(&request, &options) == 0) {
         code = send_calls(&options, request);
     } else {
