@@ -21,8 +21,9 @@ outlet_open(struct outlet *outlet, int fd)
     if (fstat(fd, &status) != 0)
         return;
     outlet->is_socket = S_ISSOCK(status.st_mode);
-    /* A file is never without room, and its description holds where everybody writes. */
-    if (outlet->is_socket || S_ISREG(status.st_mode))
+    outlet->is_file = S_ISREG(status.st_mode);
+    /* The description of a file holds where everybody writes. */
+    if (outlet->is_socket || outlet->is_file)
         return;
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     outlet->own_fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -51,7 +52,7 @@ outlet_write(const struct outlet *outlet, const struct iovec *parts, size_t coun
     } else if (outlet->own_fd >= 0) {
         written = writev(outlet->own_fd, parts, (int)count);
     } else {
-        int result = look_for_room(outlet->fd);
+        int result = outlet->is_file ? 0 : look_for_room(outlet->fd);
         if (result != 0)
             return result;
         written = writev(outlet->fd, parts, (int)count);

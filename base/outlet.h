@@ -4,7 +4,8 @@
  * reads, a terminal that is held, a socket of the journal. To make such a descriptor non-blocking
  * would make it so for everybody who has it. So the file is opened once more, for a description of
  * our own. Where that cannot be done, the descriptor is asked for room before each write, and only
- * a write of another process in between can still hold one up. Used by every process.
+ * a write of another process in between can still hold one up. A regular file needs none of this.
+ * Used by every process.
  */
 #ifndef MYGRPCADAPTER_BASE_OUTLET_H
 #define MYGRPCADAPTER_BASE_OUTLET_H
@@ -22,6 +23,9 @@ struct outlet {
     int own_fd;
 
     bool is_socket;
+
+    /* A regular file, which always has room. */
+    bool is_file;
 };
 
 /* An outlet that has not been opened: it asks for room before each write. */
