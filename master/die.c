@@ -13,7 +13,7 @@
 void
 die(int exit_code, const char *format, ...)
 {
-    struct complaint complaint;
+    struct complaint complaint = {.exit_code = exit_code};
     va_list arguments;
     va_start(arguments, format);
     (void)complain_with(&complaint, exit_code, format, arguments);
