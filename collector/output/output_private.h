@@ -6,6 +6,7 @@
 
 #include "collector/destination/destination.h"
 #include "collector/output/batch.h"
+#include "collector/output/batch_reading.h"
 #include "collector/output/ledger.h"
 #include "collector/output/output.h"
 #include "collector/output/positions.h"
@@ -85,6 +86,11 @@ int output_keep_runs(struct output *output, const struct ledger_position *positi
 /* The batch at hand, of which the ledger tells with that mark, could not be ended: it is to be
  * gone on with by output_take_up(). Returns 0 or -ENOMEM. */
 int output_leave_unfinished(struct output *output, const struct ledger_mark *mark);
+
+/* Reads the unfinished batch again, as the ledger on the volume tells of it. Returns 0 or a negative
+ * errno; the caller ends the reading. */
+int output_read_unfinished(const struct output *output, struct sources *sources,
+                           struct batch_reading *reading);
 
 /* Makes durable what was read, and goes on with the unfinished batch, if there is one: reads it
  * again from the segments, has the destination write what is missing, and settles. Returns 0 or

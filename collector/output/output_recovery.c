@@ -16,97 +16,14 @@
  * of it stands, and to complete a batch that stands changes nothing.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/array.h"
 #include "base/crash_point.h"
 #include "base/invariant.h"
 #include "base/log.h"
-#include "collector/input/replay.h"
 #include "collector/input/sources.h"
 #include "collector/output/batch_guess.h"
 #include "collector/output/output_private.h"
-
-/* ---- the batch, once more */
-
-/* A batch read again, with the memory of its texts. */
-struct reading {
-    const struct output *output;
-    struct source *source;
-    uint64_t before;
-    struct batch batch;
-    char *texts;
-    size_t texts_size;
-    size_t texts_capacity;
-};
-
-/* Takes a record of the output. Its text is found when all of them are there. */
-static int
-take_record(void *context, const struct segment_record *record, struct segment_position at,
-            uint64_t end_offset)
-{
-    struct reading *reading = context;
-    if (at.offset < reading->before || !output_is(reading->output, record->kind, record->name))
-        return 0;
-    int result = ARRAY_RESERVE(reading->texts, reading->texts_capacity,
-                               reading->texts_size + record->payload.size);
-    if (result != 0)
-        return result;
-    memcpy(reading->texts + reading->texts_size, record->payload.data, record->payload.size);
-    reading->texts_size += record->payload.size;
-    return batch_add(&reading->batch,
-                     &(struct batch_origin){reading->source, at, end_offset, record->appended_ns},
-                     (struct bytes){NULL, record->payload.size});
-}
-
-/* Points each record to its text: they stand one behind the other. */
-static void
-point_to_texts(struct reading *reading)
-{
-    char *at = reading->texts;
-    for (size_t i = 0; i < reading->batch.count; i++) {
-        reading->batch.payloads[i].iov_base = at;
-        at += reading->batch.payloads[i].iov_len;
-    }
-}
-
-/* Reads the records of one run. Returns 0 or a negative errno; -EAGAIN: its segment is there and
- * cannot be read now. */
-static int
-read_run(struct reading *reading, struct sources *sources, const struct ledger_position *run)
-{
-    reading->source = sources_find_id(sources, &run->id);
-    reading->before = run->before;
-    if (reading->source == NULL)
-        return sources_is_gone(sources, &run->identity) ? 0 : -EAGAIN;
-    int result = replay_read(&sources->means, reading->source, run->after, take_record, reading);
-    if (result != -ENODATA)
-        return result;
-    log_write(LOG_LEVEL_WARNING, "records of an unfinished batch are lost with the power",
-              LOG_FIELDS(log_string("output", output_log_name(reading->output))));
-    return 0;
-}
-
-static int
-read_batch(struct reading *reading, struct sources *sources)
-{
-    const struct output *output = reading->output;
-    int result = 0;
-    for (size_t i = 0; i < output->run_count && result == 0; i++)
-        result = read_run(reading, sources, &output->runs[i]);
-    point_to_texts(reading);
-    return result;
-}
-
-static void
-clear_reading(struct reading *reading)
-{
-    batch_clear(&reading->batch);
-    free(reading->texts);
-}
-
-/* ---- one output */
 
 static void
 enter_phase(struct output *output, enum output_phase phase)
@@ -209,14 +126,25 @@ complete_destination(struct output *output, const struct sources *sources, struc
     return result;
 }
 
+int
+output_read_unfinished(const struct output *output, struct sources *sources,
+                       struct batch_reading *reading)
+{
+    int result = 0;
+    for (size_t i = 0; i < output->run_count && result == 0; i++)
+        result = batch_reading_add(reading, sources, &output->runs[i]);
+    return result;
+}
+
 /* Goes on with the unfinished batch. */
 static int
 complete(struct output *output, struct sources *sources)
 {
-    struct reading reading = {.output = output};
+    struct batch_reading reading = {.output = output};
     int result = output->batch_unknown ? batch_guess(output, sources) : 0;
     if (result == 0)
-        result = read_batch(&reading, sources);
+        result = output_read_unfinished(output, sources, &reading);
+    batch_reading_end(&reading);
     if (result == 0)
         result = complete_destination(output, sources, &reading.batch);
     if (result == 0)
@@ -224,7 +152,7 @@ complete(struct output *output, struct sources *sources)
     if (result == 0)
         enter_phase(output, OUTPUT_SETTLED);
     crash_point("output.completion_noted");
-    clear_reading(&reading);
+    batch_reading_clear(&reading);
     return result;
 }
 
