@@ -331,7 +331,7 @@ def test_end_in_the_middle(stage, shim, number):
 def test_elder_with_a_silent_peer(stage):
     """An earlier worker whose connection does not end is cut off after workers.drain_timeout_ms; meanwhile the adapter can
     be reloaded again, and when it drains, waits for it."""
-    adapter = stage.start({"workers.drain_timeout_ms": 1500, "workers.count": 1})
+    adapter = stage.start({"workers.drain_timeout_ms": 5000, "workers.count": 1})
     with socket.create_connection(("127.0.0.1", adapter.port)):
         old = adapter.workers()
         stage.client(adapter).send(Metric("a.txt", "a"))

@@ -90,7 +90,7 @@ def test_a_slow_disk_does_not_stop_the_worker(stage, shim):
     acknowledged = [ident for ident, answer in answers.items() if answer.ok]
     assert len(acknowledged) > 6, answers  # more than the first segment has room for
     assert not adapter.log.find("worker ended")
-    client.send(Metric("a.txt", "last"), wait_for_ready=True)
+    until(lambda: client.call(Metric("a.txt", "last").wire()).ok, "a segment to be ready")
     until(lambda: b"'last." in adapter.output("a.txt"), "the last one")
     for ident in acknowledged:
         assert adapter.output("a.txt").count(f"'{ident}.".encode()) == 1
