@@ -8,7 +8,6 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "collector/input/replay.h"
-#include "collector/output/output_private.h"
 
 /* Takes a record of the output. Its text is found when all of them are there. */
 static int
@@ -16,7 +15,8 @@ take_record(void *context, const struct segment_record *record, struct segment_p
             uint64_t end_offset)
 {
     struct batch_reading *reading = context;
-    if (at.offset < reading->before || !output_is(reading->output, record->kind, record->name))
+    if (at.offset < reading->before || record->kind != reading->kind ||
+        !bytes_equal(record->name, reading->name))
         return 0;
     if (reading->texts_max != 0 && reading->texts_size >= reading->texts_max)
         return -ENOBUFS;
@@ -43,7 +43,7 @@ batch_reading_add(struct batch_reading *reading, struct sources *sources,
     if (result != -ENODATA)
         return result;
     log_write(LOG_LEVEL_WARNING, "records of an unfinished batch are lost with the power",
-              LOG_FIELDS(log_string("output", output_log_name(reading->output))));
+              LOG_FIELDS(log_string("output", reading->log_name)));
     return 0;
 }
 

@@ -10,13 +10,14 @@
 #include "collector/output/batch.h"
 #include "segment/ledger_format.h"
 
-struct output;
-
 /* Zero it before use, but for what is said of a field; the batch is for the caller, once
  * batch_reading_end() was called. */
 struct batch_reading {
-    /* Whose records are read; borrowed. The caller sets it. */
-    const struct output *output;
+    /* Whose records are read; the names, one of them for the log, are borrowed. The caller sets
+     * them. */
+    enum segment_kind kind;
+    struct bytes name;
+    const char *log_name;
     /* No record is begun behind so many bytes of text. The caller sets it; 0 = there is no bound.
      */
     size_t texts_max;

@@ -8,16 +8,15 @@
 #include "common/scoreboard.h"
 
 void
-delivery_count_add(const struct heritage *heritage, const char *output, const struct batch *batch,
-                   size_t delivered)
+delivery_count_add(const struct heritage *heritage, const char *output, const struct batch *batch)
 {
     struct collector_tally *tally = &heritage->scoreboard->collector;
-    if (delivered == 0)
+    if (batch->count == 0)
         return;
     uint64_t now_ns = clock_realtime_ns();
     uint64_t bytes = 0;
     uint32_t bucket = 0;
-    for (size_t i = 0; i < delivered; i++) {
+    for (size_t i = 0; i < batch->count; i++) {
         uint64_t appended_ns = batch->origins[i].appended_ns;
         bytes += batch->payloads[i].iov_len;
         if (appended_ns != 0) /* the clock may have been set back */
@@ -26,8 +25,8 @@ delivery_count_add(const struct heritage *heritage, const char *output, const st
     }
     if (tally_get(&tally->records) == 0)
         log_write(LOG_LEVEL_INFO, "first record written",
-                  LOG_FIELDS(log_string("output", output), log_u64("records", delivered),
+                  LOG_FIELDS(log_string("output", output), log_u64("records", batch->count),
                              log_u64("bytes", bytes)));
-    tally_add(&tally->records, delivered);
+    tally_add(&tally->records, batch->count);
     tally_add(&tally->bytes, bytes);
 }

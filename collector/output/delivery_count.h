@@ -3,14 +3,12 @@
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_DELIVERY_COUNT_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_DELIVERY_COUNT_H
 
-#include <stddef.h>
-
 struct batch;
 struct heritage;
 
-/* Counts the first `delivered` records of a batch, which have reached the output named `output`,
- * and writes a line about the very first one since the adapter started. */
+/* Counts the records of a batch, which have reached the output named `output`, and writes a line
+ * about the very first one since the adapter started. */
 void delivery_count_add(const struct heritage *heritage, const char *output,
-                        const struct batch *batch, size_t delivered);
+                        const struct batch *batch);
 
 #endif

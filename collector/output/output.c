@@ -11,6 +11,7 @@
 #include "base/crash_point.h"
 #include "base/invariant.h"
 #include "base/log.h"
+#include "collector/output/delivery_count.h"
 #include "collector/output/output_private.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
@@ -209,6 +210,8 @@ deliver(struct output *output, const struct sources *sources, const struct ledge
     crash_point("output.synced");
     result = output_settle(output, sources, &output->batch, mark);
     crash_point("output.settled");
+    if (result == 0)
+        delivery_count_add(output->heritage, output_log_name(output), &output->batch);
     return result;
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "collector/output/delivery_count.h"
 #include "collector/output/output_private.h"
 #include "common/heritage.h"
 
@@ -96,6 +95,5 @@ output_settle(struct output *output, const struct sources *sources, const struct
         return result;
     for (size_t i = 0; i < batch->run_count; i++)
         positions_set(&output->positions, batch->runs[i].source, batch->runs[i].end_offset);
-    delivery_count_add(output->heritage, output_log_name(output), batch, batch->count);
     return 0;
 }

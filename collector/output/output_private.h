@@ -1,6 +1,6 @@
 /* output_private.h -- what the files of an output share: output.c, which delivers,
- * output_ledger.c, which notes how far it is, and output_recovery.c, which goes on with what was
- * left unfinished. Runs in the collector. */
+ * output_ledger.c, which notes how far it is, output_recovery.c, which goes on with what was left
+ * unfinished, and output_aside.c, which sets aside. Runs in the collector. */
 #ifndef MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_PRIVATE_H
 #define MYGRPCADAPTER_COLLECTOR_OUTPUT_OUTPUT_PRIVATE_H
 
@@ -75,10 +75,14 @@ int output_have_ledger(struct output *output);
 int output_write_ledger(struct output *output, const struct sources *sources,
                         const struct ledger_mark *mark, const struct batch *batch);
 
-/* Notes in the ledger, and then in the positions, that a batch which began at that mark is all
- * out, and counts it. Returns 0 or a negative errno; then the ledger tells of the batch still. */
+/* Notes in the ledger, and then in the positions, that nothing of a batch which began at that mark
+ * is to be delivered any more. Returns 0 or a negative errno; then the ledger tells of the batch
+ * still. */
 int output_settle(struct output *output, const struct sources *sources, const struct batch *batch,
                   const struct ledger_mark *mark);
+
+/* The ledger on the volume says so now. */
+void output_enter_phase(struct output *output, enum output_phase phase);
 
 /* Keeps of a ledger's positions those of its batch. Returns 0 or -ENOMEM. */
 int output_keep_runs(struct output *output, const struct ledger_position *positions, size_t count);
@@ -87,9 +91,12 @@ int output_keep_runs(struct output *output, const struct ledger_position *positi
  * gone on with by output_take_up(). Returns 0 or -ENOMEM. */
 int output_leave_unfinished(struct output *output, const struct ledger_mark *mark);
 
-/* Reads the unfinished batch again, as the ledger on the volume tells of it. Returns 0 or a negative
- * errno; the caller ends the reading. */
-int output_read_unfinished(const struct output *output, struct sources *sources,
+/* A reading of the output's records. */
+struct batch_reading output_begin_reading(const struct output *output);
+
+/* Reads the unfinished batch again, as the ledger on the volume tells of it. Returns 0 or a
+ * negative errno; the caller ends the reading. */
+int output_read_unfinished(struct output *output, struct sources *sources,
                            struct batch_reading *reading);
 
 /* Makes durable what was read, and goes on with the unfinished batch, if there is one: reads it

@@ -23,10 +23,11 @@
 #include "base/log.h"
 #include "collector/input/sources.h"
 #include "collector/output/batch_guess.h"
+#include "collector/output/delivery_count.h"
 #include "collector/output/output_private.h"
 
-static void
-enter_phase(struct output *output, enum output_phase phase)
+void
+output_enter_phase(struct output *output, enum output_phase phase)
 {
     INVARIANT(output->phase != phase);
     INVARIANT(phase != OUTPUT_RECOVERED);
@@ -65,7 +66,7 @@ output_leave_unfinished(struct output *output, const struct ledger_mark *mark)
 {
     int result = remember(output, mark, &output->batch);
     if (result == 0)
-        enter_phase(output, OUTPUT_UNFINISHED);
+        output_enter_phase(output, OUTPUT_UNFINISHED);
     return result;
 }
 
@@ -126,11 +127,19 @@ complete_destination(struct output *output, const struct sources *sources, struc
     return result;
 }
 
+struct batch_reading
+output_begin_reading(const struct output *output)
+{
+    return (struct batch_reading){.kind = output->kind,
+                                  .name = {output->name, output->name_bytes},
+                                  .log_name = output_log_name(output)};
+}
+
 int
-output_read_unfinished(const struct output *output, struct sources *sources,
+output_read_unfinished(struct output *output, struct sources *sources,
                        struct batch_reading *reading)
 {
-    int result = 0;
+    int result = output->batch_unknown ? batch_guess(output, sources) : 0;
     for (size_t i = 0; i < output->run_count && result == 0; i++)
         result = batch_reading_add(reading, sources, &output->runs[i]);
     return result;
@@ -140,17 +149,17 @@ output_read_unfinished(const struct output *output, struct sources *sources,
 static int
 complete(struct output *output, struct sources *sources)
 {
-    struct batch_reading reading = {.output = output};
-    int result = output->batch_unknown ? batch_guess(output, sources) : 0;
-    if (result == 0)
-        result = output_read_unfinished(output, sources, &reading);
+    struct batch_reading reading = output_begin_reading(output);
+    int result = output_read_unfinished(output, sources, &reading);
     batch_reading_end(&reading);
     if (result == 0)
         result = complete_destination(output, sources, &reading.batch);
     if (result == 0)
         result = output_settle(output, sources, &reading.batch, &output->mark);
-    if (result == 0)
-        enter_phase(output, OUTPUT_SETTLED);
+    if (result == 0) {
+        delivery_count_add(output->heritage, output_log_name(output), &reading.batch);
+        output_enter_phase(output, OUTPUT_SETTLED);
+    }
     crash_point("output.completion_noted");
     batch_reading_clear(&reading);
     return result;
@@ -163,7 +172,8 @@ output_take_up(struct output *output, struct sources *sources)
     if (output->phase == OUTPUT_RECOVERED) {
         result = secure_ledger(output);
         if (result == 0)
-            enter_phase(output, output->mark.length > 0 ? OUTPUT_UNFINISHED : OUTPUT_SETTLED);
+            output_enter_phase(output,
+                               output->mark.length > 0 ? OUTPUT_UNFINISHED : OUTPUT_SETTLED);
     }
     if (result == 0 && output->phase == OUTPUT_UNFINISHED)
         result = complete(output, sources);
