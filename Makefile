@@ -290,7 +290,7 @@ CRASH_WRAPPED := openat open readlink readlinkat syscall mkdir mkdirat renameat 
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,base/array.o base/directory.o base/disk.o base/event.o base/file_room.o base/rename.o \
+	$(addprefix $(BUILD)/,base/array.o base/descriptors.o base/directory.o base/disk.o base/event.o base/file_room.o base/rename.o \
 	common/beneath.o common/lock_file.o common/output_path.o master/volume.o master/volume_probe.o worker/call_refusal.o \
 	worker/journal.o worker/volume_watch.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
@@ -310,15 +310,18 @@ check-crash-short: $(CRASH_SUITE)
 	@$(CRASH_RUN) --stride 3 strangers
 	@$(CRASH_RUN) --bare --stride 5 kills
 	@$(CRASH_RUN) --stride 29 faults
+	@$(CRASH_RUN) --stride 43 aside
 	@$(CRASH_RUN) --rounds 400 power
+	@$(CRASH_RUN) --rounds 60 aside-power
 
 # The long form, half an hour: every call fails in every way, many power cuts, and a storm of some minutes.
 STORM_SECONDS ?= 180
 check-crash: $(CRASH_SUITE) check-crash-points
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
-	@$(CRASH_RUN) kills strangers faults
+	@$(CRASH_RUN) kills strangers faults aside
 	@$(CRASH_RUN) --bare kills faults
 	@$(CRASH_RUN) --rounds 30000 power
+	@$(CRASH_RUN) --rounds 5000 aside-power
 	MYGRPCADAPTER=$(PROGRAM) MYGRPCADAPTER_STORM_SECONDS=$(STORM_SECONDS) $(if $(SEED),MYGRPCADAPTER_STORM_SEED=$(SEED)) \
 		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/volume/test_storm.py
 

@@ -18,10 +18,12 @@
 #include "collector/input/sources.h"
 #include "collector/output/output.h"
 #include "collector/output/outputs.h"
+#include "collector/set_aside.h"
 #include "collector/text_pool.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
+#include "segment/segment_directory.h"
 #include "segment/segment_store.h"
 
 /* Bounds of one pass, over all segments. So many bytes stay in the processor's cache from the
@@ -45,6 +47,7 @@ struct merge {
     /* The names in the directory, as this process found them, are on the disk. */
     bool names_durable;
     struct outputs outputs;
+    struct set_aside set_aside;
     /* Which segment the next pass begins with. */
     size_t turn;
     /* The texts of the pass. */
@@ -72,6 +75,7 @@ merge_open(struct merge **out, const struct heritage *heritage)
         return -ENOMEM;
     merge->heritage = heritage;
     merge->stale = true;
+    merge->set_aside.order_fd = -1;
     bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
     merge->texts.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
     sources_init(&merge->sources, heritage->fds[HERITAGE_FD_SEGMENTS], durable);
@@ -217,6 +221,22 @@ make_names_durable(struct merge *merge)
     merge->names_durable = true;
 }
 
+/* Tells the scoreboard how much somebody has to see to. */
+static void
+count_what_is_aside(const struct merge *merge)
+{
+    struct collector_tally *tally = &merge->heritage->scoreboard->collector;
+    int segments_fd = merge->heritage->fds[HERITAGE_FD_SEGMENTS];
+    uint64_t files;
+    uint64_t bytes;
+    if (segment_directory_count(segments_fd, SEGMENT_DIRECTORY_ASIDE, &files, &bytes) == 0) {
+        tally_set(&tally->aside_files, files);
+        tally_set(&tally->aside_bytes, bytes);
+    }
+    if (segment_directory_count(segments_fd, SEGMENT_DIRECTORY_QUARANTINE, &files, &bytes) == 0)
+        tally_set(&tally->quarantine_files, files);
+}
+
 static int
 refresh(struct merge *merge, uint64_t now_ms)
 {
@@ -227,6 +247,7 @@ refresh(struct merge *merge, uint64_t now_ms)
         make_names_durable(merge);
         outputs_set_durable(&merge->outputs, merge->sources.durable);
         outputs_forget_gone(&merge->outputs, &merge->sources);
+        count_what_is_aside(merge);
         merge->stale = false;
     } else {
         log_write_braked(&merge->brake, now_ms, LOG_LEVEL_ERROR,
@@ -275,6 +296,7 @@ keep_descriptors(struct merge *merge, uint64_t now_ms)
 int64_t
 merge_pass(struct merge *merge, uint64_t now_ms)
 {
+    bool looked = merge->stale;
     keep_descriptors(merge, now_ms);
     if (merge->stale) {
         int result = refresh(merge, now_ms);
@@ -282,12 +304,16 @@ merge_pass(struct merge *merge, uint64_t now_ms)
             return result;
     }
     outputs_retry(&merge->outputs, &merge->sources, now_ms);
+    if (outputs_are_secured(&merge->outputs))
+        set_aside_resolve(&merge->set_aside, &merge->outputs, &merge->sources);
+    if (looked || set_aside_is_under_way(&merge->set_aside))
+        set_aside_step(&merge->set_aside, &merge->outputs, &merge->sources);
     size_t records = read_sources(merge, now_ms);
     sources_sync(&merge->sources);
     outputs_deliver(&merge->outputs, &merge->sources, now_ms);
     text_pool_empty(&merge->texts);
     backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
-    if (outputs_are_secured(&merge->outputs))
+    if (outputs_are_secured(&merge->outputs) && set_aside_is_resolved(&merge->set_aside))
         sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
     return (int64_t)records;
@@ -343,6 +369,7 @@ merge_close(struct merge **mp)
     if (merge == NULL)
         return;
     *mp = NULL;
+    set_aside_close(&merge->set_aside);
     outputs_clear(&merge->outputs);
     text_pool_clear(&merge->texts);
     sources_clear(&merge->sources);

@@ -58,6 +58,12 @@
     NUMBER(bytes, "counter", "delivered_bytes_total", "Bytes of text written to the outputs.")     \
     NUMBER(quarantined, "counter", "quarantined_total",                                            \
            "Damaged segments and ledgers that were set aside in quarantine/.")                     \
+    NUMBER(quarantine_files, "gauge", "quarantine_files", "Files in quarantine/ now.")             \
+    NUMBER(                                                                                        \
+        records_aside, "counter", "records_set_aside_total",                                       \
+        "Records that an operator had set aside; they are not delivered until they are put back.") \
+    NUMBER(aside_files, "gauge", "set_aside_files", "Files with records that were set aside.")     \
+    NUMBER(aside_bytes, "gauge", "set_aside_bytes", "Bytes of these files.")                       \
     HISTOGRAM(lags, "merge_lag_seconds",                                                           \
               "From the append of a record to its delivery to its output.")                        \
     NUMBER(segments, "gauge", "segments",                                                          \

@@ -93,6 +93,9 @@ struct segment_id {
     unsigned char bytes[SEGMENT_ID_BYTES];
 };
 
+/* The slot, of no worker, of segments that hold what was set aside (aside_store.h). */
+#define SEGMENT_SLOT_ASIDE 99999U
+
 /* Whose segment it is, and which one. */
 struct segment_identity {
     uint32_t slot;

@@ -184,18 +184,25 @@ segment_store_take_over(int directory_fd, const struct segment_identity *identit
     return result;
 }
 
-/* Of the two names ".open" comes first in a file's life: one that is renamed between the two
- * looks is seen. */
+/* In the order of a file's life: one that is renamed between two looks is seen. */
 int
 segment_store_has(int directory_fd, const struct segment_identity *identity)
 {
-    static const enum segment_state states[] = {SEGMENT_STATE_OPEN, SEGMENT_STATE_SEALED};
+    static const struct {
+        const char *directory;
+        enum segment_state state;
+    } places[] = {{SEGMENT_DIRECTORY_ASIDE "/", SEGMENT_STATE_SEALED},
+                  {"", SEGMENT_STATE_OPEN},
+                  {"", SEGMENT_STATE_SEALED}};
     int result = -ENOENT;
-    for (size_t i = 0; i < 2 && result == -ENOENT; i++) {
+    size_t first = identity->slot == SEGMENT_SLOT_ASIDE ? 0 : 1;
+    for (size_t i = first; i < sizeof(places) / sizeof(places[0]) && result == -ENOENT; i++) {
+        char path[sizeof(SEGMENT_DIRECTORY_ASIDE "/") + SEGMENT_NAME_BYTES_MAX];
         char name[SEGMENT_NAME_BYTES_MAX];
         struct stat status;
-        segment_name_format(name, identity, states[i]);
-        result = fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
+        segment_name_format(name, identity, places[i].state);
+        (void)snprintf(path, sizeof(path), "%s%s", places[i].directory, name);
+        result = fstatat(directory_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
     }
     return result;
 }
@@ -239,22 +246,28 @@ segment_store_remove_new(int directory_fd, const struct segment_identity *identi
     return result;
 }
 
+static void
+sync_directory(int directory_fd, const char *name)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return; /* it was never made */
+    disk_sync(fd, name);
+    (void)close(fd);
+}
+
 void
 segment_store_sync(int directory_fd)
 {
-    int fd = openat(directory_fd, SEGMENT_DIRECTORY_QUARANTINE,
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0) {
-        disk_sync(fd, SEGMENT_DIRECTORY_QUARANTINE);
-        (void)close(fd);
-    }
+    sync_directory(directory_fd, SEGMENT_DIRECTORY_QUARANTINE);
+    sync_directory(directory_fd, SEGMENT_DIRECTORY_ASIDE);
     disk_sync(directory_fd, "segments.directory");
 }
 
 int
 segment_store_quarantine(int directory_fd, const char *name)
 {
-    int result = segment_directory_make_quarantine(directory_fd);
+    int result = segment_directory_make(directory_fd, SEGMENT_DIRECTORY_QUARANTINE);
     if (result != 0)
         return result;
     crash_point("store.quarantine_made");

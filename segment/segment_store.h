@@ -39,8 +39,9 @@ int segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r)
  * another negative errno. */
 int segment_store_take_over(int directory_fd, const struct segment_identity *identity);
 
-/* Whether the segment has one of its names, ".open" or ".sealed". Returns 0 if so, -ENOENT if
- * not, or another negative errno if it cannot be told. */
+/* Whether the segment has one of its names, ".open" or ".sealed"; one that is being set aside has
+ * its name in aside/. Returns 0 if so, -ENOENT if not, or another negative errno if it cannot be
+ * told. */
 int segment_store_has(int directory_fd, const struct segment_identity *identity);
 
 /* Opens a segment file for reading. Returns the descriptor, the caller's to close, or a negative
@@ -59,8 +60,8 @@ int segment_store_remove_new(int directory_fd, const struct segment_identity *id
  * there. Returns 0 (also if it is gone) or a negative errno. */
 int segment_store_quarantine(int directory_fd, const char *name);
 
-/* Waits until the disk has what came into quarantine/, and then what was removed or renamed
- * (base/disk.h). */
+/* Waits until the disk has what came into quarantine/ or aside/, and then what was removed or
+ * renamed (base/disk.h). */
 void segment_store_sync(int directory_fd);
 
 #endif

@@ -42,6 +42,12 @@ struct destination_kind {
                     const struct iovec *records, size_t count, bool again, bool *moved_r,
                     size_t *standing_r);
 
+    /* Looks which records of such a batch stand whole, and writes none that does not: stands_r[i]
+     * for record i. Where there is no file, none does. `again` as for complete(): if any stands,
+     * sync() may be called. 0, or a negative errno: it cannot be told now. */
+    int (*look)(struct destination *destination, const struct ledger_mark *mark,
+                const struct iovec *records, size_t count, bool again, bool *stands_r);
+
     /* Reads what stands behind the size that the mark notes, mark->length bytes at most, into
      * `bytes`. Returns how many, or a negative errno. */
     ssize_t (*peek)(struct destination *destination, const struct ledger_mark *mark, char *bytes);

@@ -44,8 +44,12 @@ struct completion {
     const struct iovec *records;
     size_t count;
     uint64_t batch_bytes;
-    /* Of the file, for reading. */
+    /* Of the file, for reading; -1 = there is none. */
     int fd;
+    /* The file is not made, and no record is written that does not stand. */
+    bool looks_only;
+    /* What stands is written again where it stands. */
+    bool again;
     /* It stands under the output's name and has the numbers of the mark. */
     bool is_marked;
     /* Where in the file the tail begins. */
@@ -122,6 +126,14 @@ close_file(struct completion *completion)
     descriptor_close(&completion->fd);
 }
 
+static int
+open_to_append(const struct completion *completion, const char *name)
+{
+    const int *fds = completion->destination->heritage->fds;
+    int fd = output_path_open_existing(fds[HERITAGE_FD_ROOT], fds[HERITAGE_FD_SEGMENTS], name);
+    return fd < 0 ? fd : file_adopt(completion->destination, fd);
+}
+
 /* Opens the file of that name for appending and for reading. Returns 0, or a negative errno with
  * nothing open. */
 static int
@@ -130,8 +142,8 @@ open_file(struct completion *completion, const char *name)
     struct destination *destination = completion->destination;
     const int *fds = destination->heritage->fds;
     struct stat status;
-    int fd = output_path_open_existing(fds[HERITAGE_FD_ROOT], fds[HERITAGE_FD_SEGMENTS], name);
-    int result = fd < 0 ? fd : file_adopt(destination, fd);
+    bool writes = !completion->looks_only || completion->again;
+    int result = writes ? open_to_append(completion, name) : 0;
     if (result != 0)
         return result;
     completion->fd =
@@ -140,7 +152,8 @@ open_file(struct completion *completion, const char *name)
         result = completion->fd;
     else if (fstat(completion->fd, &status) != 0)
         result = -errno;
-    else if (status.st_dev != destination->device || status.st_ino != destination->inode)
+    else if (writes &&
+             (status.st_dev != destination->device || status.st_ino != destination->inode))
         result = -EAGAIN; /* it was replaced in between */
     if (result == 0)
         return 0;
@@ -262,6 +275,8 @@ find_file(struct completion *completion)
         return result == FOUND ? 0 : result;
     completion->is_marked = marked;
     result = open_file(completion, destination->name);
+    if (completion->looks_only && is_no_output(result))
+        return 0;
     if (result != -ENOENT)
         return result;
     completion->is_marked = false;
@@ -385,7 +400,7 @@ log_completion(const struct completion *completion, const struct comparison *mad
 /* Compares once and writes what that shows. Returns 1 if it must be compared again, 0 when all
  * of the batch stands, or a negative errno. */
 static int
-go_on(struct completion *completion, bool again, bool first, size_t *standing_r)
+go_on(struct completion *completion, bool first, size_t *standing_r)
 {
     int result = read_tail(completion);
     if (result != 0)
@@ -397,7 +412,7 @@ go_on(struct completion *completion, bool again, bool first, size_t *standing_r)
         result = fill_holes(completion);
         return result == 0 ? 1 : result;
     }
-    if (again)
+    if (completion->again)
         result = write_again(completion, &made);
     if (result != 0 || made.missing == 0)
         return result;
@@ -411,12 +426,33 @@ go_on(struct completion *completion, bool again, bool first, size_t *standing_r)
 
 /* Compares and writes until all of the batch stands. */
 static int
-complete(struct completion *completion, bool again, size_t *standing_r)
+complete(struct completion *completion, size_t *standing_r)
 {
     int result = 1;
     for (int attempt = 0; attempt < ATTEMPTS_MAX && result == 1; attempt++)
-        result = go_on(completion, again, attempt == 0, standing_r);
+        result = go_on(completion, attempt == 0, standing_r);
     return result == 1 ? -EAGAIN : result;
+}
+
+/* Room for what stands and where. Returns 0 or -ENOMEM; close_completion() in either case. */
+static int
+open_completion(struct completion *completion)
+{
+    INVARIANT(completion->count > 0);
+    for (size_t i = 0; i < completion->count; i++)
+        completion->batch_bytes += completion->records[i].iov_len;
+    completion->tail = malloc(completion->batch_bytes + STRANGERS_BYTES_MAX);
+    completion->places = calloc(completion->count, sizeof(*completion->places));
+    file_release(completion->destination);
+    return completion->tail == NULL || completion->places == NULL ? -ENOMEM : 0;
+}
+
+static void
+close_completion(struct completion *completion)
+{
+    descriptor_close(&completion->fd);
+    free(completion->tail);
+    free(completion->places);
 }
 
 int
@@ -429,23 +465,54 @@ file_complete(struct destination *destination, const struct ledger_mark *mark,
                                     .records = records,
                                     .count = count,
                                     .fd = -1,
+                                    .again = again,
                                     .moved_r = moved_r};
-    INVARIANT(count > 0);
-    for (size_t i = 0; i < count; i++)
-        completion.batch_bytes += records[i].iov_len;
-    completion.tail = malloc(completion.batch_bytes + STRANGERS_BYTES_MAX);
-    completion.places = calloc(count, sizeof(*completion.places));
-    file_release(destination);
     *standing_r = 0;
-    int result = completion.tail == NULL || completion.places == NULL ? -ENOMEM : 0;
+    int result = open_completion(&completion);
     if (result == 0)
         result = find_file(&completion);
     if (result == 0)
-        result = complete(&completion, again, standing_r);
-    if (completion.fd >= 0)
-        (void)close(completion.fd);
-    free(completion.tail);
-    free(completion.places);
+        result = complete(&completion, standing_r);
+    close_completion(&completion);
+    return result;
+}
+
+/* Says which records stand. Zeros in their place may yet be filled, but not by who only looks. */
+static int
+judge(struct completion *completion, bool *stands_r)
+{
+    int result = completion->fd < 0 ? 0 : read_tail(completion);
+    if (result != 0)
+        return result;
+    struct comparison made = compare(completion);
+    if (made.has_holes)
+        return -EAGAIN;
+    if (made.torn_bytes > 0)
+        log_write(LOG_LEVEL_WARNING, "a part of a record stays in the output",
+                  LOG_FIELDS(log_string("output", completion->destination->name),
+                             log_u64("bytes", made.torn_bytes)));
+    for (size_t i = 0; i < completion->count; i++)
+        stands_r[i] = completion->places[i] != COMPARISON_MISSING;
+    return completion->again && completion->fd >= 0 ? write_again(completion, &made) : 0;
+}
+
+int
+file_look(struct destination *destination, const struct ledger_mark *mark,
+          const struct iovec *records, size_t count, bool again, bool *stands_r)
+{
+    struct completion completion = {.destination = destination,
+                                    .mark = mark,
+                                    .records = records,
+                                    .count = count,
+                                    .fd = -1,
+                                    .looks_only = true,
+                                    .again = again};
+    int result = open_completion(&completion);
+    if (result == 0)
+        result = find_file(&completion);
+    if (result == 0)
+        result = judge(&completion, stands_r);
+    close_completion(&completion);
     return result;
 }
 

@@ -338,6 +338,7 @@ const struct destination_kind file_destination = {
     .prepare = file_prepare,
     .deliver = file_append,
     .complete = file_complete,
+    .look = file_look,
     .peek = file_peek,
     .sync = file_sync,
     .identify = file_identify,

@@ -56,6 +56,8 @@ void file_release(struct destination *destination);
 int file_complete(struct destination *destination, const struct ledger_mark *mark,
                   const struct iovec *records, size_t count, bool again, bool *moved_r,
                   size_t *standing_r);
+int file_look(struct destination *destination, const struct ledger_mark *mark,
+              const struct iovec *records, size_t count, bool again, bool *stands_r);
 
 ssize_t file_peek(struct destination *destination, const struct ledger_mark *mark, char *bytes);
 

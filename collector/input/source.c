@@ -184,6 +184,13 @@ source_rewind(struct source *source, struct segment_position to, struct segment_
         segment_reader_seek(source->reader, source->position);
 }
 
+void
+source_keep(struct source *source, struct segment_position kept)
+{
+    INVARIANT(kept.offset == 0 || kept.offset >= source->skipped.offset);
+    source->skipped = kept;
+}
+
 uint64_t
 source_unmerged_bytes(const struct source *source)
 {

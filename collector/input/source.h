@@ -115,6 +115,9 @@ void source_skip(struct source *source, struct segment_position at);
  * passed over from now on begins at `kept`; with offset 0 nothing is. */
 void source_rewind(struct source *source, struct segment_position to, struct segment_position kept);
 
+/* Of what was passed over, only what begins at `kept` is needed still; with offset 0, nothing. */
+void source_keep(struct source *source, struct segment_position kept);
+
 /* Bytes of the file, at most, that hold what is not delivered. While the writer lives, only what
  * was passed over counts: the rest is read as soon as it is written. */
 uint64_t source_unmerged_bytes(const struct source *source);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "collector/input/source.h"
+#include "segment/aside_store.h"
 
 struct heritage;
 struct output;
@@ -102,6 +103,31 @@ void output_deliver(struct output *output, const struct sources *sources, uint64
 
 /* Gives back all that is queued and blocks the output for a moment. */
 void output_postpone(struct output *output, uint64_t now_ms);
+
+/* What output_set_aside() did. */
+struct output_aside {
+    uint64_t records;
+    uint64_t bytes; /* of their text */
+    /* Of the file, in aside/; "" = there was nothing to set aside, or the file has not got its
+     * name. */
+    char name[ASIDE_NAME_BYTES_MAX];
+    /* The file holds records that are settled, and could not be given its name: aside_resolve(). */
+    bool unnamed;
+    /* More may wait. */
+    bool more;
+};
+
+/* Sets aside what waits for an output that is blocked, some of it at a time: the records go to a
+ * file in aside/ (segment/aside_store.h), and the ledger says that nothing of them is to be
+ * delivered. Of a batch that is unfinished that is what does not stand in the output. A kill at
+ * any instruction leaves each record waiting or set aside, once it is known whether the file
+ * counts (aside_resolve()). Returns 0, or a negative errno with nothing changed: no room, or it
+ * cannot be told what stands in the output. */
+int output_set_aside(struct output *output, struct sources *sources, struct output_aside *made_r);
+
+/* Whether the ledger says that the segment with that id holds records of this output that were set
+ * aside. */
+bool output_knows_aside(const struct output *output, const struct segment_id *id);
 
 /* Lets go of the destination's descriptors until there is something to deliver again. */
 void output_release(struct output *output);

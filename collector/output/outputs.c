@@ -142,6 +142,18 @@ outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
         rewind_source(outputs, sources->list[i]);
 }
 
+void
+outputs_recount_skips(const struct outputs *outputs, struct sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        struct source *source = sources->list[i];
+        struct segment_position kept = {0, 0};
+        for (size_t k = 0; k < outputs->count; k++)
+            kept = earlier(kept, output_passed_over(outputs->list[k], source));
+        source_keep(source, kept);
+    }
+}
+
 uint64_t
 outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms)
 {

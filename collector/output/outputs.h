@@ -66,6 +66,10 @@ void outputs_forget_source(struct outputs *outputs, size_t index);
  * it. */
 void outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms);
 
+/* Has every source keep what outputs that are blocked have passed over, and no more: after one of
+ * them was set aside. */
+void outputs_recount_skips(const struct outputs *outputs, struct sources *sources);
+
 /* Milliseconds until an output that refused is to be tried again; UINT64_MAX = none has. */
 uint64_t outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms);
 

@@ -40,6 +40,35 @@ positions_recover(struct positions *positions, const struct ledger_state *state)
 }
 
 int
+positions_note(struct positions *positions, const struct ledger_position *position)
+{
+    size_t capacity = positions->recovered_count;
+    int result = ARRAY_RESERVE(positions->recovered, capacity, positions->recovered_count + 1);
+    if (result != 0)
+        return result;
+    positions->recovered[positions->recovered_count++] =
+        (struct positions_recovered){.position = *position};
+    return 0;
+}
+
+void
+positions_take_back_note(struct positions *positions)
+{
+    INVARIANT(positions->recovered_count > 0);
+    positions->recovered_count--;
+}
+
+bool
+positions_has_note(const struct positions *positions, const struct segment_id *id)
+{
+    for (size_t i = 0; i < positions->recovered_count; i++) {
+        if (memcmp(&positions->recovered[i].position.id, id, sizeof(*id)) == 0)
+            return true;
+    }
+    return false;
+}
+
+int
 positions_meet(struct positions *positions, const struct source *source)
 {
     size_t before = positions->consumed_count;

@@ -45,6 +45,16 @@ void positions_forget(struct positions *positions, size_t index);
  * is gone. A segment that is there but cannot be read keeps its position. */
 void positions_forget_gone(struct positions *positions, const struct sources *sources);
 
+/* Notes a segment that is no source, to be carried on like what a ledger said of one that was not
+ * met. Returns 0 or -ENOMEM. */
+int positions_note(struct positions *positions, const struct ledger_position *position);
+
+/* Takes back the last positions_note(). */
+void positions_take_back_note(struct positions *positions);
+
+/* Whether that segment, which is no source, is noted. */
+bool positions_has_note(const struct positions *positions, const struct segment_id *id);
+
 /* The offset up to which a source, which has been met, is consumed; 0 = not at all. */
 uint64_t positions_get(const struct positions *positions, const struct source *source);
 

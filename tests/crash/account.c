@@ -32,6 +32,7 @@ extern int __real_open(const char *path, int flags, ...);
 struct account {
     uint32_t count;
     uint32_t child; /* the present one, from 1 */
+    bool any_order;
     struct entry entries[RECORDS_MAX];
     uint32_t strangers[ACCOUNT_OUTPUTS]; /* words of others, from 0 */
     size_t synced_bytes[ACCOUNT_OUTPUTS];
@@ -64,8 +65,15 @@ account_clear(struct account *account)
 {
     account->count = 0;
     account->child = 0;
+    account->any_order = false;
     memset(account->strangers, 0, sizeof(account->strangers));
     memset(account->synced_bytes, 0, sizeof(account->synced_bytes));
+}
+
+void
+account_allow_any_order(struct account *account)
+{
+    account->any_order = true;
 }
 
 void
@@ -211,8 +219,8 @@ is_in_order(const struct reading *reading, const uint32_t *last, uint32_t number
 {
     const struct entry *entry = &reading->account->entries[number];
     uint32_t before = last[entry->slot];
-    return before == UINT32_MAX || reading->account->entries[before].child != entry->child ||
-           before < number;
+    return reading->account->any_order || before == UINT32_MAX ||
+           reading->account->entries[before].child != entry->child || before < number;
 }
 
 /* Under ACCOUNT_SYNCED_PREFIX only the last child's records count; what stands before them may be

@@ -40,6 +40,10 @@ void account_open(struct account **out);
 /* Forgets everything. */
 void account_clear(struct account *account);
 
+/* Records may be set aside and put back: from now on they need not stand in their order, and a part
+ * of one may stand where an output was full. Until account_clear(). */
+void account_allow_any_order(struct account *account);
+
 /* A new process begins: an order holds only within one journal of one of them. */
 void account_begin_child(struct account *account);
 

@@ -26,6 +26,7 @@ static const char *hit;
 static void (*stranger)(void *context);
 static void *stranger_context;
 static bool bare;
+static uint64_t outputs_room = UINT64_MAX;
 
 const char *
 calls_plan_name(enum calls_plan_kind kind)
@@ -58,6 +59,22 @@ void
 calls_lack_what_is_new(void)
 {
     bare = true;
+}
+
+void
+calls_limit_outputs(uint64_t bytes)
+{
+    outputs_room = bytes;
+}
+
+/* How many of so many bytes the outputs take. */
+static size_t
+take_room(size_t size)
+{
+    size_t taken = size < outputs_room ? size : (size_t)outputs_room;
+    if (outputs_room != UINT64_MAX)
+        outputs_room -= taken;
+    return taken;
 }
 
 uint64_t
@@ -272,7 +289,11 @@ WRAP(ssize_t, writev, int fd, const struct iovec *list, int entries)
     size_t size = 0;
     for (int i = 0; i < entries; i++)
         size += list[i].iov_len;
-    size_t allowed = allowed_bytes("writev", size);
+    size_t allowed = take_room(allowed_bytes("writev", size));
+    if (allowed == 0 && size > 0) {
+        errno = ENOSPC;
+        return -1;
+    }
     off_t at = lseek(fd, 0, SEEK_END);
     if (allowed == size) {
         ssize_t all = __real_writev(fd, list, entries);

@@ -53,6 +53,10 @@ void calls_begin(const struct calls_plan *plan, struct disk *disk, void (*strang
  * no fallocate(2) (EOPNOTSUPP). */
 void calls_lack_what_is_new(void);
 
+/* From now on the outputs take so many bytes more, and then nothing (ENOSPC). UINT64_MAX: they take
+ * all. */
+void calls_limit_outputs(uint64_t bytes);
+
 /* How many calls there have been since. */
 uint64_t calls_count(void);
 

@@ -1,24 +1,32 @@
 /* scenario.c -- the steps; scenario.h. What the code under test sees of time moves on with them. */
 #include "tests/crash/scenario.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/complaint.h"
+#include "base/descriptors.h"
+#include "base/directory.h"
+#include "base/rename.h"
 #include "collector/merge.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 #include "master/volume.h"
+#include "segment/aside_store.h"
+#include "segment/segment_directory.h"
 #include "segment/segment_store.h"
 #include "tests/crash/account.h"
+#include "tests/crash/calls.h"
 #include "tests/crash/disk.h"
 #include "tests/crash/random.h"
 #include "worker/call_refusal.h"
@@ -37,6 +45,8 @@ struct stage {
     struct journal *journals[SLOTS];
     struct merge *merge;
     uint64_t now_ms;
+    /* An order to set aside, which somebody waits for; -1 = there is none. */
+    int order_fd;
 };
 
 /* What the master does before it forks. */
@@ -112,11 +122,76 @@ write_back(const struct stage *stage)
     account_note_synced(stage->scenario->account, stage->scenario->volume);
 }
 
+/* ---- setting aside and putting back */
+
+static int
+segments_fd(const struct stage *stage)
+{
+    return stage->heritages[SLOTS].fds[HERITAGE_FD_SEGMENTS];
+}
+
+/* Orders what waits for one of the outputs to be set aside. An order that was answered is let
+ * go. */
+static void
+give_order(struct stage *stage)
+{
+    static const char new_name[] = SEGMENT_DIRECTORY_ORDER ".new";
+    char text[64];
+    int length = snprintf(text, sizeof(text), "file:%s",
+                          account_outputs[random_below(&stage->random, ACCOUNT_OUTPUTS)]);
+    descriptor_close(&stage->order_fd);
+    (void)unlinkat(segments_fd(stage), new_name, 0);
+    int fd = openat(segments_fd(stage), new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && pwrite(fd, text, (size_t)length, 0) == length &&
+        rename_noreplace(segments_fd(stage), new_name, segments_fd(stage),
+                         SEGMENT_DIRECTORY_ORDER) == 0)
+        stage->order_fd = fd;
+    else
+        (void)close(fd);
+    merge_look_again(stage->merge);
+}
+
+static int
+put_back_entry(void *context, const struct dirent *entry)
+{
+    const struct stage *stage = context;
+    const char *reason;
+    if (aside_name_is(entry->d_name))
+        (void)aside_store_put_back(segments_fd(stage), entry->d_name, &reason);
+    return 0;
+}
+
+/* Puts back all that there is in aside/. */
+static void
+put_back(struct stage *stage)
+{
+    (void)directory_read(segments_fd(stage), SEGMENT_DIRECTORY_ASIDE, put_back_entry, stage);
+    merge_look_again(stage->merge);
+}
+
+static void
+take_step_aside(struct stage *stage, uint64_t choice)
+{
+    if (choice < 8)
+        calls_limit_outputs(random_below(&stage->random, 1500));
+    else if (choice < 10)
+        calls_limit_outputs(UINT64_MAX);
+    else if (choice < 18)
+        give_order(stage);
+    else
+        put_back(stage);
+}
+
 static void
 take_step(struct stage *stage)
 {
     uint64_t choice = random_below(&stage->random, 100);
+    uint64_t choice_aside = stage->scenario->aside ? random_below(&stage->random, 100) : 100;
     stage->now_ms += STEP_MS;
+    if (choice_aside < 19)
+        take_step_aside(stage, choice_aside);
     if (choice < 60)
         append(stage);
     else if (choice < 75)
@@ -139,7 +214,11 @@ drain(struct stage *stage)
         commit(stage, slot);
         journal_close(&stage->journals[slot]);
     }
+    calls_limit_outputs(UINT64_MAX);
+    descriptor_close(&stage->order_fd);
     for (int pass = 0; pass < PASSES_MAX; pass++) {
+        if (stage->scenario->aside)
+            put_back(stage);
         merge_look_again(stage->merge);
         (void)merge_pass(stage->merge, stage->now_ms);
         stage->now_ms += STEP_MS;
@@ -154,7 +233,7 @@ drain(struct stage *stage)
 bool
 scenario_run(const struct scenario *scenario)
 {
-    struct stage stage = {.scenario = scenario, .now_ms = clock_monotonic_ms()};
+    struct stage stage = {.scenario = scenario, .now_ms = clock_monotonic_ms(), .order_fd = -1};
     random_seed(&stage.random, scenario->seed);
     account_begin_child(scenario->account);
     if (!prepare(&stage) || merge_open(&stage.merge, &stage.heritages[SLOTS]) != 0)

@@ -14,6 +14,7 @@ struct scenario {
     struct account *account; /* borrowed */
     struct disk *disk;       /* borrowed; NULL = the machine does not fail */
     bool durable;            /* segments.durability is "machine" */
+    bool aside;              /* outputs are full at times, and records set aside and put back */
     uint32_t steps;
     uint64_t seed;
 };

@@ -61,6 +61,7 @@ struct script {
     size_t count;
     uint64_t seed;
     bool power;     /* the machine may fail, not only the process */
+    bool aside;     /* records are set aside and put back */
     bool undamaged; /* nothing may be set aside in the end */
     enum account_rule rule;
 };
@@ -115,7 +116,8 @@ run_child(const struct suite *suite, const struct script *script, size_t number)
     struct scenario scenario = {.volume = suite->volume,
                                 .account = suite->account,
                                 .durable = suite->durable,
-                                .steps = STEPS,
+                                .aside = script->aside,
+                                .steps = script->aside ? 3 * STEPS : STEPS,
                                 .seed = script->seed + number};
     if (script->power) {
         disk_open(&disk, suite->base, script->seed + number);
@@ -214,6 +216,8 @@ run_case(struct suite *suite, const struct script *script)
 {
     clear(suite);
     account_clear(suite->account);
+    if (script->aside)
+        account_allow_any_order(suite->account);
     for (size_t i = 0; i < script->count; i++) {
         bool last = i + 1 == script->count;
         int status = run_one(suite, script, i);
@@ -232,9 +236,12 @@ run_case(struct suite *suite, const struct script *script)
 
 /* How many calls a child makes that is left in peace. */
 static uint64_t
-count_calls(struct suite *suite)
+count_calls(struct suite *suite, bool aside)
 {
-    struct script script = {.count = 1, .seed = SWEEP_SEED + suite->seed};
+    struct script script = {.count = 1,
+                            .seed = SWEEP_SEED + suite->seed,
+                            .aside = aside,
+                            .rule = aside ? ACCOUNT_AMONG_STRANGERS : ACCOUNT_EXACTLY_ONCE};
     run_case(suite, &script);
     return suite->report->calls;
 }
@@ -257,7 +264,7 @@ sweep_kills(struct suite *suite)
     static const enum calls_plan_kind kinds[] = {CALLS_DIE, CALLS_DIE_WITHIN};
     struct random random;
     random_seed(&random, suite->seed);
-    uint64_t calls = count_calls(suite);
+    uint64_t calls = count_calls(suite, false);
     for (uint64_t at = 1; at <= calls; at++) {
         uint64_t again = 1 + random_below(&random, calls / 2);
         for (size_t i = 0; i < 2 && is_looked_at(suite, at); i++) {
@@ -277,7 +284,7 @@ sweep_strangers(struct suite *suite)
 {
     struct random random;
     random_seed(&random, suite->seed);
-    uint64_t calls = count_calls(suite);
+    uint64_t calls = count_calls(suite, false);
     for (uint64_t at = 1; at <= calls; at++) {
         uint64_t again = 1 + random_below(&random, calls / 2);
         uint64_t before = random_below(&random, at < 6 ? at : 6);
@@ -302,7 +309,7 @@ sweep_faults(struct suite *suite)
 {
     static const int errors[] = {ENOSPC, EIO, EMFILE, EINTR};
     static const enum calls_plan_kind kinds[] = {CALLS_FAIL_ONCE, CALLS_FAIL_FROM};
-    uint64_t calls = count_calls(suite);
+    uint64_t calls = count_calls(suite, false);
     for (uint64_t at = 1; at <= calls; at++) {
         if (!is_looked_at(suite, at))
             continue;
@@ -337,22 +344,60 @@ choose_mishap(struct random *random)
 /* Power cuts, kills and failures at random calls, several on one volume: what a process that
  * died had not synced may be lost with the next cut, and what one could not sync. */
 static void
+cut_power_once(struct suite *suite, bool aside)
+{
+    struct random random;
+    random_seed(&random, suite->seed);
+    struct script script = {.seed = random_next(&random),
+                            .power = true,
+                            .aside = aside,
+                            .rule = !suite->durable ? ACCOUNT_SYNCED_PREFIX
+                                    : aside         ? ACCOUNT_AMONG_STRANGERS
+                                                    : ACCOUNT_EXACTLY_ONCE};
+    size_t cuts = 1 + random_below(&random, CHILDREN_MAX - 1);
+    for (; script.count < cuts; script.count++)
+        script.plans[script.count] = choose_mishap(&random);
+    script.count++;
+    run_case(suite, &script);
+    suite->seed++;
+}
+
+static void
 cut_power(struct suite *suite)
 {
-    for (uint64_t round = 0; round < suite->rounds; round++) {
-        struct random random;
-        random_seed(&random, suite->seed);
-        struct script script = {.seed = random_next(&random),
-                                .power = true,
-                                .rule =
-                                    suite->durable ? ACCOUNT_EXACTLY_ONCE : ACCOUNT_SYNCED_PREFIX};
-        size_t cuts = 1 + random_below(&random, CHILDREN_MAX - 1);
-        for (; script.count < cuts; script.count++)
-            script.plans[script.count] = choose_mishap(&random);
-        script.count++;
+    for (uint64_t round = 0; round < suite->rounds; round++)
+        cut_power_once(suite, false);
+}
+
+/* Records are set aside and put back, while outputs are full at times and processes die. */
+static void
+sweep_aside(struct suite *suite)
+{
+    struct random random;
+    random_seed(&random, suite->seed);
+    uint64_t calls = count_calls(suite, true);
+    for (uint64_t at = 1; at <= calls; at++) {
+        uint64_t again = 1 + random_below(&random, calls / 2);
+        if (!is_looked_at(suite, at))
+            continue;
+        struct script script = {
+            .plans = {{.kind = at % 2 == 0 ? CALLS_DIE : CALLS_DIE_WITHIN, .at = at},
+                      {.kind = CALLS_DIE, .at = again}},
+            .count = 3,
+            .aside = true,
+            .undamaged = true,
+            .rule = ACCOUNT_AMONG_STRANGERS,
+            .seed = SWEEP_SEED + suite->seed};
         run_case(suite, &script);
-        suite->seed++;
     }
+}
+
+/* The same with losses of power, and calls that fail. */
+static void
+cut_power_aside(struct suite *suite)
+{
+    for (uint64_t round = 0; round < suite->rounds; round++)
+        cut_power_once(suite, true);
 }
 
 struct mode {
@@ -361,10 +406,8 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-    {"kills", sweep_kills},
-    {"strangers", sweep_strangers},
-    {"faults", sweep_faults},
-    {"power", cut_power},
+    {"kills", sweep_kills}, {"strangers", sweep_strangers}, {"faults", sweep_faults},
+    {"power", cut_power},   {"aside", sweep_aside},         {"aside-power", cut_power_aside},
 };
 
 static void
@@ -389,12 +432,13 @@ run_mode(struct suite *suite, const struct mode *mode)
 
 /* ---- the command line */
 
-static const char usage[] = "Usage: crash-suite [OPTION...] kills|strangers|faults|power...\n"
-                            "  --seed N     what everything follows from (default: the time)\n"
-                            "  --stride N   kills, faults: only each Nth system call (default 1)\n"
-                            "  --at N       kills, faults: only this one\n"
-                            "  --bare       without openat2, RENAME_NOREPLACE and fallocate\n"
-                            "  --rounds N   power: so many volumes (default 1000)\n";
+static const char usage[] =
+    "Usage: crash-suite [OPTION...] kills|strangers|faults|power|aside|aside-power...\n"
+    "  --seed N     what everything follows from (default: the time)\n"
+    "  --stride N   kills, strangers, faults, aside: only each Nth system call (default 1)\n"
+    "  --at N       kills, faults: only this one\n"
+    "  --bare       without openat2, RENAME_NOREPLACE and fallocate\n"
+    "  --rounds N   power: so many volumes (default 1000)\n";
 
 static uint64_t
 number_of(const char *text)
