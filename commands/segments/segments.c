@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/complaint.h"
+#include "commands/segments/segments_deeds.h"
 #include "commands/segments/segments_inspect.h"
 #include "commands/segments/segments_options.h"
 #include "commands/segments/segments_report.h"
@@ -81,10 +82,16 @@ look_into(const struct segments_options *options)
     int directory_fd = segments_directory_open(options->directory, &beneath);
     if (directory_fd < 0)
         return complain_about(directory_fd, options->directory);
-    if (!options->dump)
+    if (!options->dump && options->set_aside == NULL && options->put_back == NULL)
         (void)printf("directory: %s%s\n\n", options->directory,
                      beneath ? "/" SEGMENT_DIRECTORY_NAME : "");
-    int code = inspect_and_report(options, directory_fd);
+    int code;
+    if (options->set_aside != NULL)
+        code = segments_set_aside(directory_fd, options->set_aside);
+    else if (options->put_back != NULL)
+        code = segments_put_back(directory_fd, options->put_back);
+    else
+        code = inspect_and_report(options, directory_fd);
     (void)close(directory_fd);
     return code;
 }

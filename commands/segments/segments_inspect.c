@@ -10,6 +10,7 @@
 
 #include "base/lock_holder.h"
 #include "commands/segments/segments_ledger.h"
+#include "segment/aside_store.h"
 
 /* One segment while its records are read. */
 struct reading {
@@ -50,7 +51,11 @@ find_fate(struct reading *reading, const struct segment_facts *facts,
 {
     struct segments_row *row = reading->row;
     *fate_r = SEGMENTS_ASIDE;
-    if (row->file->quarantined)
+    if (row->file->place == SEGMENTS_IN_ASIDE && row->aside_of == NULL) {
+        row->aside_of = segments_outputs_find_aside(reading->outputs, record);
+        return row->aside_of == NULL ? -ENOMEM : 0;
+    }
+    if (row->file->place != SEGMENTS_AT_WORK)
         return 0; /* no ledger remembers it */
     if (!reading->entered)
         segments_outputs_enter_segment(reading->outputs, &facts->id);
@@ -83,7 +88,7 @@ take_record(void *context, const struct segment_facts *facts, const struct segme
 static long
 find_writer(int directory_fd, struct segments_file *file, const struct stat *status)
 {
-    if (file->quarantined || file->state == SEGMENT_STATE_SEALED)
+    if (file->place != SEGMENTS_AT_WORK || file->state == SEGMENT_STATE_SEALED)
         return 0;
     long writer = lock_holder_find(status);
     if (writer == 0 && file->state == SEGMENT_STATE_OPEN) {
@@ -100,8 +105,17 @@ visit_segment(struct segments_inspection *inspection, int directory_fd, int fd,
 {
     struct segments_row *row = reading->row;
     row->writer = find_writer(directory_fd, file, status);
-    if (file->state == SEGMENT_STATE_NEW && !file->quarantined)
+    if (file->state == SEGMENT_STATE_NEW && file->place == SEGMENTS_AT_WORK)
         return 0; /* its writer prepares it: no record yet, nor a whole header */
+    if (file->place == SEGMENTS_IN_ASIDE && aside_name_is(file->name)) {
+        int known = aside_store_identify(fd, &file->identity);
+        if (known == -EBADMSG)
+            set_damage(row, "it is no segment of records that were set aside");
+        else if (known != 0)
+            set_unreadable(inspection, row, known);
+        if (known != 0)
+            return 0;
+    }
     int result = segments_survey_file(&row->survey, fd, &file->identity, take_record, reading);
     if (result == -EIO || result == -ENOMEM)
         return result;
@@ -116,11 +130,12 @@ visit_ledger(struct segments_inspection *inspection, int fd, const struct segmen
              struct segments_row *row)
 {
     struct segments_ledger ledger;
-    size_t prefix = file->quarantined ? strlen(SEGMENT_DIRECTORY_QUARANTINE "/") : 0;
+    size_t prefix =
+        file->place == SEGMENTS_IN_QUARANTINE ? strlen(SEGMENT_DIRECTORY_QUARANTINE "/") : 0;
     int result = segments_ledger_read(&ledger, fd, file->name + prefix);
     row->survey.damage = ledger.damage;
     row->survey.damage_offset = ledger.damage_offset;
-    if (result == 0 && ledger.valid && !file->quarantined)
+    if (result == 0 && ledger.valid && file->place == SEGMENTS_AT_WORK)
         result = segments_outputs_add_ledger(&inspection->outputs, &ledger.state);
     segments_ledger_close(&ledger);
     if (result == -ENOMEM)

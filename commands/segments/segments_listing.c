@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/directory.h"
+#include "segment/aside_store.h"
 #include "segment/ledger_format.h"
 
 static int
@@ -21,8 +22,8 @@ compare_files(const void *a, const void *b)
     const struct segments_file *right = b;
     if (left->kind != right->kind)
         return left->kind < right->kind ? -1 : 1;
-    if (left->quarantined != right->quarantined)
-        return left->quarantined ? 1 : -1;
+    if (left->place != right->place)
+        return left->place < right->place ? -1 : 1;
     int order = left->kind == SEGMENTS_FILE_SEGMENT
                     ? segment_identity_compare(&left->identity, &right->identity)
                     : 0;
@@ -38,29 +39,46 @@ cut_copy_number(char *name)
         *dot = '\0';
 }
 
-/* Makes out what a name in the directory, or in quarantine/, is. False for what is not listed. */
+/* The directories that are listed. */
+static const char *const directories[] = {[SEGMENTS_AT_WORK] = ".",
+                                          [SEGMENTS_IN_ASIDE] = SEGMENT_DIRECTORY_ASIDE,
+                                          [SEGMENTS_IN_QUARANTINE] = SEGMENT_DIRECTORY_QUARANTINE};
+_Static_assert(sizeof(directories) / sizeof(directories[0]) == SEGMENTS_PLACES, "one for each");
+
+static enum segments_file_kind
+find_kind(struct segments_file *file, const char *bare)
+{
+    if (file->place == SEGMENTS_IN_ASIDE && aside_name_is(bare)) {
+        file->identity = (struct segment_identity){SEGMENT_SLOT_ASIDE, 0, 0};
+        file->state = SEGMENT_STATE_SEALED;
+        return SEGMENTS_FILE_SEGMENT;
+    }
+    if (segment_name_parse(bare, &file->identity, &file->state))
+        return SEGMENTS_FILE_SEGMENT;
+    return ledger_name_is(bare) ? SEGMENTS_FILE_LEDGER : SEGMENTS_FILE_OTHER;
+}
+
+/* Makes out what a name in one of the directories is. False for what is not listed. */
 static bool
-describe_name(struct segments_file *file, const char *name, bool quarantined)
+describe_name(struct segments_file *file, const char *name, enum segments_place place)
 {
     char bare[NAME_MAX + 1];
+    bool at_work = place == SEGMENTS_AT_WORK;
     (void)snprintf(bare, sizeof(bare), "%s", name);
-    if (quarantined)
+    if (place == SEGMENTS_IN_QUARANTINE)
         cut_copy_number(bare);
-    *file = (struct segments_file){.quarantined = quarantined, .kind = SEGMENTS_FILE_OTHER};
-    if (segment_name_parse(bare, &file->identity, &file->state))
-        file->kind = SEGMENTS_FILE_SEGMENT;
-    else if (ledger_name_is(bare))
-        file->kind = SEGMENTS_FILE_LEDGER;
-    (void)snprintf(file->name, sizeof(file->name), "%s%s",
-                   quarantined ? SEGMENT_DIRECTORY_QUARANTINE "/" : "", name);
+    *file = (struct segments_file){.place = place};
+    file->kind = find_kind(file, bare);
+    (void)snprintf(file->name, sizeof(file->name), "%s%s%s", at_work ? "" : directories[place],
+                   at_work ? "" : "/", name);
     return file->kind != SEGMENTS_FILE_OTHER ||
-           (quarantined && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
+           (!at_work && strcmp(name, ".") != 0 && strcmp(name, "..") != 0);
 }
 
 /* A directory while its names are added. */
 struct visit {
     struct segments_listing *listing;
-    bool quarantined;
+    enum segments_place place;
 };
 
 static int
@@ -69,7 +87,7 @@ visit_name(void *context, const struct dirent *found)
     const struct visit *visit = context;
     struct segments_listing *listing = visit->listing;
     struct segments_file file;
-    if (!describe_name(&file, found->d_name, visit->quarantined))
+    if (!describe_name(&file, found->d_name, visit->place))
         return 0;
     int result = ARRAY_RESERVE(listing->files, listing->capacity, listing->count + 1);
     if (result == 0)
@@ -77,13 +95,11 @@ visit_name(void *context, const struct dirent *found)
     return result;
 }
 
-/* Adds the names in the directory that `name` leads to. */
 static int
-add_directory(struct segments_listing *listing, int directory_fd, const char *name,
-              bool quarantined)
+add_directory(struct segments_listing *listing, int directory_fd, enum segments_place place)
 {
-    struct visit visit = {listing, quarantined};
-    return directory_read(directory_fd, name, visit_name, &visit);
+    struct visit visit = {listing, place};
+    return directory_read(directory_fd, directories[place], visit_name, &visit);
 }
 
 int
@@ -92,11 +108,12 @@ segments_listing_read(struct segments_listing *listing, int directory_fd)
     *listing = (struct segments_listing){.files = NULL};
     /* quarantine/ last: what goes there meanwhile is seen twice rather than never, and its first
      * name is then gone. */
-    int result = add_directory(listing, directory_fd, ".", false);
-    if (result == 0)
-        result = add_directory(listing, directory_fd, SEGMENT_DIRECTORY_QUARANTINE, true);
-    if (result == -ENOENT)
-        result = 0; /* nothing was ever set aside */
+    int result = add_directory(listing, directory_fd, SEGMENTS_AT_WORK);
+    for (unsigned place = SEGMENTS_IN_ASIDE; place < SEGMENTS_PLACES && result == 0; place++) {
+        result = add_directory(listing, directory_fd, (enum segments_place)place);
+        if (result == -ENOENT)
+            result = 0; /* nothing ever came there */
+    }
     if (result == 0 && listing->count > 0)
         qsort(listing->files, listing->count, sizeof(*listing->files), compare_files);
     return result;
@@ -114,7 +131,7 @@ static int
 has_files(int directory_fd)
 {
     struct segments_listing listing = {.files = NULL};
-    int result = add_directory(&listing, directory_fd, ".", false);
+    int result = add_directory(&listing, directory_fd, SEGMENTS_AT_WORK);
     if (result == 0)
         result = listing.count > 0;
     segments_listing_close(&listing);
@@ -147,7 +164,7 @@ segments_directory_open(const char *path, bool *beneath_r)
 static bool
 go_to_next_name(struct segments_file *file)
 {
-    if (file->kind != SEGMENTS_FILE_SEGMENT || file->quarantined ||
+    if (file->kind != SEGMENTS_FILE_SEGMENT || file->place != SEGMENTS_AT_WORK ||
         file->state == SEGMENT_STATE_SEALED)
         return false;
     file->state = file->state == SEGMENT_STATE_NEW ? SEGMENT_STATE_OPEN : SEGMENT_STATE_SEALED;

@@ -1,4 +1,5 @@
-/* segments_listing.h -- which files there are in a segment directory and in its quarantine/.
+/* segments_listing.h -- which files there are in a segment directory, its aside/ and its
+ * quarantine/.
  *
  * A list of names, taken once; what a file is called may change and it may vanish before it is
  * opened. Runs in the process of `mygrpcadapter segments`.
@@ -17,16 +18,20 @@
 #define SEGMENTS_FILE_NAME_BYTES_MAX (NAME_MAX + sizeof(SEGMENT_DIRECTORY_QUARANTINE "/"))
 
 /* In the order they are listed in. */
+enum segments_place { SEGMENTS_AT_WORK, SEGMENTS_IN_ASIDE, SEGMENTS_IN_QUARANTINE };
+#define SEGMENTS_PLACES 3U
+
+/* In the order they are listed in. */
 enum segments_file_kind {
     SEGMENTS_FILE_SEGMENT,
     SEGMENTS_FILE_LEDGER,
-    SEGMENTS_FILE_OTHER, /* listed in quarantine/ only */
+    SEGMENTS_FILE_OTHER, /* listed in quarantine/ and aside/ only */
 };
 
 struct segments_file {
     enum segments_file_kind kind;
-    bool quarantined;
-    struct segment_identity identity;        /* of a segment */
+    enum segments_place place;
+    struct segment_identity identity;        /* of a segment; in aside/ of no worth */
     enum segment_state state;                /* of a segment, by its name */
     char name[SEGMENTS_FILE_NAME_BYTES_MAX]; /* beneath the directory, quarantine/ included */
 };
@@ -42,9 +47,9 @@ struct segments_listing {
  * close, or a negative errno; *beneath_r says which. */
 int segments_directory_open(const char *path, bool *beneath_r);
 
-/* Lists the files: segments, those in quarantine/ last, then ledgers, then what else there is in
- * quarantine/. Returns 0 or a negative errno; the caller calls segments_listing_close() in either
- * case. */
+/* Lists the files: segments, those in aside/ and in quarantine/ last, then ledgers, then what else
+ * there is in these. Returns 0 or a negative errno; the caller calls segments_listing_close() in
+ * either case. */
 int segments_listing_read(struct segments_listing *listing, int directory_fd);
 
 /* Frees the list. It may be closed twice. */

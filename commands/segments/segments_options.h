@@ -18,6 +18,8 @@ struct segments_options {
     bool dump;
     bool escape;
     bool verify;
+    const char *set_aside; /* a destination, as --set-aside has it; NULL = nothing is */
+    const char *put_back;  /* a name in aside/; NULL = nothing is */
 };
 
 /* Reads the command line; argv[0] is "segments". Returns 0, or EX_USAGE with a complaint about the

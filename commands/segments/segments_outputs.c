@@ -140,6 +140,12 @@ segments_outputs_add_record(struct segments_outputs *outputs, const struct segme
     return 0;
 }
 
+const struct segments_output *
+segments_outputs_find_aside(struct segments_outputs *outputs, const struct segment_record *record)
+{
+    return find_or_add(outputs, record->kind, record->name);
+}
+
 void
 segments_outputs_close(struct segments_outputs *outputs)
 {

@@ -44,6 +44,10 @@ int segments_outputs_add_record(struct segments_outputs *outputs,
                                 const struct segment_record *record, uint64_t offset,
                                 bool *consumed_r);
 
+/* The output of a record that was set aside; NULL without memory. It stays theirs. */
+const struct segments_output *segments_outputs_find_aside(struct segments_outputs *outputs,
+                                                          const struct segment_record *record);
+
 /* Frees all of it. They may be closed twice. */
 void segments_outputs_close(struct segments_outputs *outputs);
 

@@ -65,7 +65,15 @@ state_name(const struct segments_file *file)
                                         [SEGMENT_STATE_OPEN] = "open",
                                         [SEGMENT_STATE_SEALED] = "sealed"};
     _Static_assert(sizeof(names) / sizeof(names[0]) == SEGMENT_STATES, "a name for each");
-    return file->quarantined ? "quarantined" : names[file->state];
+    switch (file->place) {
+    case SEGMENTS_IN_ASIDE:
+        return "aside";
+    case SEGMENTS_IN_QUARANTINE:
+        return "quarantined";
+    case SEGMENTS_AT_WORK:
+        break;
+    }
+    return names[file->state];
 }
 
 static void
@@ -92,8 +100,9 @@ static void
 add_segment(struct segments_table *table, const struct segments_row *row)
 {
     const struct segments_file *file = row->file;
-    bool read = !row->unreadable && (file->quarantined || file->state != SEGMENT_STATE_NEW);
-    bool has_fate = read && !file->quarantined;
+    bool read =
+        !row->unreadable && (file->place != SEGMENTS_AT_WORK || file->state != SEGMENT_STATE_NEW);
+    bool has_fate = read && file->place == SEGMENTS_AT_WORK;
     segments_table_add(table, "%" PRIu32, file->identity.slot);
     segments_table_add(table, "%" PRIu64, file->identity.incarnation);
     segments_table_add(table, "%" PRIu64, file->identity.number);
@@ -195,21 +204,37 @@ segments_report_outputs(FILE *out, const struct segments_outputs *outputs)
     return segments_table_print(&table, out);
 }
 
+/* What there is to say of a file in aside/ or quarantine/. */
+static void
+print_aside(FILE *out, const struct segments_row *row)
+{
+    char bytes[PLURAL_BYTES];
+    char records[PLURAL_BYTES];
+    (void)fprintf(out, "aside: ");
+    quote_print(out, (struct bytes){row->file->name, strlen(row->file->name)}, QUOTE_SPACES);
+    if (row->aside_of == NULL) {
+        (void)fprintf(out, ": %s\n", plural(bytes, row->file_bytes, "byte"));
+        return;
+    }
+    (void)fprintf(out, ": %s, %s of text, for ", plural(records, row->survey.records, "record"),
+                  plural(bytes, row->survey.payload_bytes, "byte"));
+    print_destination(out, row->aside_of->kind,
+                      (struct bytes){row->aside_of->name, row->aside_of->name_bytes});
+    (void)fputc('\n', out);
+}
+
 void
 segments_report_aside(FILE *out, const struct segments_row *rows, size_t count)
 {
-    char bytes[PLURAL_BYTES];
     bool any = false;
     for (size_t i = 0; i < count; i++) {
-        const struct segments_file *file = rows[i].file;
-        if (!file->quarantined || is_segment(&rows[i]))
+        if (rows[i].file->place == SEGMENTS_AT_WORK ||
+            (is_segment(&rows[i]) && rows[i].aside_of == NULL))
             continue;
         if (!any)
             (void)fputc('\n', out);
         any = true;
-        (void)fprintf(out, "aside: ");
-        quote_print(out, (struct bytes){file->name, strlen(file->name)}, QUOTE_SPACES);
-        (void)fprintf(out, ": %s\n", plural(bytes, rows[i].file_bytes, "byte"));
+        print_aside(out, &rows[i]);
     }
 }
 
@@ -237,15 +262,19 @@ segments_report_verdict(FILE *out, const struct segments_row *rows, size_t count
     size_t files = 0;
     size_t unreadable = 0;
     uint64_t records = 0;
+    uint64_t aside = 0;
     for (size_t i = 0; i < count; i++) {
         files += rows[i].file->kind != SEGMENTS_FILE_OTHER;
         unreadable += rows[i].unreadable;
         records += rows[i].survey.records;
+        aside += rows[i].aside_of == NULL ? 0 : rows[i].survey.records;
     }
     (void)fprintf(out, "%sverify: %s, %s, ", damaged == 0 ? "\n" : "",
                   plural(files_text, files, "file"), plural(records_text, records, "record"));
     if (unreadable > 0)
         (void)fprintf(out, "%zu unreadable, ", unreadable);
+    if (aside > 0)
+        (void)fprintf(out, "%" PRIu64 " set aside and not delivered, ", aside);
     if (damaged == 0)
         (void)fprintf(out, "no damage\n");
     else

@@ -17,6 +17,7 @@
 #include "commands/segments/segments_survey.h"
 
 struct segments_file;
+struct segments_output;
 struct segments_outputs;
 
 /* What became of a record. */
@@ -32,6 +33,8 @@ struct segments_row {
     struct segments_survey survey; /* of a segment; of a ledger the damage only */
     uint64_t consumed;             /* records */
     uint64_t next;                 /* offset of the first record that is not consumed; 0 = none */
+    const struct segments_output
+        *aside_of; /* whose records were set aside in it; NULL = no one's */
     bool unreadable;
 };
 
@@ -41,7 +44,8 @@ int segments_report_segments(FILE *out, const struct segments_row *rows, size_t 
 /* Lists the outputs. Returns 0 or -ENOMEM. */
 int segments_report_outputs(FILE *out, const struct segments_outputs *outputs);
 
-/* Lists what there is in quarantine/ besides segments, if anything. */
+/* Lists what was set aside, and what there is in quarantine/ and aside/ besides segments, if
+ * anything. */
 void segments_report_aside(FILE *out, const struct segments_row *rows, size_t count);
 
 /* Names every damage among the rows: file, offset and what it is. Returns how many there are. */

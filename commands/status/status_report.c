@@ -283,7 +283,15 @@ write_volume(FILE *out, const struct scoreboard *scoreboard)
                   bytes_text(scoreboard->facts.segments_limit_bytes, text[2]));
     (void)fprintf(out, "outputs     %" PRIu64 ", %" PRIu64 " refusing\n",
                   tally_get(&tally->outputs), tally_get(&tally->outputs_refusing));
-    (void)fprintf(out, "quarantined %" PRIu64 "\n", tally_get(&tally->quarantined));
+    if (tally_get(&tally->aside_files) > 0)
+        (void)fprintf(out, "set aside   %s, %s, not delivered: see mygrpcadapter segments\n",
+                      plural(files, tally_get(&tally->aside_files), "file"),
+                      bytes_text(tally_get(&tally->aside_bytes), text[0]));
+    (void)fprintf(out, "quarantined %" PRIu64, tally_get(&tally->quarantined));
+    if (tally_get(&tally->quarantine_files) > 0)
+        (void)fprintf(out, " since the start; %s in quarantine/",
+                      plural(files, tally_get(&tally->quarantine_files), "file"));
+    (void)fputc('\n', out);
 }
 
 static void

@@ -48,11 +48,18 @@ static const struct segments_file files[] = {
     {.kind = SEGMENTS_FILE_SEGMENT,
      .identity = {0, 1, 0},
      .state = SEGMENT_STATE_SEALED,
-     .quarantined = true,
+     .place = SEGMENTS_IN_QUARANTINE,
      .name = "quarantine/q"},
     {.kind = SEGMENTS_FILE_LEDGER, .name = "l"},
-    {.kind = SEGMENTS_FILE_OTHER, .quarantined = true, .name = "quarantine/a b"},
+    {.kind = SEGMENTS_FILE_OTHER, .place = SEGMENTS_IN_QUARANTINE, .name = "quarantine/a b"},
+    {.kind = SEGMENTS_FILE_SEGMENT,
+     .identity = {SEGMENT_SLOT_ASIDE, 5, 6},
+     .state = SEGMENT_STATE_SEALED,
+     .place = SEGMENTS_IN_ASIDE,
+     .name = "aside/x.segment"},
 };
+
+static struct segments_output aside_output = {.kind = SEGMENT_STANDARD_OUTPUT};
 
 static const struct segments_row rows[] = {
     {.file = &files[0], .file_bytes = 8192, .writer = 71},
@@ -69,6 +76,25 @@ static const struct segments_row rows[] = {
     {.file = &files[5], .file_bytes = 3},
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static void
+test_set_aside(void **state)
+{
+    const struct segments_row row = {.file = &files[6],
+                                     .file_bytes = 8192,
+                                     .survey = {.records = 1, .payload_bytes = 30},
+                                     .aside_of = &aside_output};
+    (void)state;
+    FILE *out = begin();
+    assert_int_equal(segments_report_segments(out, &row, 1), 0);
+    segments_report_aside(out, &row, 1);
+    segments_report_verdict(out, &row, 1, 0);
+    expect(out, " SLOT INCARNATION NUMBER STATE WRITER RECORDS PAYLOAD FILE CONSUMED NEXT NOTE\n"
+                "99999           5      6 aside -            1      30 8192        -    - -\n"
+                "total           -      1 -     -            1      30 8192        0    - -\n"
+                "\naside: aside/x.segment: 1 record, 30 bytes of text, for stdout\n"
+                "\nverify: 1 file, 1 record, 1 set aside and not delivered, no damage\n");
+}
 
 static void
 test_segments(void **state)
@@ -162,9 +188,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_damage_and_verdict),
+        cmocka_unit_test(test_set_aside), cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_outputs),   cmocka_unit_test(test_damage_and_verdict),
         cmocka_unit_test(test_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
