@@ -62,8 +62,8 @@ read_waiting(struct setting_aside *setting)
     return result;
 }
 
-/* Of the unfinished batch, looks what stands: that is delivered, and with durability "machine" on the
- * disk. */
+/* Of the unfinished batch, looks what stands: that is delivered, and with durability "machine" on
+ * the disk. */
 static int
 look(struct setting_aside *setting)
 {
