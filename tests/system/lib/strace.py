@@ -11,7 +11,7 @@ from waiting import until
 
 # What changes a file or a name, or waits for the disk; and what carries an answer to a client.
 TRACED = ("openat", "openat2", "mkdirat", "renameat2", "renameat", "unlinkat", "fallocate", "pwrite64", "writev",
-          "ftruncate", "fsync", "fdatasync", "sendmsg")
+          "ftruncate", "fsync", "fdatasync", "sendmsg", "clone", "clone3")
 
 STARTED = re.compile(r"^(\d+) +(\w+)\((.*) <unfinished \.\.\.>$")
 RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>(.*)$")
@@ -19,6 +19,7 @@ WHOLE = re.compile(r"^(\d+) +(\w+)\((.*)$")
 SEGMENT = re.compile(r"^\d{5}-\d+-0*(\d+)\.(\w+)$")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 DESCRIPTOR = re.compile(r"\d+<([^>]*)>")
+BORN = re.compile(r"\) += (\d+)$")
 ANSWER = "grpc-status"  # as long as a connection has not sent it before, it stands there in full
 
 
@@ -145,12 +146,16 @@ class TraceOfStart(Described):
     def __init__(self, adapter, durability):
         super().__init__(adapter)
         adapter.settings["segments.durability"] = durability
-        adapter.wrapper = ("strace", "-D", "-ff", "-o", str(self.file), *OPTIONS)  # each process has a file of its own
+        adapter.wrapper = ("strace", "-D", "-f", "-o", str(self.file), *OPTIONS)
 
     def choose(self, pid):
-        """Whom lines() tells of, which is by his pid; he has ended."""
-        self.file = self.file.with_name(f"strace.{pid}")
+        """Whom lines() tells of, with his threads; he forks nobody, and has ended."""
+        threads = {pid}
         with open(self.file, "r+", encoding="utf-8", errors="replace") as file:
-            calls = [f"{pid} {line}" for line in file]
+            lines = list(file)
+            for call in parse(lines):
+                if call.name.startswith("clone") and call.thread in threads and (born := BORN.search(call.text)):
+                    threads.add(int(born[1]))
             file.seek(0)
-            file.writelines(calls)
+            file.truncate()
+            file.writelines(line for line in lines if int(line.split()[0]) in threads)
