@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "collector/collector_lock.h"
 #include "collector/merge.h"
+#include "collector/output/sync_threads.h"
 #include "common/child.h"
 #include "common/heritage.h"
 #include "common/scoreboard.h"
@@ -38,6 +39,7 @@
 struct collector {
     const struct heritage *heritage;
     int signal_fd;
+    struct sync_threads *threads;
     struct merge *merge;
     uint64_t changes_seen; /* of scoreboard->segments_changed */
     uint64_t looked_ms;
@@ -200,7 +202,9 @@ collector_main(const struct heritage *heritage)
     if (!get_lock(&collector))
         return collector.draining ? EX_TEMPFAIL : EXIT_FAILURE;
     crash_point("collector.locked");
-    result = merge_open(&collector.merge, heritage);
+    result = sync_threads_open(&collector.threads, heritage->fds[HERITAGE_FD_COLLECTOR_WAKEUP]);
+    if (result == 0)
+        result = merge_open(&collector.merge, heritage, collector.threads);
     if (result != 0) {
         log_write(LOG_LEVEL_ERROR, "cannot recover the outputs", LOG_FIELDS(log_error(result)));
         return EXIT_FAILURE;
@@ -210,6 +214,7 @@ collector_main(const struct heritage *heritage)
     child_ready(heritage);
     int code = merge_until_drained(&collector);
     merge_close(&collector.merge);
+    sync_threads_close(&collector.threads);
     (void)close(collector.signal_fd);
     return code;
 }

@@ -68,7 +68,7 @@ struct merge {
 };
 
 int
-merge_open(struct merge **out, const struct heritage *heritage)
+merge_open(struct merge **out, const struct heritage *heritage, struct sync_threads *threads)
 {
     struct merge *merge = calloc(1, sizeof(*merge));
     if (merge == NULL)
@@ -79,7 +79,7 @@ merge_open(struct merge **out, const struct heritage *heritage)
     bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
     merge->texts.capacity = durable ? PASS_BYTES_MAX_DURABLE : PASS_BYTES_MAX;
     sources_init(&merge->sources, heritage->fds[HERITAGE_FD_SEGMENTS], durable);
-    outputs_init(&merge->outputs, heritage);
+    outputs_init(&merge->outputs, heritage, threads);
     outputs_set_durable(&merge->outputs, durable);
     int result = outputs_recover(&merge->outputs);
     if (result != 0) {
@@ -144,10 +144,12 @@ route_record(struct merge *merge, struct source *source, const struct segment_re
         output_pass_over(output, source, at, record);
         return;
     }
-    struct segment_record kept = *record;
-    int result = text_pool_add(&merge->texts, record->payload, &kept.payload);
+    struct bytes text;
+    int result = text_pool_add(&merge->texts, record->payload, &text);
     if (result == 0)
-        result = output_queue(output, source, at, source->position.offset, &kept);
+        result = output_queue(
+            output,
+            &(struct batch_origin){source, at, source->position.offset, record->appended_ns}, text);
     if (result != 0)
         fail(result);
 }
@@ -304,7 +306,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
             return result;
     }
     outputs_retry(&merge->outputs, &merge->sources, now_ms);
-    if (outputs_are_secured(&merge->outputs))
+    if (!set_aside_is_resolved(&merge->set_aside) && outputs_are_secured(&merge->outputs))
         set_aside_resolve(&merge->set_aside, &merge->outputs, &merge->sources);
     if (looked || set_aside_is_under_way(&merge->set_aside))
         set_aside_step(&merge->set_aside, &merge->outputs, &merge->sources);
@@ -313,7 +315,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     outputs_deliver(&merge->outputs, &merge->sources, now_ms);
     text_pool_empty(&merge->texts);
     backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
-    if (outputs_are_secured(&merge->outputs) && set_aside_is_resolved(&merge->set_aside))
+    if (set_aside_is_resolved(&merge->set_aside) && outputs_are_secured(&merge->outputs))
         sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
     return (int64_t)records;

@@ -14,9 +14,11 @@
 
 struct heritage;
 struct merge;
+struct sync_threads;
 
-/* Reads the ledgers left behind. Returns 0 or a negative errno; the caller owns *out. */
-int merge_open(struct merge **out, const struct heritage *heritage);
+/* Reads the ledgers left behind. `threads`, borrowed, do the syncs of the outputs; NULL: they are
+ * done at once. Returns 0 or a negative errno; the caller owns *out. */
+int merge_open(struct merge **out, const struct heritage *heritage, struct sync_threads *threads);
 
 /* Has the directory read again before the next pass. */
 void merge_look_again(struct merge *merge);

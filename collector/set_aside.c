@@ -30,6 +30,18 @@
 /* The word for a kind, a colon and a name. */
 #define ORDER_BYTES_MAX (16U + SEGMENT_DESTINATION_BYTES_MAX)
 
+/* The output of that kind and name; NULL if there is none. Not by the index, which is on the way of
+ * each record: it is seldom asked for. */
+static struct output *
+find_output(const struct outputs *outputs, enum segment_kind kind, struct bytes name)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_is(outputs->list[i], kind, name))
+            return outputs->list[i];
+    }
+    return NULL;
+}
+
 /* ---- what an earlier collector left */
 
 /* A directory while its files are judged. */
@@ -48,7 +60,7 @@ judge_record(const struct resolution *resolution, const struct segment_id *id,
              const struct segment_record *record)
 {
     char ledger_name[LEDGER_NAME_BYTES_MAX];
-    const struct output *output = outputs_find(resolution->outputs, record->kind, record->name);
+    const struct output *output = find_output(resolution->outputs, record->kind, record->name);
     if (output != NULL && output_knows_aside(output, id))
         return COUNTS;
     ledger_name_format(ledger_name, record->kind, record->name);
@@ -123,8 +135,6 @@ visit_entry(void *context, const struct dirent *entry)
 void
 set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sources *sources)
 {
-    if (setting->is_resolved)
-        return;
     struct resolution resolution = {.outputs = outputs,
                                     .sources = sources,
                                     .segments_fd = sources->means.directory_fd,
@@ -188,7 +198,7 @@ set_aside_is_under_way(const struct set_aside *setting)
 
 /* The output that the order names; NULL if there is none. */
 static struct output *
-find_output(const struct set_aside *setting, struct outputs *outputs)
+find_ordered(const struct set_aside *setting, const struct outputs *outputs)
 {
     char text[ORDER_BYTES_MAX];
     ssize_t got = pread(setting->order_fd, text, sizeof(text), 0);
@@ -204,7 +214,7 @@ find_output(const struct set_aside *setting, struct outputs *outputs)
             continue;
         if (setting->order_bytes > begin && text[begin] == ':')
             begin++;
-        struct output *output = outputs_find(
+        struct output *output = find_output(
             outputs, kinds[i], (struct bytes){text + begin, setting->order_bytes - begin});
         if (output != NULL)
             return output;
@@ -251,9 +261,11 @@ set_aside_step(struct set_aside *setting, struct outputs *outputs, struct source
         take_order(setting, segments_fd);
     if (setting->order_fd < 0)
         return;
-    struct output *output = find_output(setting, outputs);
+    struct output *output = find_ordered(setting, outputs);
     if (output == NULL)
         answer(setting, segments_fd, "-there is no such output, or nothing waits for it");
+    else if (output_is_syncing(output))
+        return; /* it is settled soon */
     else if (output_is_blocked(output))
         go_on(setting, outputs, sources, output);
     else if (setting->records > 0)

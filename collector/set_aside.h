@@ -28,8 +28,8 @@ struct set_aside {
     bool is_resolved;
 };
 
-/* Looks which files in aside/ count, and removes the others, if that is not known: at the start,
- * when all ledgers are secured, and after an error. Until set_aside_is_resolved() no segment may be
+/* Looks which files in aside/ count, and removes the others: at the start, when all ledgers are
+ * secured, and after an error. Until set_aside_is_resolved() no segment may be
  * removed. */
 void set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sources *sources);
 

@@ -67,14 +67,6 @@ batch_bytes(const struct batch *batch)
 }
 
 void
-batch_give_back(struct batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        source_skip(batch->origins[i].source, batch->origins[i].at);
-    batch_empty(batch);
-}
-
-void
 batch_empty(struct batch *batch)
 {
     batch->count = 0;

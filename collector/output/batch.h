@@ -63,9 +63,6 @@ batch_add(struct batch *batch, const struct batch_origin *origin, struct bytes p
 /* Bytes of all payloads. */
 uint64_t batch_bytes(const struct batch *batch);
 
-/* Gives all records back to their sources (source_skip()) and empties the batch. */
-void batch_give_back(struct batch *batch);
-
 /* Removes all records; keeps the memory. */
 void batch_empty(struct batch *batch);
 

@@ -11,12 +11,13 @@ void
 delivery_count_add(const struct heritage *heritage, const char *output, const struct batch *batch)
 {
     struct collector_tally *tally = &heritage->scoreboard->collector;
-    if (batch->count == 0)
+    size_t count = batch->count;
+    if (count == 0)
         return;
     uint64_t now_ns = clock_realtime_ns();
     uint64_t bytes = 0;
     uint32_t bucket = 0;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t appended_ns = batch->origins[i].appended_ns;
         bytes += batch->payloads[i].iov_len;
         if (appended_ns != 0) /* the clock may have been set back */
@@ -25,8 +26,8 @@ delivery_count_add(const struct heritage *heritage, const char *output, const st
     }
     if (tally_get(&tally->records) == 0)
         log_write(LOG_LEVEL_INFO, "first record written",
-                  LOG_FIELDS(log_string("output", output), log_u64("records", batch->count),
+                  LOG_FIELDS(log_string("output", output), log_u64("records", count),
                              log_u64("bytes", bytes)));
-    tally_add(&tally->records, batch->count);
+    tally_add(&tally->records, count);
     tally_add(&tally->bytes, bytes);
 }

@@ -95,11 +95,13 @@ output_is_blocked(const struct output *output)
 }
 
 uint64_t
-output_retry_in_ms(const struct output *output, uint64_t now_ms)
+output_retry_in_ms(struct output *output, uint64_t now_ms)
 {
-    if (output->phase != OUTPUT_SETTLED && !output->refusal.stands)
-        return 0;
-    return refusal_retry_in_ms(&output->refusal, now_ms);
+    if (output->phase == OUTPUT_SETTLED)
+        return refusal_retry_in_ms(&output->refusal, now_ms);
+    if (output->syncing)
+        return sync_threads_wait(output->threads, &output->sync, 0) ? 0 : UINT64_MAX;
+    return output->refusal.stands ? refusal_retry_in_ms(&output->refusal, now_ms) : 0;
 }
 
 bool
@@ -107,14 +109,25 @@ output_retry(struct output *output, struct sources *sources, uint64_t now_ms)
 {
     struct ledger_mark mark;
     bool refused = output->refusal.stands;
+    bool syncing = output->syncing;
     int result = output_take_up(output, sources);
+    if (result == -EINPROGRESS)
+        return false;
     if (result == 0 && refused)
         result = output->operations->prepare(output->destination, &mark);
     if (result != 0)
         output_block(output, result, now_ms);
     else if (refused)
         refusal_note_ready(&output->refusal);
+    else if (syncing) /* what waits for it is read again */
+        refusal_end(&output->refusal, output_log_name(output));
     return result == 0;
+}
+
+void
+output_set_threads(struct output *output, struct sync_threads *threads)
+{
+    output->threads = threads;
 }
 
 void
@@ -132,13 +145,10 @@ output_forget_gone(struct output *output, const struct sources *sources)
 /* ---- delivering */
 
 int
-output_queue(struct output *output, struct source *source, struct segment_position at,
-             uint64_t end_offset, const struct segment_record *record)
+output_queue(struct output *output, const struct batch_origin *origin, struct bytes text)
 {
     INVARIANT(!output_is_blocked(output));
-    return batch_add(&output->batch,
-                     &(struct batch_origin){source, at, end_offset, record->appended_ns},
-                     record->payload);
+    return batch_add(&output->batch, origin, text);
 }
 
 void
@@ -172,75 +182,132 @@ output_oldest_ns(const struct output *output)
 
 /* Up to and with the intent. On error nothing has been delivered. */
 static int
-begin_batch(struct output *output, const struct sources *sources, struct ledger_mark *mark)
+begin_batch(struct output *output, const struct sources *sources)
 {
     int result = output_have_ledger(output);
     if (result == 0)
-        result = output->operations->prepare(output->destination, mark);
+        result = output->operations->prepare(output->destination, &output->mark);
     if (result != 0)
         return result;
-    mark->length = batch_bytes(&output->batch);
-    return output_write_ledger(output, sources, mark, &output->batch);
+    output->mark.length = batch_bytes(&output->batch);
+    return output_write_ledger(output, sources, &output->mark, &output->batch);
 }
 
-/* Gives the records back to their sources, and empties the batch. */
+/* Has the sources keep the records of a batch. */
 static void
-give_back(struct output *output)
+pass_over_batch(struct output *output, const struct batch *batch)
 {
-    for (size_t i = 0; i < output->batch.count; i++) {
-        const struct batch_origin *origin = &output->batch.origins[i];
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct batch_origin *origin = &batch->origins[i];
+        source_skip(origin->source, origin->at);
         skips_add(&output->skips, origin->source, origin->at);
         refusal_add_waiting(&output->refusal, origin->appended_ns);
     }
-    batch_give_back(&output->batch);
 }
 
-/* Delivers and settles a batch of which the ledger tells. Returns 0 or a negative errno; then
- * the ledger tells of it still. */
-static int
-deliver(struct output *output, const struct sources *sources, const struct ledger_mark *mark,
-        bool *moved_r)
+/* A batch of which the ledger tells is not settled, and its records stay where they are. */
+static void
+leave(struct output *output, const struct batch *batch)
 {
-    int result = output->operations->deliver(output->destination, output->batch.payloads,
-                                             output->batch.count, moved_r);
-    crash_point("output.delivered");
-    if (result != 0)
-        return result;
-    output_sync_destination(output);
+    const struct ledger_mark mark = output->mark;
+    if (output_leave_unfinished(output, batch, &mark) != 0)
+        output_start_afresh(output, "a batch cannot be remembered; starting afresh", -ENOMEM);
+    pass_over_batch(output, batch);
+}
+
+bool
+output_begin(struct output *output, const struct sources *sources, uint64_t now_ms)
+{
+    if (output->batch.count == 0) {
+        batch_trim(&output->batch);
+        return false;
+    }
+    INVARIANT(!output_is_blocked(output) && !output->begun);
+    int result = begin_batch(output, sources);
+    output->begun = result == 0;
+    if (result == 0)
+        return true;
+    pass_over_batch(output, &output->batch);
+    batch_empty(&output->batch);
+    output_block(output, result, now_ms);
+    return false;
+}
+
+bool
+output_has_begun(const struct output *output)
+{
+    return output->begun;
+}
+
+void
+output_give_up(struct output *output, int error, uint64_t now_ms)
+{
+    INVARIANT(output->begun);
+    output->begun = false;
+    leave(output, &output->batch);
+    batch_empty(&output->batch);
+    output_block(output, error, now_ms);
+}
+
+/* Settles and counts what stands in the output. Returns as output_settle(). */
+static int
+settle_batch(struct output *output, const struct sources *sources, const struct batch *batch)
+{
     crash_point("output.synced");
-    result = output_settle(output, sources, &output->batch, mark);
+    int result = output_settle(output, sources, batch, &output->mark);
     crash_point("output.settled");
     if (result == 0)
-        delivery_count_add(output->heritage, output_log_name(output), &output->batch);
+        delivery_count_add(output->heritage, output_log_name(output), batch);
     return result;
 }
 
 void
 output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms)
 {
-    if (output->batch.count == 0) {
-        batch_trim(&output->batch);
-        return;
-    }
-    INVARIANT(!output_is_blocked(output));
-    struct ledger_mark mark;
     bool moved = false;
-    int result = begin_batch(output, sources, &mark);
-    if (result == 0) {
-        crash_point("output.intent_noted");
-        result = deliver(output, sources, &mark, &moved);
-        if (result != 0 && output_leave_unfinished(output, &mark) != 0)
-            output_start_afresh(output, "a batch cannot be remembered; starting afresh", result);
-    }
+    INVARIANT(output->begun);
+    crash_point("output.intent_noted");
+    int result = output->operations->deliver(output->destination, output->batch.payloads,
+                                             output->batch.count, &moved);
+    crash_point("output.delivered");
     if (moved)
         refusal_note_progress(&output->refusal);
-    if (result == 0) {
-        batch_empty(&output->batch);
-        refusal_end(&output->refusal, output_log_name(output));
+    if (result == 0 && !output->durable)
+        result = settle_batch(output, sources, &output->batch);
+    if (result != 0) {
+        output_give_up(output, result, now_ms);
         return;
     }
-    give_back(output);
+    output->begun = false;
+    if (output->durable) {
+        output_begin_sync(output, &output->batch, &output->mark);
+        return;
+    }
+    batch_empty(&output->batch);
+    refusal_end(&output->refusal, output_log_name(output));
+}
+
+bool
+output_is_syncing(const struct output *output)
+{
+    return output->syncing;
+}
+
+bool
+output_settle_delivered(struct output *output, const struct sources *sources, uint64_t until_ms,
+                        uint64_t now_ms)
+{
+    int result = output_end_sync(output, sources, until_ms);
+    if (result == 0) {
+        refusal_end(&output->refusal, output_log_name(output));
+        return true;
+    }
+    leave(output, &output->delivered);
+    if (result == -EINPROGRESS)
+        return false;
+    batch_clear(&output->delivered);
     output_block(output, result, now_ms);
+    return false;
 }
 
 void
@@ -248,8 +315,82 @@ output_postpone(struct output *output, uint64_t now_ms)
 {
     if (output->batch.count == 0)
         return;
-    give_back(output);
+    pass_over_batch(output, &output->batch);
+    batch_empty(&output->batch);
     output_block(output, -EAGAIN, now_ms);
+}
+
+/* ---- syncing */
+
+static int
+run_sync(void *context)
+{
+    struct output *output = context;
+    return output->operations->sync(output->destination);
+}
+
+static int
+run_ledger_sync(void *context)
+{
+    const struct output *output = context;
+    output_sync_ledger(output);
+    return 0;
+}
+
+void
+output_begin_ledger_sync(struct output *output)
+{
+    output->sync = (struct sync_job){.run = run_ledger_sync, .context = output};
+    sync_threads_begin(output->threads, &output->sync);
+}
+
+void
+output_end_ledger_sync(struct output *output)
+{
+    (void)sync_threads_wait(output->threads, &output->sync, UINT64_MAX);
+}
+
+void
+output_begin_sync(struct output *output, struct batch *batch, const struct ledger_mark *mark)
+{
+    INVARIANT(!output->syncing && output->delivered.count == 0);
+    batch_clear(&output->delivered);
+    output->syncing = true;
+    output->mark = *mark;
+    output->delivered = *batch;
+    *batch = (struct batch){0};
+    output->sync = (struct sync_job){.run = run_sync, .context = output, .is_done = true};
+    if (output->durable && output->delivered.count > 0)
+        sync_threads_begin(output->threads, &output->sync);
+}
+
+/* The memory of the batch that is settled serves the next one. */
+static void
+recycle(struct output *output)
+{
+    batch_empty(&output->delivered);
+    if (output->batch.capacity == 0) {
+        output->batch = output->delivered;
+        output->delivered = (struct batch){0};
+    }
+}
+
+int
+output_end_sync(struct output *output, const struct sources *sources, uint64_t until_ms)
+{
+    INVARIANT(output->syncing);
+    if (output->durable && !sync_threads_wait(output->threads, &output->sync, until_ms))
+        return -EINPROGRESS;
+    output->syncing = false;
+    if (output->sync.result != 0)
+        output_start_afresh(output, "an output cannot be synced", output->sync.result);
+    int result = settle_batch(output, sources, &output->delivered);
+    if (result != 0)
+        return result;
+    if (output->phase == OUTPUT_UNFINISHED)
+        output_enter_phase(output, OUTPUT_SETTLED);
+    recycle(output);
+    return 0;
 }
 
 /* ---- ending */
@@ -257,7 +398,8 @@ output_postpone(struct output *output, uint64_t now_ms)
 void
 output_release(struct output *output)
 {
-    output->operations->release(output->destination);
+    if (!output->syncing) /* a thread has it */
+        output->operations->release(output->destination);
 }
 
 void
@@ -288,6 +430,8 @@ output_close(struct output **op, bool forget)
     if (output == NULL)
         return;
     *op = NULL;
+    if (output->syncing)
+        (void)sync_threads_wait(output->threads, &output->sync, UINT64_MAX);
     INVARIANT(!forget || (output->batch.count == 0 && output->phase == OUTPUT_SETTLED));
     if (forget)
         ledger_remove(&output->ledger);
@@ -299,5 +443,6 @@ output_close(struct output **op, bool forget)
     positions_clear(&output->positions);
     skips_clear(&output->skips);
     batch_clear(&output->batch);
+    batch_clear(&output->delivered);
     free(output);
 }

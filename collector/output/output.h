@@ -17,12 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "collector/input/source.h"
+#include "collector/output/batch.h"
 #include "segment/aside_store.h"
 
 struct heritage;
 struct output;
 struct sources;
+struct sync_threads;
 
 /* Makes the output of that kind and name, with nothing consumed. Its ledger is made when it first
  * has something to deliver. Returns 0 or a negative errno; -EPROTO: there is no such kind of
@@ -62,11 +63,14 @@ bool output_has_consumed(const struct output *output, const struct source *sourc
 bool output_is_blocked(const struct output *output);
 
 /* Milliseconds until a blocked output is to be tried again; 0 = now, UINT64_MAX = not blocked. */
-uint64_t output_retry_in_ms(const struct output *output, uint64_t now_ms);
+uint64_t output_retry_in_ms(struct output *output, uint64_t now_ms);
 
 /* Takes up what is unfinished, and tries whether an output that refused could take something now;
  * unblocks it if so. True if it is unblocked. */
 bool output_retry(struct output *output, struct sources *sources, uint64_t now_ms);
+
+/* Which threads do its syncs; borrowed. NULL: they are done at once. */
+void output_set_threads(struct output *output, struct sync_threads *threads);
 
 /* Whether each step must be on the disk before the next one is taken. */
 void output_set_durable(struct output *output, bool durable);
@@ -74,11 +78,9 @@ void output_set_durable(struct output *output, bool durable);
 /* Forgets positions in segments that are gone: positions_forget_gone(). */
 void output_forget_gone(struct output *output, const struct sources *sources);
 
-/* Adds a record to the next batch of an output that is not blocked; its payload must stay readable
- * until output_deliver(). `at` and `end_offset` are where the record and the one behind it stand.
- * Returns 0 or -ENOMEM. */
-int output_queue(struct output *output, struct source *source, struct segment_position at,
-                 uint64_t end_offset, const struct segment_record *record);
+/* Adds a record to the next batch of an output that is not blocked; its text must stay readable
+ * until output_deliver(). Returns 0 or -ENOMEM. */
+int output_queue(struct output *output, const struct batch_origin *origin, struct bytes text);
 
 /* Passes over a record, while the output is blocked: its source gives it again after
  * outputs_retry(). */
@@ -97,9 +99,34 @@ void output_takes_up(struct output *output, const struct source *source);
  * epoch; UINT64_MAX if none does. */
 uint64_t output_oldest_ns(const struct output *output);
 
-/* Delivers what is queued and empties the queue. What could not be delivered is given back to its
- * sources by source_skip(), and the output is blocked. `sources` are all there are. */
+/* Notes the intent to deliver what is queued, if anything is. The ledger is not synced. Returns
+ * whether output_deliver() is to follow. Where the note fails, the records are passed over and the
+ * output is blocked. `sources` are all there are. */
+bool output_begin(struct output *output, const struct sources *sources, uint64_t now_ms);
+
+/* True from output_begin() to output_deliver(). */
+bool output_has_begun(const struct output *output);
+
+/* Delivers what output_begin() has noted, and settles it, or with durability "machine" begins its
+ * sync. Where that fails, the records are passed over and the output is blocked, with a batch that
+ * is unfinished. */
 void output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms);
+
+/* The same as if output_deliver() had failed with that negative errno. */
+void output_give_up(struct output *output, int error, uint64_t now_ms);
+
+/* True from output_deliver() on until the sync is done and the ledger settled. */
+bool output_is_syncing(const struct output *output);
+
+/* Settles what was delivered, if its sync is done by that moment of the monotonic clock, ms; the
+ * ledger is not synced. Returns true then. Else the output is blocked, and output_retry() settles
+ * it. */
+bool output_settle_delivered(struct output *output, const struct sources *sources,
+                             uint64_t until_ms, uint64_t now_ms);
+
+/* Begins to sync the ledger, and waits until that is done. */
+void output_begin_ledger_sync(struct output *output);
+void output_end_ledger_sync(struct output *output);
 
 /* Gives back all that is queued and blocks the output for a moment. */
 void output_postpone(struct output *output, uint64_t now_ms);

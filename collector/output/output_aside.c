@@ -193,7 +193,9 @@ settle(struct setting_aside *setting)
     if (result != 0)
         return result;
     result = output_settle(output, setting->sources, &setting->reading.batch, &output->mark);
-    if (result != 0 && noted)
+    if (result == 0)
+        output_sync_ledger(output);
+    else if (noted)
         positions_take_back_note(&output->positions);
     return result;
 }

@@ -60,11 +60,12 @@ output_index_find(struct output_index *index, enum segment_kind kind, struct byt
     if (index->capacity == 0)
         return NULL;
     uint64_t hash = output_name_hash(kind, name);
-    size_t at = hash & (index->capacity - 1);
-    for (; index->entries[at].output != NULL; at = (at + 1) & (index->capacity - 1)) {
-        if (index->entries[at].hash == hash && output_is(index->entries[at].output, kind, name)) {
-            index->last = index->entries[at].output;
-            return index->last;
+    size_t mask = index->capacity - 1;
+    for (size_t at = hash & mask; index->entries[at].output != NULL; at = (at + 1) & mask) {
+        struct output *output = index->entries[at].output;
+        if (index->entries[at].hash == hash && output_is(output, kind, name)) {
+            index->last = output;
+            return output;
         }
     }
     return NULL;

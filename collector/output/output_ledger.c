@@ -45,9 +45,14 @@ output_write_ledger(struct output *output, const struct sources *sources,
     int result = count < 0 ? (int)count : ledger_write(output->ledger, mark, list, (size_t)count);
     if (result == -ENOENT || result == -ESTALE)
         output_start_afresh(output, "a ledger was removed or replaced; starting afresh", result);
-    if (result == 0 && output->durable)
-        ledger_sync(output->ledger);
     return result;
+}
+
+void
+output_sync_ledger(const struct output *output)
+{
+    if (output->durable)
+        ledger_sync(output->ledger);
 }
 
 /* Makes the ledger of an output that was not recovered. One that is there all the same could not be

@@ -12,6 +12,7 @@
 #include "collector/output/positions.h"
 #include "collector/output/refusal.h"
 #include "collector/output/skips.h"
+#include "collector/output/sync_threads.h"
 
 /*     RECOVERED ──▶ UNFINISHED ──▶ SETTLED
  *         └──────────────────────▶    │ ▲
@@ -51,6 +52,15 @@ struct output {
     struct skips skips;
     struct batch batch;
     struct refusal refusal;
+    /* What is delivered while its sync is under way: the output is unfinished as long, and its
+     * records stay where they are. Their texts are gone. */
+    bool syncing;
+    struct sync_job sync;
+    struct batch delivered;
+    /* The ledger tells of the batch at hand, of which nothing is delivered yet: within
+     * outputs_deliver() only. */
+    bool begun;
+    struct sync_threads *threads; /* borrowed; NULL = syncs are done at once */
 };
 
 /* What the output is called in the log. */
@@ -59,10 +69,21 @@ const char *output_log_name(const struct output *output);
 /* Ends the process, for a new collector to take everything up from what is on the volume. */
 _Noreturn void output_start_afresh(const struct output *output, const char *why, int error);
 
-/* With durability "machine": waits until the disk has what was delivered or cut back. The sync
- * itself cannot fail. That the directory is gone, and cannot be opened, can; then the process
- * ends. */
+/* With durability "machine": waits until the disk has what was delivered. The sync itself cannot
+ * fail. That the directory is gone, and cannot be opened, can; then the process ends. */
 void output_sync_destination(const struct output *output);
+
+/* With durability "machine": waits until the disk has what was written to the ledger. */
+void output_sync_ledger(const struct output *output);
+
+/* All of a batch stands in the output, which the ledger tells of with that mark. With durability
+ * "machine" its sync is begun, and the batch taken away from the caller. */
+void output_begin_sync(struct output *output, struct batch *batch, const struct ledger_mark *mark);
+
+/* Goes on when the sync is done: settles, and counts. The ledger is not synced. Returns 0;
+ * -EINPROGRESS if it is not done by that moment of the monotonic clock, ms; or another negative
+ * errno, and the ledger tells of the batch still. */
+int output_end_sync(struct output *output, const struct sources *sources, uint64_t until_ms);
 
 /* Makes the output's ledger if it has none, and another one if somebody removed it. Where that
  * cannot be made (the directory is gone), the old one does for this process. Returns 0 or a
@@ -70,14 +91,14 @@ void output_sync_destination(const struct output *output);
 int output_have_ledger(struct output *output);
 
 /* Writes the ledger: the mark, the positions as they are, and those of the batch, which is under
- * way, or settled if the mark has no length. With durability "machine" it is on the disk before
- * this returns. Returns 0 or a negative errno; then the ledger says what it said. */
+ * way, or settled if the mark has no length. It is not synced. Returns 0 or a negative errno; then
+ * the ledger says what it said. */
 int output_write_ledger(struct output *output, const struct sources *sources,
                         const struct ledger_mark *mark, const struct batch *batch);
 
-/* Notes in the ledger, and then in the positions, that nothing of a batch which began at that mark
- * is to be delivered any more. Returns 0 or a negative errno; then the ledger tells of the batch
- * still. */
+/* Notes in the ledger, which is not synced, and then in the positions, that nothing of a batch
+ * which began at that mark is to be delivered any more. Returns 0 or a negative errno; then the
+ * ledger tells of the batch still. */
 int output_settle(struct output *output, const struct sources *sources, const struct batch *batch,
                   const struct ledger_mark *mark);
 
@@ -87,9 +108,10 @@ void output_enter_phase(struct output *output, enum output_phase phase);
 /* Keeps of a ledger's positions those of its batch. Returns 0 or -ENOMEM. */
 int output_keep_runs(struct output *output, const struct ledger_position *positions, size_t count);
 
-/* The batch at hand, of which the ledger tells with that mark, could not be ended: it is to be
- * gone on with by output_take_up(). Returns 0 or -ENOMEM. */
-int output_leave_unfinished(struct output *output, const struct ledger_mark *mark);
+/* A batch of which the ledger tells with that mark could not be ended: it is to be gone on with by
+ * output_take_up(). Returns 0 or -ENOMEM. */
+int output_leave_unfinished(struct output *output, const struct batch *batch,
+                            const struct ledger_mark *mark);
 
 /* A reading of the output's records. */
 struct batch_reading output_begin_reading(const struct output *output);

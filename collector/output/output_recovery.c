@@ -23,7 +23,6 @@
 #include "base/log.h"
 #include "collector/input/sources.h"
 #include "collector/output/batch_guess.h"
-#include "collector/output/delivery_count.h"
 #include "collector/output/output_private.h"
 
 void
@@ -62,9 +61,10 @@ remember(struct output *output, const struct ledger_mark *mark, const struct bat
 }
 
 int
-output_leave_unfinished(struct output *output, const struct ledger_mark *mark)
+output_leave_unfinished(struct output *output, const struct batch *batch,
+                        const struct ledger_mark *mark)
 {
-    int result = remember(output, mark, &output->batch);
+    int result = remember(output, mark, batch);
     if (result == 0)
         output_enter_phase(output, OUTPUT_UNFINISHED);
     return result;
@@ -78,8 +78,8 @@ secure_ledger(struct output *output)
     if (result == -EBADMSG || result == -ENOENT || result == -ESTALE)
         output_start_afresh(output, "a ledger was damaged by somebody else; starting afresh",
                             result);
-    if (result == 0 && output->durable)
-        ledger_sync(output->ledger);
+    if (result == 0)
+        output_sync_ledger(output);
     crash_point("output.secured");
     return result;
 }
@@ -99,6 +99,8 @@ begin_anew(struct output *output, const struct sources *sources, struct batch *b
         return result;
     mark.length = batch_bytes(batch);
     result = output_write_ledger(output, sources, &mark, batch);
+    if (result == 0)
+        output_sync_ledger(output);
     crash_point("output.begun_anew");
     if (result != 0)
         return result;
@@ -122,8 +124,6 @@ complete_destination(struct output *output, const struct sources *sources, struc
     crash_point("output.completed");
     if (moved)
         refusal_note_progress(&output->refusal);
-    if (result == 0)
-        output_sync_destination(output);
     return result;
 }
 
@@ -145,6 +145,19 @@ output_read_unfinished(struct output *output, struct sources *sources,
     return result;
 }
 
+/* Settles the batch that was completed, if its sync is done. */
+static int
+end_sync(struct output *output, const struct sources *sources)
+{
+    int result = output_end_sync(output, sources, 0);
+    if (result == 0)
+        output_sync_ledger(output);
+    else if (result != -EINPROGRESS)
+        batch_clear(&output->delivered); /* it is read again */
+    crash_point("output.completion_noted");
+    return result;
+}
+
 /* Goes on with the unfinished batch. */
 static int
 complete(struct output *output, struct sources *sources)
@@ -155,14 +168,9 @@ complete(struct output *output, struct sources *sources)
     if (result == 0)
         result = complete_destination(output, sources, &reading.batch);
     if (result == 0)
-        result = output_settle(output, sources, &reading.batch, &output->mark);
-    if (result == 0) {
-        delivery_count_add(output->heritage, output_log_name(output), &reading.batch);
-        output_enter_phase(output, OUTPUT_SETTLED);
-    }
-    crash_point("output.completion_noted");
+        output_begin_sync(output, &reading.batch, &output->mark);
     batch_reading_clear(&reading);
-    return result;
+    return result == 0 ? end_sync(output, sources) : result;
 }
 
 int
@@ -176,7 +184,7 @@ output_take_up(struct output *output, struct sources *sources)
                                output->mark.length > 0 ? OUTPUT_UNFINISHED : OUTPUT_SETTLED);
     }
     if (result == 0 && output->phase == OUTPUT_UNFINISHED)
-        result = complete(output, sources);
+        result = output->syncing ? end_sync(output, sources) : complete(output, sources);
     return result;
 }
 

@@ -1,24 +1,34 @@
 /* outputs.c -- finds, tries, delivers to and forgets outputs. Runs in the collector. */
 #include "collector/output/outputs.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/invariant.h"
 #include "collector/input/sources.h"
 #include "collector/output/output.h"
 
+/* With durability "machine" a pass waits so long for the syncs of its outputs. One that takes
+ * longer holds up its own output alone. */
+#define SYNC_PATIENCE_MS 100U
+
 void
-outputs_init(struct outputs *outputs, const struct heritage *heritage)
+outputs_init(struct outputs *outputs, const struct heritage *heritage, struct sync_threads *threads)
 {
-    *outputs = (struct outputs){.heritage = heritage};
+    *outputs = (struct outputs){.heritage = heritage, .threads = threads};
 }
 
 int
 outputs_add(struct outputs *outputs, struct output *output)
 {
-    int result = ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1);
+    size_t settled_room = outputs->capacity;
+    int result = ARRAY_RESERVE(outputs->settled, settled_room, outputs->count + 1);
+    if (result == 0)
+        result = ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1);
     output_set_durable(output, outputs->durable);
+    output_set_threads(output, outputs->threads);
     if (result == 0)
         result = output_index_add(&outputs->index, output);
     if (result == 0)
@@ -166,6 +176,16 @@ outputs_retry_in_ms(const struct outputs *outputs, uint64_t now_ms)
     return soonest;
 }
 
+static bool
+any_is_unfinished(const struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_is_unfinished(outputs->list[i]))
+            return true;
+    }
+    return false;
+}
+
 /* True if another output has an unfinished batch in the file that this one writes to. */
 static bool
 must_wait(const struct outputs *outputs, const struct output *output)
@@ -178,20 +198,95 @@ must_wait(const struct outputs *outputs, const struct output *output)
     return false;
 }
 
-void
-outputs_deliver(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+/* One output after the other, with nothing to wait for. */
+static void
+deliver_in_turn(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
 {
-    bool unfinished = false;
-    for (size_t i = 0; i < outputs->count; i++)
-        unfinished = unfinished || output_is_unfinished(outputs->list[i]);
+    bool unfinished = any_is_unfinished(outputs);
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct output *output = outputs->list[i];
+        if (unfinished && must_wait(outputs, output))
+            output_postpone(output, now_ms);
+        else if (output_begin(output, sources, now_ms))
+            output_deliver(output, sources, now_ms);
+        unfinished = unfinished || output_is_unfinished(output);
+        if (output_lacks_descriptors(output))
+            outputs_spare_descriptors(outputs);
+    }
+}
+
+/* ---- with durability "machine": each step of all outputs, and their syncs side by side */
+
+static void
+begin_all(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+{
+    bool unfinished = any_is_unfinished(outputs);
     for (size_t i = 0; i < outputs->count; i++) {
         if (unfinished && must_wait(outputs, outputs->list[i]))
             output_postpone(outputs->list[i], now_ms);
+        else if (output_begin(outputs->list[i], sources, now_ms))
+            output_begin_ledger_sync(outputs->list[i]);
+    }
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (output_has_begun(outputs->list[i]))
+            output_end_ledger_sync(outputs->list[i]);
+    }
+}
+
+/* An output that could not be ended may be the file of one behind it. */
+static void
+deliver_all(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+{
+    bool unfinished = any_is_unfinished(outputs);
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct output *output = outputs->list[i];
+        if (!output_has_begun(output))
+            continue;
+        if (unfinished && must_wait(outputs, output))
+            output_give_up(output, -EAGAIN, now_ms);
         else
-            output_deliver(outputs->list[i], sources, now_ms);
+            output_deliver(output, sources, now_ms);
+        unfinished = unfinished || output_is_unfinished(output);
+    }
+}
+
+/* Settles what is on the disk within the patience; others are settled by a later pass. */
+static void
+settle_all(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+{
+    uint64_t until_ms = clock_monotonic_ms() + SYNC_PATIENCE_MS;
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct output *output = outputs->list[i];
+        outputs->settled[i] = output_is_syncing(output) && !output_is_unfinished(output) &&
+                              output_settle_delivered(output, sources, until_ms, now_ms);
+        if (outputs->settled[i])
+            output_begin_ledger_sync(output);
+    }
+    for (size_t i = 0; i < outputs->count; i++) {
+        if (outputs->settled[i])
+            output_end_ledger_sync(outputs->list[i]);
+    }
+}
+
+static void
+deliver_together(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+{
+    begin_all(outputs, sources, now_ms);
+    deliver_all(outputs, sources, now_ms);
+    settle_all(outputs, sources, now_ms);
+    for (size_t i = 0; i < outputs->count; i++) {
         if (output_lacks_descriptors(outputs->list[i]))
             outputs_spare_descriptors(outputs);
     }
+}
+
+void
+outputs_deliver(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
+{
+    if (outputs->durable)
+        deliver_together(outputs, sources, now_ms);
+    else
+        deliver_in_turn(outputs, sources, now_ms);
 }
 
 size_t
@@ -199,7 +294,8 @@ outputs_refusing(const struct outputs *outputs)
 {
     size_t refusing = 0;
     for (size_t i = 0; i < outputs->count; i++)
-        refusing += output_is_blocked(outputs->list[i]) ? 1 : 0;
+        refusing +=
+            output_is_blocked(outputs->list[i]) && !output_is_syncing(outputs->list[i]) ? 1 : 0;
     return refusing;
 }
 
@@ -252,6 +348,7 @@ outputs_clear(struct outputs *outputs)
     for (size_t i = 0; i < outputs->count; i++)
         output_close(&outputs->list[i], false);
     free(outputs->list);
+    free(outputs->settled);
     output_index_clear(&outputs->index);
-    outputs_init(outputs, outputs->heritage);
+    outputs_init(outputs, outputs->heritage, outputs->threads);
 }

@@ -15,19 +15,24 @@
 struct heritage;
 struct source;
 struct sources;
+struct sync_threads;
 
 /* The fields are for outputs.c and output_recovery.c, but for list and count. */
 struct outputs {
     const struct heritage *heritage; /* borrowed */
+    struct sync_threads *threads;    /* borrowed; NULL = syncs are done at once */
     bool durable;
     struct output **list;
     size_t count;
     size_t capacity;
+    /* By their place in the list: settled in this pass, and the ledger not synced yet. */
+    bool *settled;
     struct output_index index;
 };
 
 /* No outputs yet. */
-void outputs_init(struct outputs *outputs, const struct heritage *heritage);
+void outputs_init(struct outputs *outputs, const struct heritage *heritage,
+                  struct sync_threads *threads);
 
 /* Makes an output of every ledger in the segment directory (output_recovery.c). What is
  * unfinished in them is taken up by outputs_retry(). Only a lack of memory or descriptors is an

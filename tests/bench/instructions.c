@@ -158,7 +158,7 @@ static void
 merge_all(void *context)
 {
     struct merge **merge = context;
-    if (merge_open(merge, &heritage) != 0)
+    if (merge_open(merge, &heritage, NULL) != 0)
         errx(1, "cannot merge");
     while (!merge_is_empty(*merge)) {
         if (merge_pass(*merge, now_ms) < 0)
@@ -194,7 +194,7 @@ measure_passes(const char *golden, uint64_t count)
     struct bytes text = read_golden(golden, "txt");
     struct segment_writer *writer = begin_segment();
     struct merge *merge = NULL;
-    if (merge_open(&merge, &heritage) != 0)
+    if (merge_open(&merge, &heritage, NULL) != 0)
         errx(1, "cannot merge");
     for (uint64_t i = 0; i <= count; i++) {
         append(writer, text, 0);

@@ -236,7 +236,7 @@ scenario_run(const struct scenario *scenario)
     struct stage stage = {.scenario = scenario, .now_ms = clock_monotonic_ms(), .order_fd = -1};
     random_seed(&stage.random, scenario->seed);
     account_begin_child(scenario->account);
-    if (!prepare(&stage) || merge_open(&stage.merge, &stage.heritages[SLOTS]) != 0)
+    if (!prepare(&stage) || merge_open(&stage.merge, &stage.heritages[SLOTS], NULL) != 0)
         return false;
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
         if (journal_open(&stage.journals[slot], &stage.heritages[slot]) != 0)

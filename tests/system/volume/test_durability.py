@@ -6,6 +6,8 @@ import pytest
 
 from adapter import REPOSITORY
 from metrics import Metric
+from processes import send
+from scrape import Admin
 from waiting import until
 
 MACHINE = {"segments.durability": "machine", "workers.count": 1, "segments.size_bytes": 65536}
@@ -67,6 +69,32 @@ def test_rotation_loses_nothing(stage, adapter):
     client = stage.client(adapter)
     metrics = [client.send(Metric("a.txt", f"r-{number}")) for number in range(1000)]
     adapter.wait_output("a.txt", b"".join(metric.text() for metric in metrics))
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["in peace", "killed"])
+def test_an_output_stuck_in_a_sync_holds_up_no_other(stage, shim, kill):
+    """The file system of one output does not come back from a sync: the others are written all the same, and when it does,
+    or the collector dies meanwhile, each record stands there once."""
+    stuck = stage.home / "stuck"
+    adapter = stage.adapter({**MACHINE, "admin.address": "127.0.0.1:0"},
+                            environment={"LD_PRELOAD": str(shim), "SYNC_STUCK_FILE": str(stuck)}).start()
+    client = stage.client(adapter)
+    stuck.write_text("slow.txt")
+    slow, fast = b"", b""
+    for number in range(20):
+        for name in ("slow.txt", "fast.txt", "other.txt"):
+            metric = client.send(Metric(name, f"{name}-{number}"))
+            slow += metric.text() if name == "slow.txt" else b""
+            fast += metric.text() if name == "fast.txt" else b""
+        adapter.wait_output("fast.txt", fast)
+    assert adapter.output("slow.txt") != slow
+    assert Admin(adapter).metrics().total("outputs_refusing") == 0
+    if kill:
+        send(adapter.collector())
+    stuck.unlink()
+    adapter.wait_output("slow.txt", slow)
+    adapter.drain()
+    assert adapter.output("slow.txt") == slow and adapter.output("fast.txt") == fast
 
 
 def test_a_slow_disk_does_not_stop_the_worker(stage, shim):

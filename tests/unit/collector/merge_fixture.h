@@ -74,7 +74,7 @@ static inline void
 start(struct merge_fixture *f)
 {
     merge_close(&f->merge);
-    assert_int_equal(merge_open(&f->merge, &f->heritage), 0);
+    assert_int_equal(merge_open(&f->merge, &f->heritage, NULL), 0);
 }
 
 /* Passes until one finds nothing, a little later each time. */

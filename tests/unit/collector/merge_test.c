@@ -342,7 +342,7 @@ test_killed_again_and_again_it_writes_everything_once(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             struct merge *merge = NULL;
-            if (merge_open(&merge, &f->heritage) != 0)
+            if (merge_open(&merge, &f->heritage, NULL) != 0)
                 _exit(1);
             while (merge_pass(merge, 1000) > 0) {
                 if (round == 0)

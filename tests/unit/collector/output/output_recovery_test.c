@@ -222,7 +222,7 @@ merge_and_die(struct merge_fixture *f)
     assert_true(child >= 0);
     if (child == 0) {
         struct merge *merge = NULL;
-        if (merge_open(&merge, &f->heritage) != 0)
+        if (merge_open(&merge, &f->heritage, NULL) != 0)
             _exit(1);
         while (merge_pass(merge, f->now_ms) > 0)
             f->now_ms += 10;
@@ -399,7 +399,7 @@ test_a_start_without_memory_or_descriptors_fails_and_spoils_nothing(void **state
     leave_intent(f, "out", "out", 0, 6, run_of(f, 0, 0, 1));
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         failing = (struct failing_call){"openat", name, errors[i], 0, FAILING_ALWAYS, 0};
-        assert_int_equal(merge_open(&f->merge, &f->heritage), -errors[i]);
+        assert_int_equal(merge_open(&f->merge, &f->heritage, NULL), -errors[i]);
         assert_null(f->merge);
     }
     failing = (struct failing_call){.call = NULL};

@@ -39,7 +39,7 @@ setup(void **state)
     assert_int_equal(mkdirat(f->root.fd, ".seg", 0700), 0);
     f->heritage.fds[HERITAGE_FD_SEGMENTS] =
         openat(f->root.fd, ".seg", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    outputs_init(&f->outputs, &f->heritage);
+    outputs_init(&f->outputs, &f->heritage, NULL);
     for (size_t i = 0; i < SOURCES; i++) {
         f->source[i].index = i;
         f->source[i].position.offset = 100;
