@@ -25,13 +25,17 @@ class SmallVolume:
         if os.geteuid() != 0:
             pytest.skip("only root can mount a volume")
         self.root.mkdir(exist_ok=True)
-        script = f'mount -t tmpfs -o size={self.size_bytes},mode=755 tmpfs "$1" && echo ready && exec sleep 600'
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", str(self.root)]
-        self.holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        script = '"$@" && echo ready && exec cat'  # until our end of its standard input is closed, by whatever end of ours
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *self.mount_command()]
+        self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if self.holder.stdout.readline() != b"ready\n":
             self.holder.wait()
             pytest.skip(f"cannot mount a volume: {self.holder.stderr.read().decode().strip()}")
         return self
+
+    def mount_command(self):
+        """What mounts it."""
+        return ["mount", "-t", "tmpfs", "-o", f"size={self.size_bytes},mode=755", "tmpfs", str(self.root)]
 
     def __exit__(self, *_):
         if self.holder is not None:
