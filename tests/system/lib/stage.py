@@ -1,6 +1,7 @@
 """All that one test, or one module, starts, and how it ends: adapters that are ended for sure, clients that are closed, a home
 directory that is kept when the test fails."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from adapter import Adapter
 from client import Client
 from pod import Pod
+
+NOBODY = 65534
 
 
 class Stage:
@@ -35,6 +38,18 @@ class Stage:
     def add(self, adapter):
         """Takes charge of an adapter."""
         self.adapters.append(adapter)
+        return adapter
+
+    def drop_root(self, adapter):
+        """Has it run as nobody where we are root, so that permissions count for it; all that is in its volume becomes
+        nobody's."""
+        if os.geteuid() == 0:
+            adapter.wrapper = (*adapter.wrapper, "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+            adapter.seen_root.mkdir(exist_ok=True)
+            for path in (adapter.seen_root, *adapter.seen_root.rglob("*")):
+                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+            for path in (self.home, adapter.home):
+                path.chmod(0o755)
         return adapter
 
     def start(self, settings=None, **options):

@@ -51,18 +51,6 @@ class Unreadable:
         path.chmod(0o600)
 
 
-def start_unprivileged(stage):
-    """An adapter that is not root."""
-    adapter = stage.adapter({"workers.count": 1})
-    if os.geteuid() == 0:
-        adapter.wrapper = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
-        adapter.root.mkdir()
-        os.chown(adapter.root, 65534, 65534)
-        for path in (stage.home, adapter.home):
-            path.chmod(0o755)
-    return adapter.start()
-
-
 @pytest.fixture(name="hindrance", params=[Immutable, Unreadable])
 def a_hindrance(request):
     """A way to keep the collector from a segment."""
@@ -71,7 +59,8 @@ def a_hindrance(request):
 
 def start(stage, hindrance):
     """An adapter whom that hinders."""
-    return stage.start({"workers.count": 1}) if hindrance is Immutable else start_unprivileged(stage)
+    adapter = stage.adapter({"workers.count": 1})
+    return (adapter if hindrance is Immutable else stage.drop_root(adapter)).start()
 
 
 def test_segment_that_cannot_be_had(stage, hindrance):
