@@ -1,5 +1,6 @@
 """Reading outputs strictly: every byte belongs to exactly one whole record of a metric that was sent."""
 
+import itertools
 import re
 
 from metrics import HEAD
@@ -43,3 +44,16 @@ def check_order(found, sent_in_order):
     place = {ident: number for number, ident in enumerate(sent_in_order)}
     places = [place[ident] for ident in found if ident in place]
     assert places == sorted(places), "the calls of one connection stand in another order"
+
+
+def check_order_in_files(files, sent_in_order, returns=False):
+    """The same where an output became several files, by rotation or by other hands: within each, and once its calls stand in
+    the next file none comes to an earlier one, unless its name led there again."""
+    place = {ident: (number, index) for number, found in enumerate(files) for index, ident in enumerate(found)}
+    places = [place[ident] for ident in sent_in_order if ident in place]
+    newest = {}
+    for number, index in places:
+        assert index > newest.get(number, -1), "the calls of one connection stand in another order"
+        newest[number] = index
+    turns = [number for number, _ in itertools.groupby(places, lambda where: where[0])]
+    assert returns or len(turns) == len(newest), "the calls of one connection stand in files that take turns"

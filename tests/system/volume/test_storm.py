@@ -1,5 +1,5 @@
 """P1 under a storm: clients call without pause while workers, the collector and the master are killed at random. In the
-long form people handle the volume meanwhile.
+long form people handle the adapter and its volume meanwhile.
 
 At the end the outputs are read strictly: every acknowledged call once, every other at most once, none torn, each
 connection's calls in order. The storm follows from a seed: MYGRPCADAPTER_STORM_SEED, by default another each time.
@@ -7,25 +7,21 @@ MYGRPCADAPTER_STORM_SECONDS makes it longer.
 """
 
 import contextlib
-import fcntl
 import os
 import random
-import signal
-import sys
 import time
 
 import pytest
 
+from disk_volume import DiskVolume
+from hands import ALIAS, Hands, durability_setting
 from processes import send
-from records import check_exactly_once, check_order, idents
+from records import check_exactly_once, check_order_in_files, idents
 from traffic import Sender, stop_all
 from waiting import until
 
-FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h
-FS_IOC_SETFLAGS = 0x40086602
-FS_IMMUTABLE_FL = 0x10
-
 SECONDS = float(os.environ.get("MYGRPCADAPTER_STORM_SECONDS", "15"))
+VOLUME_BYTES = (256 << 20) + (int(SECONDS) << 22)
 PATHS = ("one.txt", "two.txt", "deep/er/three.txt")
 BOTH = pytest.mark.parametrize("durability", ["process", "machine"])
 SETTINGS = {"workers.count": 3, "segments.size_bytes": 256 << 10, "workers.start_timeout_ms": 10000}
@@ -35,14 +31,17 @@ class Storm:
     """One adapter, several senders, and what is done to them."""
 
     paths = PATHS
+    pauses = (0.0, 0.01, 0.1, 0.3)  # seconds
+    long_seconds = 15  # in which everything happens that can
 
-    def __init__(self, stage, seed, durability):
+    def __init__(self, seed, durability, adapter):
         self.random = random.Random(seed)
-        self.adapter = stage.adapter({**SETTINGS, "segments.durability": durability})
+        self.adapter = adapter
+        self.adapter.settings.update(SETTINGS)
+        self.adapter.configuration.write_text(durability_setting(durability))
         self.senders = []
         self.retired = []
         self.kills = {"worker": 0, "collector": 0, "master": 0}
-        self.deeds = {}
 
     def add_sender(self):
         """One more connection, which ends with its first failure: a promise of order belongs to one connection."""
@@ -53,14 +52,22 @@ class Storm:
     def replace_broken(self):
         """Puts new senders in the place of those that have met a failure."""
         for sender in [sender for sender in self.senders if sender.failures]:
-            sender.halt.set()
+            sender.stop()
             self.senders.remove(sender)
             self.retired.append(sender)
             self.add_sender()
 
+    def blow(self):
+        """Something happens."""
+        self.kill_someone()
+
+    def counts(self):
+        """How often each thing has happened."""
+        return self.kills
+
     def kill_someone(self):
-        """One blow: mostly a worker, often the collector, both, or the master with all or nothing else."""
-        target = self.random.choices(("worker", "collector", "both", "master"), (6, 4, 2, 1))[0]
+        """Mostly a worker, often the collector, both, or the master with all or nothing else."""
+        target = self.random.choices(("worker", "collector", "both", "master"), (6, 4, 2, 2))[0]
         if target in ("worker", "both"):
             workers = list(self.adapter.workers().values())
             for pid in self.random.sample(workers, min(len(workers), self.random.choice((1, 1, 2, 3)))):
@@ -91,8 +98,8 @@ class Storm:
         until(lambda: all(sender.acknowledged for sender in self.senders), "calls")
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            time.sleep(self.random.choice((0.0, 0.01, 0.1, 0.3)) * self.random.random() * 2)
-            self.kill_someone()
+            time.sleep(self.random.choice(self.pauses) * self.random.random() * 2)
+            self.blow()
             self.replace_broken()
 
     def read(self):
@@ -101,7 +108,7 @@ class Storm:
 
     def settle(self):
         """The end: stops the clients, drains, and checks the outputs."""
-        stop_all(self.senders + self.retired)
+        stop_all(self.senders)
         self.adapter.wait_log("listening")
         self.adapter.drain()
         everyone = self.retired + self.senders
@@ -109,87 +116,76 @@ class Storm:
         acknowledged = [ident for sender in everyone for ident in sender.acknowledged]
         files = [idents(raw, sent) for raw in self.read()]
         check_exactly_once([ident for found in files for ident in found], acknowledged, list(sent))
-        for found in files:
-            for sender in everyone:
-                for path in self.paths:
-                    check_order(found, [ident for ident, metric in sender.sent.items() if metric.path == path])
+        for sender in everyone:
+            for path in sender.paths:
+                ours = [ident for ident, metric in sender.sent.items() if metric.path == path]
+                check_order_in_files(files, ours, returns=path == ALIAS)
+        assert self.adapter.quarantined() == []
         return len(acknowledged), len(sent)
 
 
 class HandledStorm(Storm):
-    """The same while people handle the volume: outputs are rotated, renamed, and cannot be written for a moment, one has two
-    names, segments cannot be changed for a moment, and the configuration and the program are loaded again."""
+    """The same while people handle the adapter and its volume, which has one directory under two names."""
 
-    paths = (*PATHS, "same/three.txt")
+    paths = (*PATHS, "same/three.txt", ALIAS)
+    pauses = (0.0, 0.01, 0.1, 0.3, 1.0)
+    long_seconds = 120
 
-    def __init__(self, stage, seed, durability):
-        super().__init__(stage, seed, durability)
+    def __init__(self, seed, durability, adapter, volume=None):
+        super().__init__(seed, durability, adapter)
         self.adapter.settings.update({"output.rotate_bytes": 1 << 20, "output.rotate_keep": 1000})
-        self.adapter.root.mkdir()
-        (self.adapter.root / "deep/er").mkdir(parents=True)
-        (self.adapter.root / "same").symlink_to("deep/er")
-        self.deeds = {"rename": 0, "immutable": 0, "reload": 0}
+        self.hands = Hands(adapter, self.random, self.paths, volume)
 
-    def kill_someone(self):
-        """A blow, or a deed."""
-        deed = self.random.choice((super().kill_someone, self.rename, self.make_immutable, self.reload))
-        deed()
+    def blow(self):
+        """A kill, or a deed."""
+        if self.random.random() < 0.25:
+            self.kill_someone()
+        else:
+            self.hands.do_something()
 
-    def rename(self):
-        """An output gets another name, beside the old one."""
-        path = self.adapter.root / self.random.choice(PATHS)
-        with contextlib.suppress(FileNotFoundError):  # it was rotated just now, or renamed
-            path.rename(path.with_name(f"{path.name}.moved-{self.deeds['rename']}"))
-            self.deeds["rename"] += 1
+    def counts(self):
+        """Kills and deeds."""
+        return self.kills | self.hands.counts
 
-    def make_immutable(self):
-        """Nobody can write, rename or remove an output, or a segment, for a moment."""
-        paths = [self.adapter.root / path for path in PATHS]
-        paths += [self.adapter.segments / name for name in self.adapter.segment_files()]
-        try:
-            with open(self.random.choice(paths), "rb") as file:  # whatever its name is by the end
-                flags = fcntl.ioctl(file, FS_IOC_GETFLAGS, bytes(8))
-                number = int.from_bytes(flags, sys.byteorder) | FS_IMMUTABLE_FL
-                fcntl.ioctl(file, FS_IOC_SETFLAGS, number.to_bytes(8, sys.byteorder))
-                self.deeds["immutable"] += 1
-                time.sleep(self.random.random() * 0.3)
-                fcntl.ioctl(file, FS_IOC_SETFLAGS, flags)
-        except OSError:
-            pass  # it is gone, or it takes root and a file system that has this
-
-    def reload(self):
-        """HUP or USR2; the master may be at one still, and refuse."""
-        self.deeds["reload"] += 1
-        self.adapter.tell(self.random.choice((signal.SIGHUP, signal.SIGUSR2)))
+    def settle(self):
+        """First all deeds are undone."""
+        self.hands.wait_undone()
+        return super().settle()
 
     def read(self):
-        """What stands in each file, whatever its name is by now."""
-        root = self.adapter.root
-        return [path.read_bytes() for path in sorted([*root.glob("*.txt*"), *root.glob("deep/er/*.txt*")])]
+        """What stands in each file, whatever names it has by now."""
+        root = self.adapter.seen_root
+        paths = [path for path in (*root.glob("*.txt*"), *root.glob("deep/er/*.txt*")) if not path.is_symlink()]
+        return [path.read_bytes() for path in {path.stat().st_ino: path for path in paths}.values()]
 
 
-def weather(kind, stage, durability):
+def weather(kind, durability, *adapter_and_volume):
     """One storm to its end: nothing acknowledged is lost, nothing is doubled, torn or out of order, and nothing had to be set
-    aside. Returns it."""
+    aside. In a long one everything happened that can."""
     seed = int(os.environ.get("MYGRPCADAPTER_STORM_SEED", time.time_ns() % 1000000))
     print(f"MYGRPCADAPTER_STORM_SEED={seed}")
-    storm = kind(stage, seed, durability)
+    storm = kind(seed, durability, *adapter_and_volume)
     storm.rage(SECONDS)
     acknowledged, sent = storm.settle()
-    print(f"{storm.kills}, {storm.deeds}, {acknowledged} of {sent} calls acknowledged")
+    print(f"{storm.counts()}, {acknowledged} of {sent} calls acknowledged")
     assert acknowledged > 200
-    assert storm.adapter.quarantined() == []
-    return storm
+    assert SECONDS < storm.long_seconds or min(storm.counts().values()) > 0
 
 
 @BOTH
 def test_kill_storm(stage, durability):
     """Kills alone."""
-    assert min(weather(Storm, stage, durability).kills.values()) > 0
+    weather(Storm, durability, stage.adapter())
 
 
 @pytest.mark.skipif("MYGRPCADAPTER_STORM_SECONDS" not in os.environ, reason="takes minutes: part of make check-crash")
 @BOTH
 def test_handled_storm(stage, durability):
-    """Whatever people do to the volume meanwhile."""
-    weather(HandledStorm, stage, durability)
+    """Whatever people do to the adapter and its volume meanwhile. Where we are not root, they cannot do all of it."""
+    with DiskVolume(stage.home / "volume", VOLUME_BYTES) if os.geteuid() == 0 else contextlib.nullcontext() as volume:
+        adapter = stage.adapter(root=stage.home / "volume", wrapper=volume.wrapper if volume else ())
+        adapter.seen_root = volume.seen if volume else adapter.root
+        (adapter.seen_root / "deep/er").mkdir(parents=True)
+        (adapter.seen_root / "same").symlink_to("deep/er")
+        stage.drop_root(adapter)
+        weather(HandledStorm, durability, adapter, volume)
