@@ -42,10 +42,11 @@ class Tampering:
         self.process.wait()
 
 
-def die_in_a_batch(adapter, send, place):
-    """Has `send` make calls that become one batch, and the collector die at that place of it. Then everything is killed."""
+def die_in_a_batch(adapter, send, place, name=""):
+    """Has `send` make calls that become one batch, and the collector die at that place of it. Then everything is killed.
+    Where another output's batch cannot be ended, `name` is that of the calls' output."""
     collector = adapter.collector()
-    wait_settled(adapter)
+    wait_settled(adapter, name)
     stop(collector)
     sent = send()
     stop(adapter.pid)  # nobody is started in the dead one's place

@@ -30,6 +30,7 @@ def ledgers_of(adapter):
     return sorted(path for path in adapter.segments.glob("ledger-*") if not path.name.endswith(".new"))
 
 
-def wait_settled(adapter):
-    """Waits until no output has a batch under way."""
-    until(lambda: all(is_settled(path) for path in ledgers_of(adapter)), "the ledgers to be settled")
+def wait_settled(adapter, name=""):
+    """Waits until no output, or that one, has a batch under way."""
+    until(lambda: all(is_settled(path) for path in ledgers_of(adapter) if name.encode() in path.read_bytes()),
+          "the ledgers to be settled")
