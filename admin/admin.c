@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "admin/metrics_text.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/free_room.h"
 #include "base/log.h"
 #include "common/child.h"
 #include "common/heritage.h"
@@ -43,15 +43,6 @@ struct page {
     bool owned;
 };
 
-static uint64_t
-free_bytes(int directory_fd)
-{
-    struct statvfs status;
-    if (fstatvfs(directory_fd, &status) != 0)
-        return 0;
-    return (uint64_t)status.f_bavail * status.f_frsize;
-}
-
 static void
 set_text(struct page *page, unsigned status, const char *text)
 {
@@ -65,8 +56,9 @@ static void
 make_metrics(const struct admin *admin, struct page *page)
 {
     const struct heritage *heritage = admin->heritage;
-    const struct metrics_room room = {free_bytes(heritage->fds[HERITAGE_FD_ROOT]),
-                                      free_bytes(heritage->fds[HERITAGE_FD_SEGMENTS])};
+    struct metrics_room room;
+    (void)free_room_find(heritage->fds[HERITAGE_FD_ROOT], &room.output_bytes);
+    (void)free_room_find(heritage->fds[HERITAGE_FD_SEGMENTS], &room.segments_bytes);
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
