@@ -131,16 +131,17 @@ rename_file(const struct segment_writer *writer, const char *from, const char *t
     return 0;
 }
 
-int
-segment_writer_create(struct segment_writer **out, int directory_fd,
-                      const struct segment_identity *identity, uint64_t first_sequence,
-                      uint64_t file_bytes, bool durable)
+/* The segment as it is in memory, without its file. NULL if there is no memory. */
+static struct segment_writer *
+make_writer(int directory_fd, const struct segment_identity *identity, uint64_t first_sequence,
+            uint64_t file_bytes, bool durable)
 {
     INVARIANT(file_bytes >= segment_writer_file_bytes(1));
     struct segment_writer *writer = calloc(1, sizeof(*writer));
     if (writer == NULL)
-        return -ENOMEM;
+        return NULL;
     writer->directory_fd = directory_fd;
+    writer->fd = -1;
     writer->durable = durable;
     writer->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     writer->identity = *identity;
@@ -149,12 +150,35 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
     writer->ready_end = SEGMENT_HEADER_BYTES;
     writer->first_sequence = first_sequence;
     writer->next_sequence = first_sequence;
+    return writer;
+}
 
+void
+segment_writer_discard(struct segment_writer **wp)
+{
     char new_name[SEGMENT_NAME_BYTES_MAX];
-    char open_name[SEGMENT_NAME_BYTES_MAX];
+    struct segment_writer *writer = *wp;
+    if (writer == NULL)
+        return;
+    *wp = NULL;
+    segment_name_format(new_name, &writer->identity, SEGMENT_STATE_NEW);
+    if (writer->fd >= 0)
+        (void)unlinkat(writer->directory_fd, new_name, 0);
+    release(writer);
+}
+
+int
+segment_writer_prepare(struct segment_writer **out, int directory_fd,
+                       const struct segment_identity *identity, uint64_t first_sequence,
+                       uint64_t file_bytes, bool durable)
+{
+    char new_name[SEGMENT_NAME_BYTES_MAX];
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
+    struct segment_writer *writer =
+        make_writer(directory_fd, identity, first_sequence, file_bytes, durable);
+    if (writer == NULL)
+        return -ENOMEM;
     segment_name_format(new_name, identity, SEGMENT_STATE_NEW);
-    segment_name_format(open_name, identity, SEGMENT_STATE_OPEN);
     segment_name_format(sealed_name, identity, SEGMENT_STATE_SEALED);
     writer->fd = openat(directory_fd, new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int result = writer->fd < 0 ? -errno : 0;
@@ -163,19 +187,44 @@ segment_writer_create(struct segment_writer **out, int directory_fd,
         result = prepare_file(writer);
     if (result == 0 && faccessat(directory_fd, sealed_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         result = -EEXIST;
-    if (result == 0 && durable)
-        disk_sync(writer->fd, new_name);
-    crash_point("segment.synced");
-    if (result == 0)
-        result = rename_file(writer, new_name, open_name);
     if (result != 0) {
-        if (writer->fd >= 0)
-            (void)unlinkat(directory_fd, new_name, 0);
-        release(writer);
+        segment_writer_discard(&writer);
         return result;
     }
     *out = writer;
     return 0;
+}
+
+int
+segment_writer_publish(struct segment_writer **wp)
+{
+    char new_name[SEGMENT_NAME_BYTES_MAX];
+    char open_name[SEGMENT_NAME_BYTES_MAX];
+    const struct segment_writer *writer = *wp;
+    segment_name_format(new_name, &writer->identity, SEGMENT_STATE_NEW);
+    segment_name_format(open_name, &writer->identity, SEGMENT_STATE_OPEN);
+    if (writer->durable)
+        disk_sync(writer->fd, new_name);
+    crash_point("segment.synced");
+    int result = rename_file(writer, new_name, open_name);
+    if (result != 0)
+        segment_writer_discard(wp);
+    return result;
+}
+
+int
+segment_writer_create(struct segment_writer **out, int directory_fd,
+                      const struct segment_identity *identity, uint64_t first_sequence,
+                      uint64_t file_bytes, bool durable)
+{
+    struct segment_writer *writer = NULL;
+    int result = segment_writer_prepare(&writer, directory_fd, identity, first_sequence, file_bytes,
+                                        durable);
+    if (result == 0)
+        result = segment_writer_publish(&writer);
+    if (result == 0)
+        *out = writer;
+    return result;
 }
 
 bool

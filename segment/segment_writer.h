@@ -17,11 +17,24 @@ struct segment_writer;
 /* The smallest file that holds one record with such a body. */
 uint64_t segment_writer_file_bytes(uint64_t body_bytes);
 
-/* Creates and preallocates a segment of `file_bytes` in `directory_fd`, maps it, locks it, and
- * gives it its ".open" name; its first record will carry `first_sequence`. Returns 0, or a negative
- * errno with nothing left behind (-ENOSPC: no room on the volume; -EDQUOT; -EEXIST: that identity
- * is taken). The caller owns *out. With `durable` the file is on the disk, under its name, before
- * this returns, and so is all of it when it is sealed. */
+/* Creates and preallocates a segment of `file_bytes` in `directory_fd`, maps it and locks it, under
+ * its ".new" name, by which nobody reads it; its first record will carry `first_sequence`. Returns
+ * 0, or a negative errno with nothing left behind (-ENOSPC: no room on the volume; -EDQUOT;
+ * -EEXIST: that identity is taken). The caller owns *out. With `durable` all of it is on the disk
+ * when it is sealed. */
+int segment_writer_prepare(struct segment_writer **out, int directory_fd,
+                           const struct segment_identity *identity, uint64_t first_sequence,
+                           uint64_t file_bytes, bool durable);
+
+/* Gives a segment that is prepared its ".open" name; only then is it appended to. If it is durable,
+ * it is on the disk under this name before this returns. Returns 0, or a negative errno with
+ * nothing left behind and *wp NULL. */
+int segment_writer_publish(struct segment_writer **wp);
+
+/* Removes a segment that is prepared; sets *wp to NULL; NULL-safe. */
+void segment_writer_discard(struct segment_writer **wp);
+
+/* Prepares and publishes, for whoever has nothing to look at in between. */
 int segment_writer_create(struct segment_writer **out, int directory_fd,
                           const struct segment_identity *identity, uint64_t first_sequence,
                           uint64_t file_bytes, bool durable);

@@ -16,6 +16,7 @@
 static const struct segment_identity identity = {3, 17, 2};
 static const struct segment_entry open_entry = {{3, 17, 2}, SEGMENT_STATE_OPEN};
 static const struct segment_entry sealed_entry = {{3, 17, 2}, SEGMENT_STATE_SEALED};
+#define NEW_NAME "00003-0000000017-0000000002.new"
 #define OPEN_NAME "00003-0000000017-0000000002.open"
 #define SEALED_NAME "00003-0000000017-0000000002.sealed"
 
@@ -507,7 +508,32 @@ test_a_taken_identity_is_an_error_and_leaves_nothing(void **state)
     assert_int_equal(segment_writer_create(&second, scratch->fd, &identity, 0, 8192, false),
                      -EEXIST);
     assert_null(second);
-    assert_false(scratch_has(scratch, "00003-0000000017-0000000002.new"));
+    assert_false(scratch_has(scratch, NEW_NAME));
+    segment_writer_seal(&writer);
+}
+
+/* Until it has its name nobody knows it. */
+static void
+test_a_segment_is_prepared_and_then_published_or_discarded(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct segment_writer *writer = NULL;
+    assert_int_equal(segment_writer_prepare(&writer, scratch->fd, &identity, 0, 8192, false), 0);
+    assert_true(scratch_has(scratch, NEW_NAME));
+    assert_false(scratch_has(scratch, OPEN_NAME));
+    segment_writer_discard(&writer);
+    assert_null(writer);
+    assert_false(scratch_has(scratch, NEW_NAME));
+    segment_writer_discard(&writer); /* nothing is no trouble */
+
+    assert_int_equal(segment_writer_prepare(&writer, scratch->fd, &identity, 0, 8192, true), 0);
+    assert_int_equal(segment_writer_publish(&writer), 0);
+    assert_true(scratch_has(scratch, OPEN_NAME));
+    struct segment_writer *second = NULL;
+    assert_int_equal(segment_writer_prepare(&second, scratch->fd, &identity, 0, 8192, false), 0);
+    assert_int_equal(segment_writer_publish(&second), -EEXIST);
+    assert_null(second);
+    assert_false(scratch_has(scratch, NEW_NAME));
     segment_writer_seal(&writer);
 }
 
@@ -548,6 +574,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_removed_or_truncated_segment_is_noticed,
                                         scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_taken_identity_is_an_error_and_leaves_nothing,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_segment_is_prepared_and_then_published_or_discarded,
                                         scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
