@@ -292,7 +292,7 @@ CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
 	$(addprefix $(BUILD)/,base/array.o base/descriptors.o base/directory.o base/disk.o base/event.o base/file_room.o base/rename.o \
 	common/beneath.o common/lock_file.o common/output_path.o master/volume.o master/volume_probe.o worker/call_refusal.o \
-	worker/journal.o worker/volume_watch.o)
+	worker/journal.o worker/segment_maker.o worker/volume_watch.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 

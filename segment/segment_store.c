@@ -88,25 +88,34 @@ segment_store_next_incarnation(int directory_fd, uint64_t *next_r)
     return 0;
 }
 
+/* The size of a segment's file, also if it was renamed since it was listed; 0 if it is gone. */
+static uint64_t
+find_bytes(int directory_fd, const struct segment_entry *entry)
+{
+    for (unsigned state = entry->state; state <= SEGMENT_STATE_SEALED; state++) {
+        char name[SEGMENT_NAME_BYTES_MAX];
+        struct stat status;
+        segment_name_format(name, &entry->identity, (enum segment_state)state);
+        if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            return (uint64_t)status.st_size;
+    }
+    return 0;
+}
+
 int
-segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r)
+segment_store_count_bytes(int directory_fd, uint32_t slot, struct segment_store_bytes *bytes_r)
 {
     struct segment_entry *entries = NULL;
     size_t count = 0;
     int result = segment_store_list(directory_fd, &entries, &count);
     if (result != 0)
         return result;
-    *bytes_r = 0;
+    *bytes_r = (struct segment_store_bytes){0, 0};
     for (size_t i = 0; i < count; i++) {
-        char name[SEGMENT_NAME_BYTES_MAX];
-        struct stat status;
-        /* A ".new" one is being made by the asker, or was left by its predecessor and is as good as
-         * gone. */
-        if (entries[i].identity.slot != slot || entries[i].state == SEGMENT_STATE_NEW)
-            continue;
-        segment_name_format(name, &entries[i].identity, entries[i].state);
-        if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-            *bytes_r += (uint64_t)status.st_size; /* else merged, or renamed, this very moment */
+        uint64_t bytes = find_bytes(directory_fd, &entries[i]);
+        bytes_r->of_all += bytes;
+        if (entries[i].identity.slot == slot && entries[i].state != SEGMENT_STATE_NEW)
+            bytes_r->of_slot += bytes;
     }
     free(entries);
     return 0;

@@ -30,9 +30,19 @@ int segment_store_list(int directory_fd, struct segment_entry **entries_r, size_
  * may be alive still. Returns 0 or a negative errno. For the master, before it forks. */
 int segment_store_next_incarnation(int directory_fd, uint64_t *next_r);
 
-/* Bytes that the segment files of one slot take up, merged or not (but not ".new" ones): *bytes_r.
- * Returns 0 or a negative errno. */
-int segment_store_slot_bytes(int directory_fd, uint32_t slot, uint64_t *bytes_r);
+/* Bytes that segment files take up, merged or not. */
+struct segment_store_bytes {
+    /* Those of one slot. A ".new" one is being made by the asker, or was left by its predecessor
+     * and is as good as gone: it does not count. */
+    uint64_t of_slot;
+
+    /* Those of all slots, with the ".new" ones. */
+    uint64_t of_all;
+};
+
+/* Counts the bytes of the segment files, for one slot and for all. Returns 0 or a negative
+ * errno. */
+int segment_store_count_bytes(int directory_fd, uint32_t slot, struct segment_store_bytes *bytes_r);
 
 /* Takes over an ".open" file whose writer is dead: gets its lock and renames it ".sealed". Returns
  * 0, -EAGAIN if the writer lives, -ENOENT if the file is gone (sealed by its writer meanwhile), or

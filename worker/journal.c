@@ -2,14 +2,12 @@
 #include "worker/journal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -19,11 +17,11 @@
 #include "base/log.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
-#include "segment/segment_store.h"
 #include "segment/segment_writer.h"
 #include "worker/call_refusal.h"
-#include "worker/volume_watch.h"
 #include "worker/segment_helper.h"
+#include "worker/segment_maker.h"
+#include "worker/volume_watch.h"
 
 /* After a failure to make a segment, so long until the next attempt: a full volume is not asked
  * with every call. */
@@ -204,52 +202,6 @@ file_bytes_for(const struct journal *journal, uint64_t body_bytes)
     return needed > usual ? needed : usual;
 }
 
-static bool
-refuse_for_error(struct call_refusal *refusal_r, int error)
-{
-    struct rlimit limit;
-    if (error == -EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        return call_refuse(refusal_r, REFUSAL_TOO_LARGE,
-                           "no segment can be made in segments.directory: the limit on the size of "
-                           "a file (RLIMIT_FSIZE) is %" PRIu64 " bytes",
-                           (uint64_t)limit.rlim_cur);
-    return call_refuse(refusal_r, call_refusal_cause_of_error(error),
-                       "no segment can be made in segments.directory: %s", strerrordesc_np(-error));
-}
-
-/* Whether one more file of that size is within the limit; if not, says why. */
-static bool
-check_limit(const struct heritage *heritage, uint64_t file_bytes, struct call_refusal *refusal_r)
-{
-    int64_t limit_bytes = heritage->settings->segments_limit_bytes;
-    uint64_t used;
-    int result =
-        segment_store_slot_bytes(heritage->fds[HERITAGE_FD_SEGMENTS], heritage->slot, &used);
-    if (result != 0)
-        return refuse_for_error(refusal_r, result);
-    if (used + file_bytes > (uint64_t)limit_bytes)
-        return call_refuse(refusal_r, REFUSAL_SEGMENTS_LIMIT,
-                           "segments.limit_bytes (%" PRId64
-                           ") is reached: records come faster than they are merged, or an output "
-                           "cannot be written",
-                           limit_bytes);
-    return true;
-}
-
-/* Makes a segment; if it cannot, says why. In the main thread or the helper's. */
-static bool
-make_segment(const struct heritage *heritage, const struct segment_order *order,
-             struct segment_writer **writer_r, struct call_refusal *refusal_r)
-{
-    struct segment_identity identity = {heritage->slot, heritage->incarnation, order->number};
-    bool durable = heritage->settings->segments_durability == DURABILITY_MACHINE;
-    if (!check_limit(heritage, order->file_bytes, refusal_r))
-        return false;
-    int result = segment_writer_create(writer_r, heritage->fds[HERITAGE_FD_SEGMENTS], &identity,
-                                       order->first_sequence, order->file_bytes, durable);
-    return result == 0 || refuse_for_error(refusal_r, result);
-}
-
 /* Orders the segment behind the open one, or, where there is none, the next. The sequence of its
  * first record is above any that the open one has room for. */
 static void
@@ -312,7 +264,7 @@ create_segment(struct journal *journal, uint64_t file_bytes)
     if (journal->helper != NULL)
         writer = take_from_helper(journal, file_bytes);
     else
-        (void)make_segment(journal->heritage, &order, &writer, &journal->refusal);
+        (void)segment_maker_make(journal->heritage, &order, &writer, &journal->refusal);
     if (writer == NULL)
         return false;
     if (journal->helper != NULL)
@@ -374,7 +326,7 @@ int
 journal_start_helper(struct journal *journal)
 {
     INVARIANT(journal->durable && journal->helper == NULL);
-    int result = segment_helper_start(&journal->helper, journal->heritage, make_segment);
+    int result = segment_helper_start(&journal->helper, journal->heritage, segment_maker_make);
     if (result == 0)
         order_next(journal, file_bytes_for(journal, 1));
     return result;

@@ -19,7 +19,7 @@ test_the_store_lists_in_order_and_counts_a_slot(void **state)
     const struct scratch *scratch = *state;
     struct segment_entry *entries = NULL;
     size_t count = 0;
-    uint64_t bytes = 0;
+    struct segment_store_bytes bytes;
     uint64_t next = 0;
     scratch_put(scratch, "00001-0000000002-0000000010.sealed", "abc", 3);
     scratch_put(scratch, "00001-0000000002-0000000009.sealed", "abcd", 4);
@@ -31,8 +31,10 @@ test_the_store_lists_in_order_and_counts_a_slot(void **state)
     assert_int_equal(entries[1].identity.number, 9);
     assert_int_equal(entries[2].identity.number, 10);
     free(entries);
-    assert_int_equal(segment_store_slot_bytes(scratch->fd, 1, &bytes), 0);
-    assert_int_equal(bytes, 7);
+    scratch_put(scratch, "00001-0000000002-0000000011.new", "abcde", 5);
+    assert_int_equal(segment_store_count_bytes(scratch->fd, 1, &bytes), 0);
+    assert_int_equal(bytes.of_slot, 7);
+    assert_int_equal(bytes.of_all, 14);
     uint64_t now_ms = clock_realtime_ns() / 1000000;
     assert_int_equal(segment_store_next_incarnation(scratch->fd, &next), 0);
     assert_true(next >= now_ms); /* later starts give out higher numbers */

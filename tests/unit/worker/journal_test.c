@@ -352,15 +352,15 @@ test_the_limit_refuses_and_says_so_and_loses_nothing(void **state)
 {
     struct fixture *f = *state;
     size_t open = 0;
-    uint64_t bytes = 0;
+    struct segment_store_bytes bytes;
     f->settings.segments_limit_bytes = 3 * SIZE_BYTES + SIZE_BYTES / 2;
     begin(f);
     fill(f, NOW_MS);
     assert_non_null(strstr(f->refusal.text, "segments.limit_bytes (28672)"));
     assert_int_equal(expect_all_there(f, 0, 0, &open), 3);
     assert_int_equal(open, 0); /* only what is sealed is ever given back */
-    assert_int_equal(segment_store_slot_bytes(f->segments.fd, SLOT, &bytes), 0);
-    assert_int_equal(bytes, 3 * SIZE_BYTES);
+    assert_int_equal(segment_store_count_bytes(f->segments.fd, SLOT, &bytes), 0);
+    assert_int_equal(bytes.of_slot, 3 * SIZE_BYTES);
 }
 
 static void
