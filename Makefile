@@ -285,14 +285,14 @@ check-cppcheck:
 # ---- the crash suite: journals and a collector in one process, with every call to a file wrapped (tests/crash/calls.h)
 
 CRASH_WRAPPED := openat open readlink readlinkat syscall mkdir mkdirat renameat renameat2 unlinkat pwrite writev ftruncate \
-	fallocate fsync fdatasync mmap flock fstat fstatat faccessat pread fdopendir readdir getrandom fcntl \
+	fallocate fsync fdatasync mmap flock fstat fstatat fstatvfs faccessat pread fdopendir readdir getrandom fcntl \
 	malloc calloc realloc
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
-	$(addprefix $(BUILD)/,base/array.o base/descriptors.o base/directory.o base/disk.o base/event.o base/file_room.o base/rename.o \
+	$(addprefix $(BUILD)/,base/array.o base/descriptors.o base/directory.o base/disk.o base/event.o base/file_room.o base/free_room.o base/rename.o \
 	common/beneath.o common/lock_file.o common/output_path.o master/volume.o master/volume_probe.o worker/call_refusal.o \
-	worker/journal.o worker/segment_maker.o worker/volume_watch.o)
+	worker/journal.o worker/segment_maker.o worker/volume_reserve.o worker/volume_watch.o)
 # In memory: what reaches the disk is the suite's to say, and it is faster.
 CRASH_RUN = TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) $(CRASH_SUITE) $(if $(SEED),--seed $(SEED))
 

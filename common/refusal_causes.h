@@ -23,7 +23,8 @@
     CAUSE(SEGMENTS_LIMIT, RESOURCE_EXHAUSTED, "segments_limit",                                    \
           "the worker's segments have reached `segments.limit_bytes`")                             \
     CAUSE(VOLUME_FULL, RESOURCE_EXHAUSTED, "volume_full",                                          \
-          "the volume of the segments is full, or a quota on it is reached")                       \
+          "the volume of the segments is full, but for the room that is kept for merging, or a "   \
+          "quota on it is reached")                                                                \
     CAUSE(NO_MEMORY, RESOURCE_EXHAUSTED, "no_memory", "the system has no memory for it")           \
     CAUSE(SYSTEM, UNAVAILABLE, "system",                                                           \
           "the path cannot be checked, or a segment made, for another reason of the system's; "    \

@@ -1,5 +1,5 @@
-/* segment_maker.h -- makes a segment if it is within segments.limit_bytes. Runs in a worker, in the
- * main thread or in that of the segment helper. */
+/* segment_maker.h -- makes a segment if there is room for it: within segments.limit_bytes, and on
+ * the volume. Runs in a worker, in the main thread or in that of the segment helper. */
 #ifndef MYGRPCADAPTER_WORKER_SEGMENT_MAKER_H
 #define MYGRPCADAPTER_WORKER_SEGMENT_MAKER_H
 

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -410,6 +411,12 @@ REAL(int, fstatat, int fd, const char *path, struct stat *status, int flags)
 WRAP(int, fstatat, int fd, const char *path, struct stat *status, int flags)
 {
     return refused("fstatat") ? -1 : __real_fstatat(fd, path, status, flags);
+}
+
+REAL(int, fstatvfs, int fd, struct statvfs *status)
+WRAP(int, fstatvfs, int fd, struct statvfs *status)
+{
+    return refused("fstatvfs") ? -1 : __real_fstatvfs(fd, status);
 }
 
 REAL(int, faccessat, int fd, const char *path, int mode, int flags)

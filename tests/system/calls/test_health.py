@@ -157,7 +157,8 @@ def test_full_volume(stage):
     """While a worker refuses calls, every worker says NOT_SERVING, but not that it should be killed. When there is room,
     they serve again, without a call that tries it."""
     with SmallVolume(stage.home / "small", 8 * MIB) as volume:
-        adapter = stage.adapter({"segments.size_bytes": 256 << 10}, root=volume.root, wrapper=volume.wrapper)
+        adapter = stage.adapter({"segments.size_bytes": 256 << 10, "output.max_files": 8}, root=volume.root,
+                                wrapper=volume.wrapper)
         adapter.seen_root = volume.seen
         adapter.start()
         clients = [stage.client(adapter) for _ in range(2)]

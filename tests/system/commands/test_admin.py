@@ -151,7 +151,7 @@ def test_an_output_that_refuses(stage, adapter, admin):
 def test_full_volume(stage):
     """The cause of a refusal on a full volume is named, and the room there is shows."""
     with SmallVolume(stage.home / "small", 8 * MIB) as volume:
-        adapter = stage.adapter({**ADDRESS, "workers.count": 1, "segments.size_bytes": 256 << 10},
+        adapter = stage.adapter({**ADDRESS, "workers.count": 1, "segments.size_bytes": 256 << 10, "output.max_files": 8},
                                 root=volume.root, wrapper=volume.wrapper)
         adapter.seen_root = volume.seen
         adapter.start()
