@@ -56,9 +56,12 @@ static void
 make_metrics(const struct admin *admin, struct page *page)
 {
     const struct heritage *heritage = admin->heritage;
-    struct metrics_room room;
-    (void)free_room_find(heritage->fds[HERITAGE_FD_ROOT], &room.output_bytes);
-    (void)free_room_find(heritage->fds[HERITAGE_FD_SEGMENTS], &room.segments_bytes);
+    struct free_room output;
+    struct free_room segments;
+    (void)free_room_find(heritage->fds[HERITAGE_FD_ROOT], &output);
+    (void)free_room_find(heritage->fds[HERITAGE_FD_SEGMENTS], &segments);
+    const struct metrics_room room = {.output_bytes = output.free_bytes,
+                                      .segments_bytes = segments.free_bytes};
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);

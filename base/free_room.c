@@ -3,17 +3,24 @@
 
 #include <sys/statvfs.h>
 
+/* Bytes of so many blocks. */
+static bool
+bytes_of(const struct statvfs *status, fsblkcnt_t blocks, uint64_t *bytes_r)
+{
+    uint64_t block_bytes = status->f_frsize != 0 ? status->f_frsize : status->f_bsize;
+    return block_bytes != 0 && !__builtin_mul_overflow(blocks, block_bytes, bytes_r);
+}
+
 bool
-free_room_find(int fd, uint64_t *bytes_r)
+free_room_find(int fd, struct free_room *room_r)
 {
     struct statvfs status;
-    *bytes_r = 0;
-    if (fstatvfs(fd, &status) != 0 || status.f_blocks == 0 || status.f_bavail > status.f_blocks)
+    struct free_room room;
+    *room_r = (struct free_room){0};
+    if (fstatvfs(fd, &status) != 0 || status.f_blocks == 0 || status.f_bavail > status.f_blocks ||
+        !bytes_of(&status, status.f_bavail, &room.free_bytes) ||
+        !bytes_of(&status, status.f_blocks, &room.total_bytes))
         return false;
-    uint64_t block_bytes = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
-    uint64_t bytes;
-    if (block_bytes == 0 || __builtin_mul_overflow(status.f_bavail, block_bytes, &bytes))
-        return false;
-    *bytes_r = bytes;
+    *room_r = room;
     return true;
 }

@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How many bytes are free for anybody on the volume of an open file. Returns false, with 0 in
- * *bytes_r, if that cannot be known: some file systems (a tmpfs without a size, some of FUSE) have
- * no size to tell of. */
-bool free_room_find(int fd, uint64_t *bytes_r);
+struct free_room {
+    uint64_t free_bytes;  /* for anybody */
+    uint64_t total_bytes; /* of the volume */
+};
+
+/* How much room there is on the volume of an open file. Returns false, with zeros, if that cannot
+ * be known: some file systems (a tmpfs without a size, some of FUSE) have no size to tell of. */
+bool free_room_find(int fd, struct free_room *room_r);
 
 #endif

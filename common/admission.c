@@ -160,3 +160,9 @@ admission_admit(struct admission *admission, const char *name)
     (void)pthread_mutex_unlock(&admission->lock);
     return result;
 }
+
+uint32_t
+admission_count(const struct admission *admission)
+{
+    return admission == NULL ? 0 : __atomic_load_n(&admission->names, __ATOMIC_RELAXED);
+}

@@ -26,4 +26,7 @@ void admission_close(struct admission **ap);
  * for each name, for all names together. */
 int admission_admit(struct admission *admission, const char *name);
 
+/* How many names have been admitted; NULL-safe: none. */
+uint32_t admission_count(const struct admission *admission);
+
 #endif

@@ -311,6 +311,12 @@ output_settle_delivered(struct output *output, const struct sources *sources, ui
 }
 
 void
+output_put_off(struct output *output, uint64_t now_ms)
+{
+    output_block(output, -EAGAIN, now_ms);
+}
+
+void
 output_postpone(struct output *output, uint64_t now_ms)
 {
     if (output->batch.count == 0)

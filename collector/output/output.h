@@ -75,6 +75,9 @@ void output_set_threads(struct output *output, struct sync_threads *threads);
 /* Whether each step must be on the disk before the next one is taken. */
 void output_set_durable(struct output *output, bool durable);
 
+/* True if an unfinished batch began in another file than the output's name leads to now. */
+bool output_is_displaced(const struct output *output);
+
 /* Forgets positions in segments that are gone: positions_forget_gone(). */
 void output_forget_gone(struct output *output, const struct sources *sources);
 
@@ -155,6 +158,9 @@ int output_set_aside(struct output *output, struct sources *sources, struct outp
 /* Whether the ledger says that the segment with that id holds records of this output that were set
  * aside. */
 bool output_knows_aside(const struct output *output, const struct segment_id *id);
+
+/* An output that is blocked is tried again a moment later. */
+void output_put_off(struct output *output, uint64_t now_ms);
 
 /* Lets go of the destination's descriptors until there is something to deliver again. */
 void output_release(struct output *output);

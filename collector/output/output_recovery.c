@@ -219,3 +219,13 @@ output_stands_in_the_way_of(const struct output *output, const struct output *ot
            other->operations->identify(other->destination, &device, &inode) == 0 &&
            is_same_file(output, device, inode);
 }
+
+bool
+output_is_displaced(const struct output *output)
+{
+    uint64_t device;
+    uint64_t inode;
+    return output->phase != OUTPUT_SETTLED && output->mark.length > 0 &&
+           output->operations->identify(output->destination, &device, &inode) == 0 &&
+           (device != output->mark.device || inode != output->mark.inode);
+}

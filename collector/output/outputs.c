@@ -131,6 +131,22 @@ rewind_source(struct outputs *outputs, struct source *source)
         source_rewind(source, to, kept);
 }
 
+/* True if the unfinished batch of an output would be written to another file than it began in, and
+ * that is the one in which the batch of another output began: what is torn there comes first. */
+static bool
+must_be_put_off(const struct outputs *outputs, const struct output *output)
+{
+    if (!output_is_displaced(output))
+        return false;
+    for (size_t i = 0; i < outputs->count; i++) {
+        const struct output *other = outputs->list[i];
+        if (output_is_unfinished(other) && !output_is_displaced(other) &&
+            output_stands_in_the_way_of(other, output))
+            return true;
+    }
+    return false;
+}
+
 void
 outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
 {
@@ -141,6 +157,10 @@ outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
         struct output *output = outputs->list[i];
         if (!output_is_blocked(output))
             continue;
+        if (must_be_put_off(outputs, output)) {
+            output_put_off(output, now_ms);
+            continue;
+        }
         bool ready = output_retry(output, sources, now_ms);
         if (!ready && output_lacks_descriptors(output)) {
             outputs_spare_descriptors(outputs);

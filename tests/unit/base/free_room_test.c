@@ -7,26 +7,26 @@
 static void
 test_the_room_that_anybody_may_take(void **state)
 {
-    uint64_t bytes = 1;
+    struct free_room room;
     (void)state;
     room_set(10 * ROOM_BLOCK_BYTES);
-    assert_true(free_room_find(0, &bytes));
-    assert_int_equal(bytes, 10 * ROOM_BLOCK_BYTES);
+    assert_true(free_room_find(0, &room));
+    assert_int_equal(room.free_bytes, 10 * ROOM_BLOCK_BYTES);
     room_set(0);
-    assert_true(free_room_find(0, &bytes));
-    assert_int_equal(bytes, 0);
+    assert_true(free_room_find(0, &room));
+    assert_int_equal(room.free_bytes, 0);
     room_set(10 * ROOM_BLOCK_BYTES);
     room_found[1].f_frsize = 0;
-    assert_true(free_room_find(0, &bytes));
-    assert_int_equal(bytes, 10 << 20);
+    assert_true(free_room_find(0, &room));
+    assert_int_equal(room.free_bytes, 10 << 20);
 }
 
 static void
 expect_unknown(void)
 {
-    uint64_t bytes = 1;
-    assert_false(free_room_find(0, &bytes));
-    assert_int_equal(bytes, 0);
+    struct free_room room = {1, 1};
+    assert_false(free_room_find(0, &room));
+    assert_int_equal(room.free_bytes, 0);
 }
 
 static void
