@@ -28,14 +28,14 @@ found_fstatvfs(int fd, struct statvfs *status)
     return room_error == 0 ? 0 : -1;
 }
 
-/* A volume with so many bytes free, and as many that are not. */
+/* A large volume with so many bytes free. */
 static inline struct statvfs
 room_of(unsigned long bytes)
 {
     unsigned long blocks = bytes / ROOM_BLOCK_BYTES;
     return (struct statvfs){.f_bsize = 1 << 20,
                             .f_frsize = ROOM_BLOCK_BYTES,
-                            .f_blocks = 2 * blocks + 1,
+                            .f_blocks = blocks + (1 << 20),
                             .f_bfree = blocks + 1,
                             .f_bavail = blocks};
 }

@@ -109,6 +109,19 @@ test_a_block_less_is_too_little(void **state)
     expect_refused(f, SIZE, "0 bytes are free");
 }
 
+/* A sixteenth of it is left for outputs that are still to come, and no more. */
+static void
+test_a_small_volume(void **state)
+{
+    struct fixture *f = *state;
+    room_set(2 * SIZE + 2 * 32768UL - ROOM_BLOCK_BYTES);
+    room_found[1].f_blocks = 16 * 32768UL / ROOM_BLOCK_BYTES;
+    expect_refused(f, SIZE, "must be");
+    room_set(2 * SIZE + 2 * 32768UL);
+    room_found[1].f_blocks = 16 * 32768UL / ROOM_BLOCK_BYTES;
+    assert_true(make(f, SIZE));
+}
+
 /* Another worker made one at the same moment: what is free is found to be less. */
 static void
 test_it_is_looked_again_with_the_room_taken(void **state)
@@ -195,6 +208,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_as_much_stays_free_as_may_be_merged),
         TEST(test_a_block_less_is_too_little),
+        TEST(test_a_small_volume),
         TEST(test_it_is_looked_again_with_the_room_taken),
         TEST(test_every_segment_counts),
         TEST(test_with_the_outputs_on_another_volume),
