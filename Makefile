@@ -289,7 +289,7 @@ CRASH_WRAPPED := openat open readlink readlinkat syscall mkdir mkdirat renameat 
 	malloc calloc realloc
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
-CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
+CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o %/sync_threads.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
 	$(addprefix $(BUILD)/,base/array.o base/descriptors.o base/directory.o base/disk.o base/event.o base/file_room.o base/free_room.o base/rename.o \
 	common/beneath.o common/lock_file.o common/output_path.o master/volume.o master/volume_probe.o worker/call_refusal.o \
 	worker/journal.o worker/segment_maker.o worker/volume_reserve.o worker/volume_watch.o)
