@@ -306,10 +306,10 @@ $(CRASH_SUITE): $(CRASH_OBJECTS) $(ARCHIVE)
 .PHONY: check-crash-short check-crash
 check-crash-short: $(CRASH_SUITE)
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
-	@$(CRASH_RUN) --stride 3 kills
-	@$(CRASH_RUN) --stride 3 strangers
-	@$(CRASH_RUN) --bare --stride 5 kills
-	@$(CRASH_RUN) --stride 29 faults
+	@$(CRASH_RUN) --stride 4 kills
+	@$(CRASH_RUN) --stride 6 strangers
+	@$(CRASH_RUN) --bare --stride 9 kills
+	@$(CRASH_RUN) --stride 37 faults
 	@$(CRASH_RUN) --stride 43 aside
 	@$(CRASH_RUN) --rounds 400 power
 	@$(CRASH_RUN) --rounds 60 aside-power
