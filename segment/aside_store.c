@@ -97,7 +97,9 @@ format_name(char name[static ASIDE_NAME_BYTES_MAX], const struct segment_identit
         bool plain = (at >= 'a' && at <= 'z') || (at >= 'A' && at <= 'Z') ||
                      (at >= '0' && at <= '9') || at == '_' || (at == '.' && i > 0) ||
                      (at == '-' && i > 0);
-        word[i] = plain ? at : '_';
+        word[i] = '_';
+        if (plain)
+            word[i] = at;
     }
     if (gmtime_r(&seconds, &utc) != NULL)
         (void)strftime(text, sizeof(text), "%Y%m%dT%H%M%S", &utc);

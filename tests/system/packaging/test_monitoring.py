@@ -54,7 +54,7 @@ def test_every_metric_they_name_is_there(stage):
     shown = {re.sub("_(bucket|sum|count)$", "", name) for name in NAME.findall(DASHBOARD.read_text())}
     assert metrics.names() - shown == {f"mygrpcadapter_{name}" for name in (
         "request_bytes_total", "connections_accepted_total", "records_delivered_total", "segments", "start_time_seconds",
-        "worker_connections_limit")}
+        "worker_connections_limit", "quarantined_total", "records_set_aside_total", "set_aside_bytes")}
 
 
 def readme_rows():
