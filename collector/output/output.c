@@ -385,7 +385,7 @@ int
 output_end_sync(struct output *output, const struct sources *sources, uint64_t until_ms)
 {
     INVARIANT(output->syncing);
-    if (output->durable && !sync_threads_wait(output->threads, &output->sync, until_ms))
+    if (!sync_threads_wait(output->threads, &output->sync, until_ms))
         return -EINPROGRESS;
     output->syncing = false;
     if (output->sync.result != 0)
