@@ -213,6 +213,8 @@ collector_main(const struct heritage *heritage)
     collector.worked_ms = clock_monotonic_ms();
     child_ready(heritage);
     int code = merge_until_drained(&collector);
+    if (code != 0)
+        _exit(code); /* a sync may be stuck; the next start goes on */
     merge_close(&collector.merge);
     sync_threads_close(&collector.threads);
     (void)close(collector.signal_fd);

@@ -307,9 +307,9 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     }
     outputs_retry(&merge->outputs, &merge->sources, now_ms);
     if (!set_aside_is_resolved(&merge->set_aside) && outputs_are_secured(&merge->outputs))
-        set_aside_resolve(&merge->set_aside, &merge->outputs, &merge->sources);
+        set_aside_resolve(&merge->set_aside, &merge->outputs, &merge->sources, now_ms);
     if (looked || set_aside_is_under_way(&merge->set_aside))
-        set_aside_step(&merge->set_aside, &merge->outputs, &merge->sources);
+        set_aside_step(&merge->set_aside, &merge->outputs, &merge->sources, now_ms);
     size_t records = read_sources(merge, now_ms);
     sources_sync(&merge->sources);
     outputs_deliver(&merge->outputs, &merge->sources, now_ms);

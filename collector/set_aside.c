@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,9 +25,13 @@
 #include "segment/ledger_format.h"
 #include "segment/segment_directory.h"
 #include "segment/segment_name.h"
+#include "segment/segment_store.h"
 
 /* The word for a kind, a colon and a name. */
 #define ORDER_BYTES_MAX (16U + SEGMENT_DESTINATION_BYTES_MAX)
+
+/* An order waits so long for a sync of its output. */
+#define SYNC_PATIENCE_MS 5000U
 
 /* The output of that kind and name; NULL if there is none. Not by the index, which is on the way of
  * each record: it is seldom asked for. */
@@ -50,6 +53,8 @@ struct resolution {
     struct sources *sources;
     int segments_fd;
     int aside_fd;
+    /* The last error, of whatever file, that may pass. */
+    int error;
 };
 
 /* What is known of a sealed file that has not got its name. */
@@ -114,26 +119,36 @@ resolve_file(const struct resolution *resolution, const char *name)
     return result;
 }
 
+/* Errors that tell of something that is no file of ours and never will be. */
+static bool
+is_strange(int error)
+{
+    return error == -EBADMSG || error == -EISDIR || error == -ENOTDIR || error == -ELOOP ||
+           error == -ENXIO;
+}
+
+/* What is strange stays as it is, and keeps nobody waiting. */
 static int
 visit_entry(void *context, const struct dirent *entry)
 {
-    const struct resolution *resolution = context;
+    struct resolution *resolution = context;
     struct segment_identity identity;
     enum segment_state state;
+    int result;
     if (!segment_name_parse(entry->d_name, &identity, &state))
         return 0;
-    if (state != SEGMENT_STATE_SEALED) /* its collector died before it was whole */
-        return unlinkat(resolution->aside_fd, entry->d_name, 0) == 0 ? 0 : -errno;
-    int result = resolve_file(resolution, entry->d_name);
-    if (result != 0)
-        log_write(LOG_LEVEL_ERROR, "it cannot be told whether a file of set-aside records counts",
-                  LOG_FIELDS(log_string("file", entry->d_name), log_error(result)));
-    /* What is damaged stays as it is, and keeps nobody waiting. */
-    return result == -EBADMSG || result == -ENOENT ? 0 : result;
+    if (state == SEGMENT_STATE_SEALED)
+        result = resolve_file(resolution, entry->d_name);
+    else /* its collector died before it was whole */
+        result = unlinkat(resolution->aside_fd, entry->d_name, 0) == 0 ? 0 : -errno;
+    if (result != 0 && result != -ENOENT && !is_strange(result))
+        resolution->error = result;
+    return 0;
 }
 
 void
-set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sources *sources)
+set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sources *sources,
+                  uint64_t now_ms)
 {
     struct resolution resolution = {.outputs = outputs,
                                     .sources = sources,
@@ -143,7 +158,18 @@ set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sou
                      ? resolution.aside_fd
                      : directory_read(resolution.aside_fd, ".", visit_entry, &resolution);
     descriptor_close(&resolution.aside_fd);
-    setting->is_resolved = result == 0 || result == -ENOENT;
+    if (result == 0)
+        result = resolution.error;
+    setting->is_resolved = result == 0 || result == -ENOENT || is_strange(result);
+    if (is_strange(result))
+        log_write(LOG_LEVEL_ERROR,
+                  SEGMENT_DIRECTORY_ASIDE " in segments.directory is no directory; move it away",
+                  LOG_FIELDS(log_error(result)));
+    else if (!setting->is_resolved)
+        log_write_braked(&setting->brake, now_ms, LOG_LEVEL_ERROR,
+                         "it cannot be told which files in " SEGMENT_DIRECTORY_ASIDE
+                         "/ count; no segment is removed before that",
+                         LOG_FIELDS(log_error(result)));
 }
 
 bool
@@ -154,30 +180,60 @@ set_aside_is_resolved(const struct set_aside *setting)
 
 /* ---- orders */
 
+/* Gets what has the order's name and is none out of the way. */
+static void
+remove_order(int segments_fd)
+{
+    if (unlinkat(segments_fd, SEGMENT_DIRECTORY_ORDER, 0) != 0 && errno != ENOENT)
+        (void)segment_store_quarantine(segments_fd, SEGMENT_DIRECTORY_ORDER);
+}
+
+/* Whether somebody waits for an answer. */
+static bool
+is_awaited(int order_fd)
+{
+    if (flock(order_fd, LOCK_SH | LOCK_NB) != 0)
+        return true;
+    (void)flock(order_fd, LOCK_UN);
+    return false;
+}
+
 /* Opens the order, if there is one and somebody waits for it. */
 static void
-take_order(struct set_aside *setting, int segments_fd)
+take_order(struct set_aside *setting, int segments_fd, uint64_t now_ms)
 {
     struct stat status;
     int fd =
         openat(segments_fd, SEGMENT_DIRECTORY_ORDER, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 && (errno == ENOENT || errno == EMFILE || errno == ENFILE))
         return;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_size > (off_t)ORDER_BYTES_MAX || flock(fd, LOCK_SH | LOCK_NB) == 0) {
-        (void)unlinkat(segments_fd, SEGMENT_DIRECTORY_ORDER, 0);
-        (void)close(fd);
+    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size > (off_t)ORDER_BYTES_MAX || !is_awaited(fd)) {
+        remove_order(segments_fd);
+        descriptor_close(&fd);
         return;
     }
     setting->order_fd = fd;
     setting->order_bytes = (size_t)status.st_size;
     setting->records = 0;
     setting->files = 0;
+    setting->taken_ms = now_ms;
+}
+
+/* The order is carried out, or never will be. */
+static void
+end_order(struct set_aside *setting, const struct outputs *outputs, int segments_fd)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_hold(outputs->list[i], false);
+    remove_order(segments_fd);
+    descriptor_close(&setting->order_fd);
 }
 
 /* Writes the answer, and ends the order. */
-__attribute__((format(printf, 3, 4))) static void
-answer(struct set_aside *setting, int segments_fd, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void
+answer(struct set_aside *setting, const struct outputs *outputs, int segments_fd,
+       const char *format, ...)
 {
     char text[256];
     va_list arguments;
@@ -186,8 +242,7 @@ answer(struct set_aside *setting, int segments_fd, const char *format, ...)
     va_end(arguments);
     if (length > 0)
         (void)!pwrite(setting->order_fd, text, strlen(text), (off_t)setting->order_bytes);
-    (void)unlinkat(segments_fd, SEGMENT_DIRECTORY_ORDER, 0);
-    descriptor_close(&setting->order_fd);
+    end_order(setting, outputs, segments_fd);
 }
 
 bool
@@ -222,56 +277,54 @@ find_ordered(const struct set_aside *setting, const struct outputs *outputs)
     return NULL;
 }
 
-static void
-answer_done(struct set_aside *setting, int segments_fd)
-{
-    char records[PLURAL_BYTES];
-    char files[PLURAL_BYTES];
-    answer(setting, segments_fd, "+%s set aside in %s", plural(records, setting->records, "record"),
-           plural(files, setting->files, "file"));
-}
-
-/* Sets some aside, and answers when that was all, or an error. */
+/* Sets some aside, and answers when that was all, or an error. Until then the output is not tried
+ * again: it would take a part of what is to go aside. */
 static void
 go_on(struct set_aside *setting, struct outputs *outputs, struct sources *sources,
       struct output *output)
 {
     int segments_fd = sources->means.directory_fd;
+    char records[PLURAL_BYTES];
+    char files[PLURAL_BYTES];
     struct output_aside made;
     int result = output_set_aside(output, sources, &made);
     if (result != 0) {
-        answer(setting, segments_fd,
-               "-%s; %" PRIu64 " records were set aside before that, the others still wait",
-               strerror(-result), setting->records);
+        answer(setting, outputs, segments_fd,
+               "-%s; %s set aside before that, the others still wait", strerror(-result),
+               plural(records, setting->records, "record"));
         return;
     }
+    output_hold(output, true);
     setting->records += made.records;
     setting->files += made.records > 0 ? 1 : 0;
     setting->is_resolved = setting->is_resolved && !made.unnamed;
     outputs_recount_skips(outputs, sources);
     if (!made.more)
-        answer_done(setting, segments_fd);
+        answer(setting, outputs, segments_fd, "+%s set aside in %s",
+               plural(records, setting->records, "record"), plural(files, setting->files, "file"));
 }
 
 void
-set_aside_step(struct set_aside *setting, struct outputs *outputs, struct sources *sources)
+set_aside_step(struct set_aside *setting, struct outputs *outputs, struct sources *sources,
+               uint64_t now_ms)
 {
     int segments_fd = sources->means.directory_fd;
     if (setting->order_fd < 0)
-        take_order(setting, segments_fd);
+        take_order(setting, segments_fd, now_ms);
     if (setting->order_fd < 0)
         return;
     struct output *output = find_ordered(setting, outputs);
-    if (output == NULL)
-        answer(setting, segments_fd, "-there is no such output, or nothing waits for it");
-    else if (output_is_syncing(output))
-        return; /* it is settled soon */
-    else if (output_is_blocked(output))
+    if (!is_awaited(setting->order_fd))
+        end_order(setting, outputs, segments_fd);
+    else if (output == NULL)
+        answer(setting, outputs, segments_fd, "-there is no such output, or nothing waits for it");
+    else if (!output_is_blocked(output))
+        answer(setting, outputs, segments_fd, "-the output can be written: nothing is set aside");
+    else if (!output_is_syncing(output))
         go_on(setting, outputs, sources, output);
-    else if (setting->records > 0)
-        answer_done(setting, segments_fd);
-    else
-        answer(setting, segments_fd, "-the output can be written: nothing is set aside");
+    else if (now_ms - setting->taken_ms >= SYNC_PATIENCE_MS)
+        answer(setting, outputs, segments_fd,
+               "-a sync of the output is under way and takes long; say it again when it is done");
 }
 
 void

@@ -4,7 +4,7 @@
  * The order is a file in the segment directory, SEGMENT_DIRECTORY_ORDER: the word for the kind of
  * destination and, where it has a name, a colon and the name. Whoever gave it holds flock on it
  * and waits. When it is carried out, or cannot be, the collector writes its answer behind it and
- * removes it; a file that nobody holds is removed without that.
+ * removes it. An order lives as long as somebody waits for it; one of nobody is removed.
  */
 #ifndef MYGRPCADAPTER_COLLECTOR_SET_ASIDE_H
 #define MYGRPCADAPTER_COLLECTOR_SET_ASIDE_H
@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/log.h"
 
 struct outputs;
 struct sources;
@@ -24,14 +26,17 @@ struct set_aside {
     /* So far. */
     uint64_t records;
     uint64_t files;
+    uint64_t taken_ms;
     /* There is nothing in aside/ of which it is not known whether it counts. */
     bool is_resolved;
+    struct log_brake brake;
 };
 
 /* Looks which files in aside/ count, and removes the others: at the start, when all ledgers are
  * secured, and after an error. Until set_aside_is_resolved() no segment may be
  * removed. */
-void set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sources *sources);
+void set_aside_resolve(struct set_aside *setting, struct outputs *outputs, struct sources *sources,
+                       uint64_t now_ms);
 
 /* True once it is known of all files in aside/ whether they count. */
 bool set_aside_is_resolved(const struct set_aside *setting);
@@ -40,7 +45,8 @@ bool set_aside_is_resolved(const struct set_aside *setting);
 bool set_aside_is_under_way(const struct set_aside *setting);
 
 /* Takes an order, if there is one, and carries some of it out. */
-void set_aside_step(struct set_aside *setting, struct outputs *outputs, struct sources *sources);
+void set_aside_step(struct set_aside *setting, struct outputs *outputs, struct sources *sources,
+                    uint64_t now_ms);
 
 /* Lets go of an order. */
 void set_aside_close(struct set_aside *setting);

@@ -128,6 +128,10 @@ aside_store_put_back(int segments_fd, const char *name, const char **reason_r)
 {
     struct segment_facts facts;
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
+    *reason_r = "no file whose name ends in .segment; the adapter names the others when it starts";
+    if (!aside_name_is(name))
+        return -EBADMSG; /* it need not count */
+    *reason_r = NULL;
     int aside_fd = aside_store_open(segments_fd);
     if (aside_fd < 0)
         return aside_fd;

@@ -496,9 +496,9 @@ judge(struct completion *completion, bool *stands_r)
     return completion->again && completion->fd >= 0 ? write_again(completion, &made) : 0;
 }
 
-int
-file_look(struct destination *destination, const struct ledger_mark *mark,
-          const struct iovec *records, size_t count, bool again, bool *stands_r)
+static int
+look(struct destination *destination, const struct ledger_mark *mark, const struct iovec *records,
+     size_t count, bool again, bool *stands_r)
 {
     struct completion completion = {.destination = destination,
                                     .mark = mark,
@@ -514,6 +514,18 @@ file_look(struct destination *destination, const struct ledger_mark *mark,
         result = judge(&completion, stands_r);
     close_completion(&completion);
     return result;
+}
+
+/* The file is opened for writing only if something stands there that is to be written again. */
+int
+file_look(struct destination *destination, const struct ledger_mark *mark,
+          const struct iovec *records, size_t count, bool again, bool *stands_r)
+{
+    bool any = false;
+    int result = look(destination, mark, records, count, false, stands_r);
+    for (size_t i = 0; i < count && result == 0; i++)
+        any = any || stands_r[i];
+    return any && again ? look(destination, mark, records, count, true, stands_r) : result;
 }
 
 ssize_t

@@ -104,23 +104,33 @@ output_retry_in_ms(struct output *output, uint64_t now_ms)
     return output->refusal.stands ? refusal_retry_in_ms(&output->refusal, now_ms) : 0;
 }
 
+void
+output_hold(struct output *output, bool held)
+{
+    if (output->held != held)
+        output->refusal.retry_at_ms = held ? UINT64_MAX : 0;
+    output->held = held;
+}
+
 bool
-output_retry(struct output *output, struct sources *sources, uint64_t now_ms)
+output_retry(struct output *output, struct sources *sources, bool put_off, uint64_t now_ms)
 {
     struct ledger_mark mark;
     bool refused = output->refusal.stands;
-    bool syncing = output->syncing;
-    int result = output_take_up(output, sources);
+    bool unfinished = output->phase != OUTPUT_SETTLED;
+    if (output->held)
+        return false;
+    int result = output_take_up(output, sources, put_off);
     if (result == -EINPROGRESS)
         return false;
     if (result == 0 && refused)
         result = output->operations->prepare(output->destination, &mark);
     if (result != 0)
         output_block(output, result, now_ms);
+    else if (unfinished) /* it has taken something; what waits for it is read again */
+        refusal_end(&output->refusal, output_log_name(output));
     else if (refused)
         refusal_note_ready(&output->refusal);
-    else if (syncing) /* what waits for it is read again */
-        refusal_end(&output->refusal, output_log_name(output));
     return result == 0;
 }
 
@@ -180,19 +190,6 @@ output_oldest_ns(const struct output *output)
     return output->refusal.oldest_ns == 0 ? UINT64_MAX : output->refusal.oldest_ns;
 }
 
-/* Up to and with the intent. On error nothing has been delivered. */
-static int
-begin_batch(struct output *output, const struct sources *sources)
-{
-    int result = output_have_ledger(output);
-    if (result == 0)
-        result = output->operations->prepare(output->destination, &output->mark);
-    if (result != 0)
-        return result;
-    output->mark.length = batch_bytes(&output->batch);
-    return output_write_ledger(output, sources, &output->mark, &output->batch);
-}
-
 /* Has the sources keep the records of a batch. */
 static void
 pass_over_batch(struct output *output, const struct batch *batch)
@@ -215,22 +212,47 @@ leave(struct output *output, const struct batch *batch)
     pass_over_batch(output, batch);
 }
 
+/* Nothing is delivered of the batch at hand, nor does the ledger tell of it. */
+static void
+refuse_batch(struct output *output, int error, uint64_t now_ms)
+{
+    pass_over_batch(output, &output->batch);
+    batch_empty(&output->batch);
+    output_block(output, error, now_ms);
+}
+
 bool
-output_begin(struct output *output, const struct sources *sources, uint64_t now_ms)
+output_prepare(struct output *output, uint64_t now_ms)
 {
     if (output->batch.count == 0) {
         batch_trim(&output->batch);
         return false;
     }
     INVARIANT(!output_is_blocked(output) && !output->begun);
-    int result = begin_batch(output, sources);
-    output->begun = result == 0;
+    int result = output_have_ledger(output);
     if (result == 0)
-        return true;
-    pass_over_batch(output, &output->batch);
-    batch_empty(&output->batch);
-    output_block(output, result, now_ms);
-    return false;
+        result = output->operations->prepare(output->destination, &output->mark);
+    if (result != 0)
+        refuse_batch(output, result, now_ms);
+    return result == 0;
+}
+
+bool
+output_begin(struct output *output, const struct sources *sources, uint64_t now_ms)
+{
+    output->mark.length = batch_bytes(&output->batch);
+    int result = output_write_ledger(output, sources, &output->mark, &output->batch);
+    output->begun = result == 0;
+    if (result != 0)
+        refuse_batch(output, result, now_ms);
+    return result == 0;
+}
+
+bool
+output_shares_file(const struct output *output, const struct output *other)
+{
+    return output->kind == SEGMENT_FILE && other->kind == SEGMENT_FILE &&
+           output->mark.inode == other->mark.inode && output->mark.device == other->mark.device;
 }
 
 bool
@@ -311,19 +333,10 @@ output_settle_delivered(struct output *output, const struct sources *sources, ui
 }
 
 void
-output_put_off(struct output *output, uint64_t now_ms)
-{
-    output_block(output, -EAGAIN, now_ms);
-}
-
-void
 output_postpone(struct output *output, uint64_t now_ms)
 {
-    if (output->batch.count == 0)
-        return;
-    pass_over_batch(output, &output->batch);
-    batch_empty(&output->batch);
-    output_block(output, -EAGAIN, now_ms);
+    if (output->batch.count > 0)
+        refuse_batch(output, -EAGAIN, now_ms);
 }
 
 /* ---- syncing */

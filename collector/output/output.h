@@ -66,8 +66,9 @@ bool output_is_blocked(const struct output *output);
 uint64_t output_retry_in_ms(struct output *output, uint64_t now_ms);
 
 /* Takes up what is unfinished, and tries whether an output that refused could take something now;
- * unblocks it if so. True if it is unblocked. */
-bool output_retry(struct output *output, struct sources *sources, uint64_t now_ms);
+ * unblocks it if so. With `put_off` the ledger is secured, and no more. True if it is
+ * unblocked. */
+bool output_retry(struct output *output, struct sources *sources, bool put_off, uint64_t now_ms);
 
 /* Which threads do its syncs; borrowed. NULL: they are done at once. */
 void output_set_threads(struct output *output, struct sync_threads *threads);
@@ -102,9 +103,16 @@ void output_takes_up(struct output *output, const struct source *source);
  * epoch; UINT64_MAX if none does. */
 uint64_t output_oldest_ns(const struct output *output);
 
-/* Notes the intent to deliver what is queued, if anything is. The ledger is not synced. Returns
- * whether output_deliver() is to follow. Where the note fails, the records are passed over and the
- * output is blocked. `sources` are all there are. */
+/* Makes ready to deliver what is queued, if anything is. Returns whether output_begin() may follow.
+ * Where that fails, the records are passed over and the output is blocked. */
+bool output_prepare(struct output *output, uint64_t now_ms);
+
+/* Whether both, which output_prepare() has made ready, would write to the same file. */
+bool output_shares_file(const struct output *output, const struct output *other);
+
+/* Notes the intent to deliver what is queued. The ledger is not synced. Returns whether
+ * output_deliver() is to follow. Where the note fails, the records are passed over and the output
+ * is blocked. `sources` are all there are. */
 bool output_begin(struct output *output, const struct sources *sources, uint64_t now_ms);
 
 /* True from output_begin() to output_deliver(). */
@@ -159,8 +167,8 @@ int output_set_aside(struct output *output, struct sources *sources, struct outp
  * aside. */
 bool output_knows_aside(const struct output *output, const struct segment_id *id);
 
-/* An output that is blocked is tried again a moment later. */
-void output_put_off(struct output *output, uint64_t now_ms);
+/* An output that is held is not tried again. */
+void output_hold(struct output *output, bool held);
 
 /* Lets go of the destination's descriptors until there is something to deliver again. */
 void output_release(struct output *output);

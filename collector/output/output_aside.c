@@ -33,6 +33,8 @@ struct setting_aside {
     bool *stands;
     uint64_t records;
     uint64_t bytes;
+    /* So many sources were read as far as the output has passed over, from the first one on. */
+    size_t sources_read;
     /* aside/, and the segment there. */
     int aside_fd;
     struct segment_facts facts;
@@ -58,6 +60,7 @@ read_waiting(struct setting_aside *setting)
                                       .after = source->position.offset};
         if (skips_get(&output->skips, source).offset != 0)
             result = batch_reading_add(&setting->reading, setting->sources, &run);
+        setting->sources_read += result == 0 ? 1 : 0;
     }
     return result;
 }
@@ -171,6 +174,7 @@ write_segment(struct setting_aside *setting)
     int fd = aside_store_open_file(setting->aside_fd, sealed_name, &setting->facts, &reason);
     if (fd < 0) {
         remove_file(setting, SEGMENT_STATE_OPEN);
+        remove_file(setting, SEGMENT_STATE_SEALED);
         return fd == -ENOENT ? -EIO : fd; /* it could not be sealed, and the log says why */
     }
     (void)close(fd);
@@ -263,7 +267,7 @@ note_moved(struct setting_aside *setting, bool more)
     struct output *output = setting->output;
     if (output->phase == OUTPUT_UNFINISHED)
         output_enter_phase(output, OUTPUT_SETTLED);
-    for (size_t i = 0; i < setting->sources->count && !more; i++)
+    for (size_t i = 0; i < setting->sources_read; i++)
         skips_take(&output->skips, setting->sources->list[i]);
     if (!more)
         output->refusal.oldest_ns = 0;

@@ -61,6 +61,7 @@ struct output {
      * outputs_deliver() only. */
     bool begun;
     struct sync_threads *threads; /* borrowed; NULL = syncs are done at once */
+    bool held;
 };
 
 /* What the output is called in the log. */
@@ -122,9 +123,9 @@ int output_read_unfinished(struct output *output, struct sources *sources,
                            struct batch_reading *reading);
 
 /* Makes durable what was read, and goes on with the unfinished batch, if there is one: reads it
- * again from the segments, has the destination write what is missing, and settles. Returns 0 or
- * a negative errno; then it may be tried again. */
-int output_take_up(struct output *output, struct sources *sources);
+ * again from the segments, has the destination write what is missing, and settles; with `put_off`
+ * it does not go on. Returns 0 or a negative errno; then it may be tried again. */
+int output_take_up(struct output *output, struct sources *sources, bool put_off);
 
 /* The destination refuses, with that negative errno: until the output is tried again, its records
  * are passed over. */

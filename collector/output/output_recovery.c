@@ -174,7 +174,7 @@ complete(struct output *output, struct sources *sources)
 }
 
 int
-output_take_up(struct output *output, struct sources *sources)
+output_take_up(struct output *output, struct sources *sources, bool put_off)
 {
     int result = 0;
     if (output->phase == OUTPUT_RECOVERED) {
@@ -183,6 +183,8 @@ output_take_up(struct output *output, struct sources *sources)
             output_enter_phase(output,
                                output->mark.length > 0 ? OUTPUT_UNFINISHED : OUTPUT_SETTLED);
     }
+    if (result == 0 && put_off)
+        return -EAGAIN;
     if (result == 0 && output->phase == OUTPUT_UNFINISHED)
         result = output->syncing ? end_sync(output, sources) : complete(output, sources);
     return result;

@@ -136,8 +136,8 @@ rewind_source(struct outputs *outputs, struct source *source)
 static bool
 must_be_put_off(const struct outputs *outputs, const struct output *output)
 {
-    if (!output_is_displaced(output))
-        return false;
+    if (output_is_syncing(output) || !output_is_displaced(output))
+        return false; /* all of its batch is written, or where it began */
     for (size_t i = 0; i < outputs->count; i++) {
         const struct output *other = outputs->list[i];
         if (output_is_unfinished(other) && !output_is_displaced(other) &&
@@ -157,14 +157,11 @@ outputs_retry(struct outputs *outputs, struct sources *sources, uint64_t now_ms)
         struct output *output = outputs->list[i];
         if (!output_is_blocked(output))
             continue;
-        if (must_be_put_off(outputs, output)) {
-            output_put_off(output, now_ms);
-            continue;
-        }
-        bool ready = output_retry(output, sources, now_ms);
+        bool put_off = must_be_put_off(outputs, output);
+        bool ready = output_retry(output, sources, put_off, now_ms);
         if (!ready && output_lacks_descriptors(output)) {
             outputs_spare_descriptors(outputs);
-            ready = output_retry(output, sources, now_ms);
+            ready = output_retry(output, sources, put_off, now_ms);
         }
         unblocked = unblocked || ready;
     }
@@ -227,7 +224,7 @@ deliver_in_turn(struct outputs *outputs, const struct sources *sources, uint64_t
         struct output *output = outputs->list[i];
         if (unfinished && must_wait(outputs, output))
             output_postpone(output, now_ms);
-        else if (output_begin(output, sources, now_ms))
+        else if (output_prepare(output, now_ms) && output_begin(output, sources, now_ms))
             output_deliver(output, sources, now_ms);
         unfinished = unfinished || output_is_unfinished(output);
         if (output_lacks_descriptors(output))
@@ -237,15 +234,33 @@ deliver_in_turn(struct outputs *outputs, const struct sources *sources, uint64_t
 
 /* ---- with durability "machine": each step of all outputs, and their syncs side by side */
 
+/* Whether one before it in the list has begun to write to the same file: of one file no two batches
+ * may be unfinished at once. */
+static bool
+is_begun_under_another_name(const struct outputs *outputs, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (output_has_begun(outputs->list[i]) &&
+            output_shares_file(outputs->list[i], outputs->list[at]))
+            return true;
+    }
+    return false;
+}
+
 static void
 begin_all(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
 {
     bool unfinished = any_is_unfinished(outputs);
     for (size_t i = 0; i < outputs->count; i++) {
-        if (unfinished && must_wait(outputs, outputs->list[i]))
-            output_postpone(outputs->list[i], now_ms);
-        else if (output_begin(outputs->list[i], sources, now_ms))
-            output_begin_ledger_sync(outputs->list[i]);
+        struct output *output = outputs->list[i];
+        if (unfinished && must_wait(outputs, output))
+            output_postpone(output, now_ms);
+        else if (!output_prepare(output, now_ms))
+            continue;
+        else if (is_begun_under_another_name(outputs, i))
+            output_postpone(output, now_ms);
+        else if (output_begin(output, sources, now_ms))
+            output_begin_ledger_sync(output);
     }
     for (size_t i = 0; i < outputs->count; i++) {
         if (output_has_begun(outputs->list[i]))

@@ -22,7 +22,7 @@
 #define NAME "mygrpcadapter segments"
 
 /* The collector looks once a second. What waits may be gigabytes. */
-#define FIRST_ANSWER_MS 10000
+#define ANSWER_MS 120000
 #define LOOK_NS 20000000L
 
 static int
@@ -57,9 +57,10 @@ give_order(int directory_fd, const char *text)
     if (fd < 0)
         return -errno;
     int result = flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
-    struct stat directory;
-    if (geteuid() == 0 && fstat(directory_fd, &directory) == 0) /* the adapter must read it */
-        (void)!fchown(fd, directory.st_uid, directory.st_gid);
+    struct stat lock;
+    if (fstatat(directory_fd, SEGMENT_DIRECTORY_COLLECTOR_LOCK, &lock, AT_SYMLINK_NOFOLLOW) == 0 &&
+        lock.st_uid != geteuid()) /* the adapter must read it */
+        (void)!fchown(fd, lock.st_uid, lock.st_gid);
     if (result == 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text))
         result = -EIO;
     if (result == 0)
@@ -76,7 +77,7 @@ static bool
 wait_for_answer(int fd)
 {
     struct stat status;
-    uint64_t deadline_ms = clock_monotonic_ms() + FIRST_ANSWER_MS;
+    uint64_t deadline_ms = clock_monotonic_ms() + ANSWER_MS;
     while (fstat(fd, &status) == 0 && status.st_nlink > 0) {
         if (clock_monotonic_ms() >= deadline_ms)
             return false;
@@ -118,8 +119,8 @@ segments_set_aside(int directory_fd, const char *destination)
     if (wait_for_answer(fd))
         code = print_answer(fd, strlen(destination));
     else
-        (void)fprintf(stderr,
-                      NAME ": the adapter has not answered yet; its log says what it does\n");
+        (void)fprintf(stderr, NAME ": the adapter has not answered; what it has set aside is "
+                                   "listed, the others still wait\n");
     (void)close(fd);
     return code;
 }

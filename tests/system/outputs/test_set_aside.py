@@ -145,7 +145,8 @@ def test_standard_output(stage):
     (["--set-aside", "stdout", "--put-back", "x"], 64, "--put-back: not together with --set-aside"),
     (["--set-aside", "stdout", "--verify"], 64, "--set-aside: not together with --dump or --verify"),
     (["--put-back", "../a"], 64, "--put-back ../a: give the name of a file in aside/"),
-    (["--put-back", "x"], 66, "x: No such file or directory"),
+    (["--put-back", "x.segment"], 66, "x.segment: No such file or directory"),
+    (["--put-back", "x"], 1, "x: no file whose name ends in .segment"),
     (["--set-aside", "file:no.txt"], 1, "there is no such output, or nothing waits for it"),
     (["--set-aside", "file:b.txt"], 1, "the output can be written: nothing is set aside"),
 ])
