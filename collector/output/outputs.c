@@ -234,15 +234,20 @@ deliver_in_turn(struct outputs *outputs, const struct sources *sources, uint64_t
 
 /* ---- with durability "machine": each step of all outputs, and their syncs side by side */
 
-/* Whether one before it in the list has begun to write to the same file: of one file no two batches
- * may be unfinished at once. */
+/* True if one before it in the list has begun a batch in the same file: of two that were begun
+ * there and left, nobody could tell which one is torn and must be gone on with first. So names of
+ * one file take turns: with the other's place in the list the one that waits is first in the next
+ * pass. */
 static bool
-is_begun_under_another_name(const struct outputs *outputs, size_t at)
+must_take_turns(struct outputs *outputs, size_t at)
 {
+    struct output *output = outputs->list[at];
     for (size_t i = 0; i < at; i++) {
-        if (output_has_begun(outputs->list[i]) &&
-            output_shares_file(outputs->list[i], outputs->list[at]))
-            return true;
+        if (!output_has_begun(outputs->list[i]) || !output_shares_file(outputs->list[i], output))
+            continue;
+        outputs->list[at] = outputs->list[i];
+        outputs->list[i] = output;
+        return true;
     }
     return false;
 }
@@ -257,7 +262,7 @@ begin_all(struct outputs *outputs, const struct sources *sources, uint64_t now_m
             output_postpone(output, now_ms);
         else if (!output_prepare(output, now_ms))
             continue;
-        else if (is_begun_under_another_name(outputs, i))
+        else if (must_take_turns(outputs, i))
             output_postpone(output, now_ms);
         else if (output_begin(output, sources, now_ms))
             output_begin_ledger_sync(output);
