@@ -36,8 +36,9 @@ struct destination_kind {
      * where it stands, for sync(): a sync that failed may have left it out of the disk. 0 when
      * all of it is out, or a negative errno, and it may be tried again. -ERANGE: what is missing
      * cannot be written behind that mark so that it would be found there (the file is shorter
-     * than it was, or very much was written behind): the first *standing_r records stand, and
-     * the others need a batch of their own. */
+     * than it was, very much was written behind, or it need not be the marked file and nothing
+     * of the batch stands in it): the first *standing_r records stand, and the others need a
+     * batch of their own. */
     int (*complete)(struct destination *destination, const struct ledger_mark *mark,
                     const struct iovec *records, size_t count, bool again, bool *moved_r,
                     size_t *standing_r);

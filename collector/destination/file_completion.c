@@ -397,6 +397,15 @@ log_completion(const struct completion *completion, const struct comparison *mad
                    log_u64("torn_bytes", made->torn_bytes)));
 }
 
+/* Whether nothing of the batch stands in a file that need not be the marked one. The mark must say
+ * which file it is before any of the batch stands there: zeros that a loss of power leaves of it
+ * would be taken for somebody's own. */
+static bool
+is_elsewhere(const struct completion *completion, const struct comparison *made)
+{
+    return !completion->is_marked && made->missing == completion->count && made->torn_bytes == 0;
+}
+
 /* Compares once and writes what that shows. Returns 1 if it must be compared again, 0 when all
  * of the batch stands, or a negative errno. */
 static int
@@ -417,7 +426,8 @@ go_on(struct completion *completion, bool first, size_t *standing_r)
     if (result != 0 || made.missing == 0)
         return result;
     *standing_r = made.first_missing;
-    if (completion->destination->size < completion->mark->offset || !completion->tail_is_whole)
+    if (completion->destination->size < completion->mark->offset || !completion->tail_is_whole ||
+        is_elsewhere(completion, &made))
         return -ERANGE;
     result = append_missing(completion, &made);
     crash_point("file.completed");
