@@ -39,7 +39,7 @@ bool output_is_unfinished(const struct output *output);
 bool output_is_secured(const struct output *output);
 
 /* True if `other` is to write to the very file that this output has an unfinished batch in: it must
- * wait until that is completed. */
+ * wait until that is completed. So it must if it cannot be told now where it is to write. */
 bool output_stands_in_the_way_of(const struct output *output, const struct output *other);
 
 /* A hash of an output's kind and name, and that of an output: for the index. */

@@ -217,9 +217,10 @@ output_stands_in_the_way_of(const struct output *output, const struct output *ot
 {
     uint64_t device;
     uint64_t inode;
-    return output != other && output->phase != OUTPUT_SETTLED && output->mark.length > 0 &&
-           other->operations->identify(other->destination, &device, &inode) == 0 &&
-           is_same_file(output, device, inode);
+    if (output == other || output->phase == OUTPUT_SETTLED || output->mark.length == 0)
+        return false;
+    int result = other->operations->identify(other->destination, &device, &inode);
+    return result == 0 ? is_same_file(output, device, inode) : result != -ENOENT;
 }
 
 bool
