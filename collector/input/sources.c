@@ -135,19 +135,30 @@ sources_are_durable(const struct sources *sources)
     return false;
 }
 
+/* Whether the source cannot be read for longer than others wait for it. */
+static bool
+is_failing(const struct source *source, uint64_t now_ms)
+{
+    return source->failing_since_ms != 0 && now_ms >= source->failing_since_ms &&
+           now_ms - source->failing_since_ms >= SOURCE_FAILING_MS;
+}
+
+/* It is not enough to look at the one before: what was passed over in an earlier one may be read
+ * again, while nothing was in the one before. */
 bool
 sources_may_read(const struct sources *sources, size_t i, uint64_t now_ms)
 {
-    if (source_has_ended(sources->list[i]) || sources->list[i]->held)
+    const struct source *source = sources->list[i];
+    if (source_has_ended(source) || source->held)
         return false;
-    if (i == 0)
-        return true;
-    const struct source *before = sources->list[i - 1];
-    return !segment_identity_same_incarnation(&before->facts.identity,
-                                              &sources->list[i]->facts.identity) ||
-           source_has_ended(before) ||
-           (before->failing_since_ms != 0 && now_ms >= before->failing_since_ms &&
-            now_ms - before->failing_since_ms >= SOURCE_FAILING_MS);
+    for (; i > 0; i--) {
+        const struct source *before = sources->list[i - 1];
+        if (!segment_identity_same_incarnation(&before->facts.identity, &source->facts.identity))
+            return true;
+        if (!source_has_ended(before) && !is_failing(before, now_ms))
+            return false;
+    }
+    return true;
 }
 
 void

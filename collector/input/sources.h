@@ -58,7 +58,7 @@ struct source *sources_find_id(const struct sources *sources, const struct segme
 bool sources_are_durable(const struct sources *sources);
 
 /* Whether the source at that place in the list may be read now: it has not ended, and each one
- * waits for the one before it in its incarnation, but not for long for one that cannot be read. */
+ * waits for those before it in its incarnation, but not for long for one that cannot be read. */
 bool sources_may_read(const struct sources *sources, size_t i, uint64_t now_ms);
 
 /* Where it matters, waits until the disk has what was read of segments that are still written. */
