@@ -164,34 +164,29 @@ look_for_missing(struct sources *sources, uint64_t now_ms)
     }
 }
 
-/* True if a file is new and the one before it in its incarnation is neither listed nor known. That
- * one may have been merged long ago; or the directory was read while it was renamed, and showed it
- * under neither name. */
+/* True if a file is new and the one before it in its incarnation is there, but neither listed nor
+ * known: the directory was read while that one was renamed, and showed it under neither name. */
 static bool
-predecessor_is_missing(const struct sources *sources, const struct segment_entry *entries, size_t i)
+predecessor_was_missed(const struct sources *sources, const struct segment_entry *entries, size_t i)
 {
     struct segment_identity before = entries[i].identity;
     if (before.number == 0 || sources_find(sources, sources->count, &entries[i].identity) != NULL)
         return false;
     before.number--;
     return (i == 0 || segment_identity_compare(&entries[i - 1].identity, &before) != 0) &&
-           sources_find(sources, sources->count, &before) == NULL;
+           sources_find(sources, sources->count, &before) == NULL &&
+           !sources_is_gone(sources, &before);
 }
 
-/* Lists the directory, a second time if the first look may have missed a file: order depends on
- * seeing them all. */
+/* Lists the directory. Returns 0 or a negative errno; -ESTALE if the look has missed a file: order
+ * depends on seeing them all. */
 static int
 list_directory(const struct sources *sources, struct segment_entry **entries_r, size_t *count_r)
 {
     int result = segment_store_list(sources->means.directory_fd, entries_r, count_r);
-    bool missing = false;
-    for (size_t i = 0; result == 0 && i < *count_r && !missing; i++)
-        missing = predecessor_is_missing(sources, *entries_r, i);
-    if (!missing)
-        return result;
-    free(*entries_r);
-    *entries_r = NULL;
-    return segment_store_list(sources->means.directory_fd, entries_r, count_r);
+    for (size_t i = 0; result == 0 && i < *count_r; i++)
+        result = predecessor_was_missed(sources, *entries_r, i) ? -ESTALE : 0;
+    return result;
 }
 
 int
