@@ -286,7 +286,7 @@ check-cppcheck:
 
 CRASH_WRAPPED := openat open readlink readlinkat syscall mkdir mkdirat renameat renameat2 unlinkat pwrite writev ftruncate \
 	fallocate fsync fdatasync mmap flock fstat fstatat fstatvfs faccessat pread fdopendir readdir getrandom fcntl \
-	malloc calloc realloc
+	clock_gettime malloc calloc realloc
 CRASH_SUITE := $(BUILD)/tests/crash-suite
 CRASH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/crash/*.c))
 CRASH_TESTED := $(filter-out %/collector.o %/stream_destination.o %/sync_threads.o,$(filter $(BUILD)/segment/% $(BUILD)/collector/%,$(OBJECTS))) \
@@ -310,18 +310,22 @@ check-crash-short: $(CRASH_SUITE)
 	@$(CRASH_RUN) --stride 6 strangers
 	@$(CRASH_RUN) --bare --stride 9 kills
 	@$(CRASH_RUN) --stride 37 faults
-	@$(CRASH_RUN) --stride 43 aside
+	@$(CRASH_RUN) --stride 79 aside
 	@$(CRASH_RUN) --rounds 400 power
 	@$(CRASH_RUN) --rounds 60 aside-power
+	@$(CRASH_RUN) --stride 53 full names listings bars clocks
+	@$(CRASH_RUN) --rounds 30 durabilities
 
 # The long form, half an hour: every call fails in every way, many power cuts, and a storm of some minutes.
 STORM_SECONDS ?= 180
 check-crash: $(CRASH_SUITE) check-crash-points
 	@tests/crash/check-wrapped "$(CRASH_WRAPPED)" $(ARCHIVE) $(CRASH_TESTED)
 	@$(CRASH_RUN) kills strangers faults aside
-	@$(CRASH_RUN) --bare kills faults
+	@$(CRASH_RUN) full names listings bars clocks
+	@$(CRASH_RUN) --bare kills faults names
 	@$(CRASH_RUN) --rounds 30000 power
 	@$(CRASH_RUN) --rounds 5000 aside-power
+	@$(CRASH_RUN) --rounds 5000 durabilities
 	MYGRPCADAPTER=$(PROGRAM) MYGRPCADAPTER_STORM_SECONDS=$(STORM_SECONDS) $(if $(SEED),MYGRPCADAPTER_STORM_SEED=$(SEED)) \
 		$(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/volume/test_storm.py
 

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define RECORDS_MAX 8192U
 #define OUTPUT_BYTES_MAX (2U << 20)
+#define SLOTS_MAX 4U
 
-const char *const account_outputs[ACCOUNT_OUTPUTS] = {"a.txt", "b.txt", "deep/er/c.txt"};
+const char *const account_outputs[ACCOUNT_OUTPUTS] = {"a.txt", "b.txt", "deep/er/c.txt",
+                                                      "same/er/c.txt"};
 
 enum fate { FATE_ATTEMPTED, FATE_APPENDED, FATE_ACKNOWLEDGED, FATE_REFUSED };
 
@@ -21,6 +24,7 @@ struct entry {
     uint32_t output;
     uint32_t slot;
     uint32_t child;
+    bool durable;
 };
 
 /* A word that others write. */
@@ -28,26 +32,27 @@ struct entry {
 #define STRANGER_BYTES 40
 
 extern int __real_open(const char *path, int flags, ...);
+extern int __real_mkdir(const char *path, mode_t mode);
 
 struct account {
     uint32_t count;
     uint32_t child; /* the present one, from 1 */
     bool any_order;
     struct entry entries[RECORDS_MAX];
-    uint32_t strangers[ACCOUNT_OUTPUTS]; /* words of others, from 0 */
-    size_t synced_bytes[ACCOUNT_OUTPUTS];
-    char synced[ACCOUNT_OUTPUTS][OUTPUT_BYTES_MAX];
+    uint32_t strangers[ACCOUNT_FILES]; /* words of others, from 0 */
+    size_t synced_bytes[ACCOUNT_FILES];
+    char synced[ACCOUNT_FILES][OUTPUT_BYTES_MAX];
 };
 
-/* An output while it is checked. */
+/* A file while it is checked. */
 struct reading {
     const struct account *account;
     enum account_rule rule;
-    uint32_t output;
+    uint32_t file;
     const char *name;
     char *bytes;
     size_t size;
-    uint16_t *seen; /* how often each record stands there, in all outputs */
+    uint16_t *seen; /* how often each record stands there, in all files */
 };
 
 void
@@ -97,13 +102,32 @@ make_text(uint32_t number, uint32_t output, char text[static ACCOUNT_TEXT_BYTES_
     return (size_t)head + filler + 1;
 }
 
+void
+account_link_names(const char *volume)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/deep", volume);
+    if (__real_mkdir(path, 0700) != 0)
+        abort();
+    (void)snprintf(path, sizeof(path), "%s/same", volume);
+    if (symlink("deep", path) != 0)
+        abort();
+}
+
+static uint32_t
+file_of(uint32_t output)
+{
+    return output < ACCOUNT_FILES ? output : ACCOUNT_FILES - 1;
+}
+
 uint32_t
-account_attempt(struct account *account, uint32_t output, uint32_t slot, char *text)
+account_attempt(struct account *account, uint32_t output, uint32_t slot, bool durable, char *text)
 {
     if (account->count == RECORDS_MAX)
         abort();
     uint32_t number = account->count++;
-    account->entries[number] = (struct entry){FATE_ATTEMPTED, output, slot, account->child};
+    account->entries[number] =
+        (struct entry){FATE_ATTEMPTED, output, slot, account->child, durable};
     (void)make_text(number, output, text);
     return number;
 }
@@ -115,9 +139,10 @@ account_refuse(struct account *account, uint32_t number)
 }
 
 void
-account_append(struct account *account, uint32_t number, bool acknowledge)
+account_append(struct account *account, uint32_t number)
 {
-    account->entries[number].fate = acknowledge ? FATE_ACKNOWLEDGED : FATE_APPENDED;
+    struct entry *entry = &account->entries[number];
+    entry->fate = entry->durable ? FATE_APPENDED : FATE_ACKNOWLEDGED;
 }
 
 void
@@ -153,24 +178,24 @@ read_file(const char *path, char *to, size_t room)
     return size;
 }
 
-/* Reads an output whole, its rotated files first, the oldest before the others. */
+/* Reads a file whole, what was rotated first, the oldest before the others. */
 static size_t
-read_output(const char *volume, uint32_t output, char *to)
+read_rotated(const char *volume, uint32_t file, char *to)
 {
     char path[512];
     size_t size = 0;
     for (int number = ACCOUNT_ROTATED_MAX; number > 0; number--) {
-        (void)snprintf(path, sizeof(path), "%s/%s.%d", volume, account_outputs[output], number);
+        (void)snprintf(path, sizeof(path), "%s/%s.%d", volume, account_outputs[file], number);
         size += read_file(path, to + size, OUTPUT_BYTES_MAX - size);
     }
-    (void)snprintf(path, sizeof(path), "%s/%s", volume, account_outputs[output]);
+    (void)snprintf(path, sizeof(path), "%s/%s", volume, account_outputs[file]);
     return size + read_file(path, to + size, OUTPUT_BYTES_MAX - size);
 }
 
 void
 account_add_strangers(struct account *account, const char *volume)
 {
-    for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++) {
+    for (uint32_t i = 0; i < ACCOUNT_FILES; i++) {
         char path[512];
         char word[STRANGER_BYTES];
         (void)snprintf(path, sizeof(path), "%s/%s", volume, account_outputs[i]);
@@ -186,8 +211,8 @@ account_add_strangers(struct account *account, const char *volume)
 void
 account_note_synced(struct account *account, const char *volume)
 {
-    for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++)
-        account->synced_bytes[i] = read_output(volume, i, account->synced[i]);
+    for (uint32_t i = 0; i < ACCOUNT_FILES; i++)
+        account->synced_bytes[i] = read_rotated(volume, i, account->synced[i]);
 }
 
 static bool
@@ -198,7 +223,7 @@ complain(const struct reading *reading, size_t at, const char *what, uint32_t nu
 }
 
 /* The record that begins at `at`: its number, or UINT32_MAX if it is none that was ever written,
- * whole and to this output. */
+ * whole and to this file. */
 static uint32_t
 recognise(const struct reading *reading, size_t at, size_t *size_r)
 {
@@ -207,29 +232,30 @@ recognise(const struct reading *reading, size_t at, size_t *size_r)
     if (reading->size - at < 16 || sscanf(reading->bytes + at, "record %u ", &number) != 1 ||
         number >= reading->account->count)
         return UINT32_MAX;
-    *size_r = make_text(number, reading->output, text);
+    uint32_t output = reading->account->entries[number].output;
+    *size_r = make_text(number, output, text);
     bool whole = reading->size - at >= *size_r && memcmp(reading->bytes + at, text, *size_r) == 0 &&
-                 reading->account->entries[number].output == reading->output;
+                 file_of(output) == reading->file;
     return whole ? number : UINT32_MAX;
 }
 
-/* Whether a record may follow another of the same journal. */
+/* Whether a record may follow `before`, the last one of the same slot to the same output. */
 static bool
-is_in_order(const struct reading *reading, const uint32_t *last, uint32_t number)
+is_in_order(const struct reading *reading, uint32_t before, uint32_t number)
 {
     const struct entry *entry = &reading->account->entries[number];
-    uint32_t before = last[entry->slot];
     return reading->account->any_order || before == UINT32_MAX ||
            reading->account->entries[before].child != entry->child || before < number;
 }
 
-/* Under ACCOUNT_SYNCED_PREFIX only the last child's records count; what stands before them may be
- * torn by the power cut. */
+/* Under ACCOUNT_SYNCED_PREFIX only the last child's records count, and those that the disk had
+ * before they were acknowledged; all else may be torn by the power cut. */
 static bool
 counts(const struct reading *reading, uint32_t number)
 {
-    return reading->rule != ACCOUNT_SYNCED_PREFIX ||
-           reading->account->entries[number].child == reading->account->child;
+    const struct entry *entry = &reading->account->entries[number];
+    return reading->rule != ACCOUNT_SYNCED_PREFIX || entry->durable ||
+           entry->child == reading->account->child;
 }
 
 /* How many of the bytes that were on the disk stand there as they were. A zero that a power cut has
@@ -237,8 +263,8 @@ counts(const struct reading *reading, uint32_t number)
 static size_t
 count_kept(const struct reading *reading)
 {
-    const char *synced = reading->account->synced[reading->output];
-    size_t most = reading->account->synced_bytes[reading->output];
+    const char *synced = reading->account->synced[reading->file];
+    size_t most = reading->account->synced_bytes[reading->file];
     size_t kept = 0;
     if (most > reading->size)
         most = reading->size;
@@ -248,30 +274,31 @@ count_kept(const struct reading *reading)
 }
 
 static bool
-check_output(const struct reading *reading)
+check_file(const struct reading *reading)
 {
-    uint32_t last[16];
+    uint32_t last[SLOTS_MAX][ACCOUNT_OUTPUTS];
     memset(last, 0xff, sizeof(last));
     for (size_t at = 0; at < reading->size;) {
         size_t size = 0;
         uint32_t number = recognise(reading, at, &size);
         if (number == UINT32_MAX && reading->rule == ACCOUNT_EXACTLY_ONCE)
-            return complain(reading, at, "this is no whole record of this output", number);
+            return complain(reading, at, "this is no whole record of this file", number);
         if (number == UINT32_MAX) {
             at++;
             continue;
         }
         if (counts(reading, number)) {
+            const struct entry *entry = &reading->account->entries[number];
             reading->seen[number]++;
-            if (!is_in_order(reading, last, number))
+            if (!is_in_order(reading, last[entry->slot][entry->output], number))
                 return complain(reading, at, "stands behind a later one of its journal", number);
-            last[reading->account->entries[number].slot] = number;
+            last[entry->slot][entry->output] = number;
         }
         at += size;
     }
     size_t kept = count_kept(reading);
     if (reading->rule == ACCOUNT_SYNCED_PREFIX &&
-        kept < reading->account->synced_bytes[reading->output])
+        kept < reading->account->synced_bytes[reading->file])
         return complain(reading, kept, "what was on the disk has changed", UINT32_MAX);
     return true;
 }
@@ -281,7 +308,7 @@ static bool
 check_strangers(const struct reading *reading)
 {
     char word[STRANGER_BYTES];
-    for (uint32_t i = 0; i < reading->account->strangers[reading->output]; i++) {
+    for (uint32_t i = 0; i < reading->account->strangers[reading->file]; i++) {
         int length = snprintf(word, sizeof(word), STRANGER, i);
         const char *first = memmem(reading->bytes, reading->size, word, (size_t)length);
         if (first == NULL)
@@ -320,12 +347,12 @@ account_check(const struct account *account, const char *volume, enum account_ru
     memset(seen, 0, sizeof(seen));
     struct reading reading = {account, rule, 0, "", bytes, 0, seen};
     bool right = true;
-    for (uint32_t i = 0; i < ACCOUNT_OUTPUTS; i++) {
-        reading.output = i;
+    for (uint32_t i = 0; i < ACCOUNT_FILES; i++) {
+        reading.file = i;
         reading.name = account_outputs[i];
-        reading.size = read_output(volume, i, bytes);
+        reading.size = read_rotated(volume, i, bytes);
         bytes[reading.size] = '\0';
-        right = check_output(&reading) && check_strangers(&reading) && right;
+        right = check_file(&reading) && check_strangers(&reading) && right;
     }
     return check_counts(&reading) && right;
 }

@@ -9,14 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ACCOUNT_OUTPUTS 3U
+#define ACCOUNT_FILES 3U
+#define ACCOUNT_OUTPUTS 4U
 /* More than segments.size_bytes, and than a record needs to be written by a system call. */
 #define ACCOUNT_TEXT_BYTES_MAX 24576U
 
 /* Rotated files of an output that are looked for. */
 #define ACCOUNT_ROTATED_MAX 200
 
-/* The outputs that records go to, beneath the volume. */
+/* The outputs that records go to, beneath the volume: one for each file, and behind them another
+ * name of the last file, if there is a link (account_link_names()). */
 extern const char *const account_outputs[ACCOUNT_OUTPUTS];
 
 struct account;
@@ -26,8 +28,8 @@ enum account_rule {
     /* What was acknowledged stands there once, what was refused never, all else at most once: each
      * record whole, those of one journal in order. */
     ACCOUNT_EXACTLY_ONCE,
-    /* What was on the disk for sure is as it was; for the last child's records the rule above
-     * holds. */
+    /* What was on the disk for sure is as it was; for the last child's records, and for those of
+     * durability "machine", the rule above holds. */
     ACCOUNT_SYNCED_PREFIX,
     /* Somebody else has written to the outputs. The first rule holds for our records, and every
      * word of theirs stands there. */
@@ -47,15 +49,21 @@ void account_allow_any_order(struct account *account);
 /* A new process begins: an order holds only within one journal of one of them. */
 void account_begin_child(struct account *account);
 
-/* Notes that a record is about to be appended by the writer in that slot; returns its number and in
- * `text` (ACCOUNT_TEXT_BYTES_MAX) its text, which follows from the number. */
-uint32_t account_attempt(struct account *account, uint32_t output, uint32_t slot, char *text);
+/* Gives the last file its other name, in a volume that is empty. */
+void account_link_names(const char *volume);
+
+/* Notes that a record is about to be appended by the writer in that slot, with durability "machine"
+ * or not; returns its number and in `text` (ACCOUNT_TEXT_BYTES_MAX) its text, which follows from
+ * the number. */
+uint32_t account_attempt(struct account *account, uint32_t output, uint32_t slot, bool durable,
+                         char *text);
 
 /* A client was told that the record is refused. */
 void account_refuse(struct account *account, uint32_t number);
 
-/* The record was appended; whether it is acknowledged at once or by account_acknowledge_slot(). */
-void account_append(struct account *account, uint32_t number, bool acknowledge);
+/* The record was appended. It is acknowledged at once, or with durability "machine" by
+ * account_acknowledge_slot(). */
+void account_append(struct account *account, uint32_t number);
 
 /* All that was appended by the slot in this child is acknowledged. */
 void account_acknowledge_slot(struct account *account, uint32_t slot);

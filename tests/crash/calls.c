@@ -16,8 +16,11 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "segment/ledger_format.h"
+#include "segment/segment_name.h"
 #include "tests/crash/disk.h"
 
 static struct calls_plan plan;
@@ -28,6 +31,14 @@ static void (*stranger)(void *context);
 static void *stranger_context;
 static bool bare;
 static uint64_t outputs_room = UINT64_MAX;
+static uint64_t names_to_miss;
+static uint64_t barred_until; /* this call */
+static uint64_t bars;
+static bool has_clocks;
+static int64_t machine_ahead_s;
+static int64_t server_ahead_s;
+
+extern int __real_clock_gettime(clockid_t clock, struct timespec *now);
 
 const char *
 calls_plan_name(enum calls_plan_kind kind)
@@ -66,6 +77,27 @@ void
 calls_limit_outputs(uint64_t bytes)
 {
     outputs_room = bytes;
+}
+
+void
+calls_miss_name(uint64_t names)
+{
+    names_to_miss = names;
+}
+
+void
+calls_bar_names(uint64_t calls, uint64_t new_bars)
+{
+    barred_until = count + calls;
+    bars = new_bars;
+}
+
+void
+calls_set_clocks(int64_t machine_s, int64_t server_s)
+{
+    has_clocks = true;
+    machine_ahead_s = machine_s;
+    server_ahead_s = machine_s + server_s;
 }
 
 /* How many of so many bytes the outputs take. */
@@ -123,6 +155,10 @@ refused(const char *name)
         disk_lose_power(told);
         _exit(CALLS_EXIT_POWER);
     }
+    if (count == plan.error_at) {
+        errno = plan.error;
+        return true;
+    }
     if ((plan.kind == CALLS_FAIL_ONCE && count == plan.at) ||
         (plan.kind == CALLS_FAIL_FROM && count >= plan.at)) {
         note_hit(name);
@@ -130,6 +166,31 @@ refused(const char *name)
         return true;
     }
     return false;
+}
+
+/* Whether that is the name of a segment with records. */
+static bool
+is_segment(const char *name)
+{
+    struct segment_identity identity;
+    enum segment_state state;
+    return segment_name_parse(name, &identity, &state) && state != SEGMENT_STATE_NEW;
+}
+
+/* The same for a call that needs the file of that name. Both names of a segment are barred, or
+ * neither. */
+static bool
+barred(const char *name)
+{
+    uint64_t sum = bars;
+    if (count >= barred_until || !(is_segment(name) || ledger_name_is(name)))
+        return false;
+    for (size_t i = 0; name[i] != '\0' && name[i] != '.'; i++)
+        sum += (unsigned char)name[i];
+    if (sum % 2 != 0)
+        return false;
+    errno = bars % 3 == 0 ? EPERM : EACCES;
+    return true;
 }
 
 /* The same for a call that writes `size` bytes: how many it is to write. */
@@ -151,10 +212,24 @@ written(void)
         die();
 }
 
+/* Gives the file that was written the time of its server. */
+static void
+stamp(int fd)
+{
+    struct timespec times[2];
+    (void)__real_clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[0].tv_sec += server_ahead_s;
+    times[1] = times[0];
+    if (futimens(fd, times) != 0)
+        abort();
+}
+
 static void
 tell_written(int fd, off_t at, ssize_t result)
 {
     int error = errno;
+    if (has_clocks)
+        stamp(fd);
     if (result > 0 && told != NULL)
         disk_note_write(told, fd, (uint64_t)at, (uint64_t)result);
     errno = error;
@@ -183,7 +258,7 @@ WRAP(int, openat, int fd, const char *path, int flags, ...)
     va_start(rest, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    if (refused("openat"))
+    if (refused("openat") || ((flags & O_CREAT) == 0 && barred(path)))
         return -1;
     int result = __real_openat(fd, path, flags, mode);
     if ((flags & O_CREAT) != 0)
@@ -238,7 +313,7 @@ WRAP(int, mkdirat, int fd, const char *path, mode_t mode)
 REAL(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
 WRAP(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
 {
-    if (refused("renameat"))
+    if (refused("renameat") || barred(from))
         return -1;
     int result = __real_renameat(from_fd, from, to_fd, to);
     tell_changed(result);
@@ -248,7 +323,7 @@ WRAP(int, renameat, int from_fd, const char *from, int to_fd, const char *to)
 REAL(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
 WRAP(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
 {
-    if (refused("renameat2"))
+    if (refused("renameat2") || barred(from))
         return -1;
     if (bare && flags != 0) {
         errno = EINVAL;
@@ -262,7 +337,7 @@ WRAP(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, u
 REAL(int, unlinkat, int fd, const char *path, int flags)
 WRAP(int, unlinkat, int fd, const char *path, int flags)
 {
-    if (refused("unlinkat"))
+    if (refused("unlinkat") || barred(path))
         return -1;
     int result = __real_unlinkat(fd, path, flags);
     tell_changed(result);
@@ -440,7 +515,12 @@ WRAP(DIR *, fdopendir, int fd)
 REAL(struct dirent *, readdir, DIR *directory)
 WRAP(struct dirent *, readdir, DIR *directory)
 {
-    return refused("readdir") ? NULL : __real_readdir(directory);
+    if (refused("readdir"))
+        return NULL;
+    struct dirent *entry = __real_readdir(directory);
+    if (entry != NULL && names_to_miss > 0 && is_segment(entry->d_name) && --names_to_miss == 0)
+        return __real_readdir(directory);
+    return entry;
 }
 
 REAL(int, open, const char *path, int flags, ...)
@@ -467,4 +547,13 @@ REAL(ssize_t, getrandom, void *to, size_t size, unsigned flags)
 WRAP(ssize_t, getrandom, void *to, size_t size, unsigned flags)
 {
     return refused("getrandom") ? -1 : __real_getrandom(to, size, flags);
+}
+
+/* Cannot fail, and is not counted. */
+WRAP(int, clock_gettime, clockid_t clock, struct timespec *now)
+{
+    int result = __real_clock_gettime(clock, now);
+    if (clock == CLOCK_REALTIME)
+        now->tv_sec += machine_ahead_s;
+    return result;
 }

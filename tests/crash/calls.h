@@ -37,6 +37,8 @@ struct calls_plan {
     enum calls_plan_kind kind;
     uint64_t at; /* from 1 */
     int error;   /* an errno value */
+    /* That call, too, fails with `error`; 0 = none. */
+    uint64_t error_at;
     /* Before that call somebody else writes to the outputs; 0 = never. */
     uint64_t stranger_at;
 };
@@ -57,7 +59,18 @@ void calls_lack_what_is_new(void);
  * all. */
 void calls_limit_outputs(uint64_t bytes);
 
-/* How many calls there have been since. */
+/* Of the segments that are listed from now on the listing leaves out the `names`th. */
+void calls_miss_name(uint64_t names);
+
+/* For so many calls from now on each second of the segments and ledgers that are there cannot be
+ * opened, renamed or removed: EACCES or EPERM. `bars` says which, and decides between the two. */
+void calls_bar_names(uint64_t calls, uint64_t bars);
+
+/* From now on the clock of the machine is so many seconds ahead, and a file server, whose clock is
+ * so many seconds ahead of that, gives the outputs their times. */
+void calls_set_clocks(int64_t machine_s, int64_t server_s);
+
+/* How many calls there have been since calls_begin(). */
 uint64_t calls_count(void);
 
 /* The name of the call that the plan hit; NULL = none yet. */

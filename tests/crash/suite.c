@@ -47,6 +47,7 @@ struct suite {
     struct account *account;
     struct report *report;
     const char *mode;
+    struct scenario_troubles troubles;
     bool durable;
     uint64_t seed;
     uint64_t stride; /* of all calls, each so manieth is looked at */
@@ -61,7 +62,6 @@ struct script {
     size_t count;
     uint64_t seed;
     bool power;     /* the machine may fail, not only the process */
-    bool aside;     /* records are set aside and put back */
     bool undamaged; /* nothing may be set aside in the end */
     enum account_rule rule;
 };
@@ -77,6 +77,7 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
     return at->level == 0 ? 0 : remove(path);
 }
 
+/* An empty volume. */
 static void
 clear(const struct suite *suite)
 {
@@ -86,6 +87,8 @@ clear(const struct suite *suite)
     (void)nftw(suite->base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     if (__real_mkdir(suite->volume, 0700) != 0)
         abort();
+    if (suite->troubles.names)
+        account_link_names(suite->volume);
 }
 
 /* ---- one child */
@@ -106,6 +109,13 @@ write_strangers(void *context)
     account_add_strangers(suite->account, suite->volume);
 }
 
+/* The setting of that child. */
+static bool
+is_durable(const struct suite *suite, size_t number)
+{
+    return suite->durable != (suite->troubles.mixed && number % 2 == 1);
+}
+
 static void
 run_child(const struct suite *suite, const struct script *script, size_t number)
 {
@@ -115,9 +125,10 @@ run_child(const struct suite *suite, const struct script *script, size_t number)
         abort();
     struct scenario scenario = {.volume = suite->volume,
                                 .account = suite->account,
-                                .durable = suite->durable,
-                                .aside = script->aside,
-                                .steps = script->aside ? 3 * STEPS : STEPS,
+                                .durable = is_durable(suite, number),
+                                .troubles = suite->troubles,
+                                .number = number,
+                                .steps = suite->troubles.aside ? 3 * STEPS : STEPS,
                                 .seed = script->seed + number};
     if (script->power) {
         disk_open(&disk, suite->base, script->seed + number);
@@ -125,7 +136,9 @@ run_child(const struct suite *suite, const struct script *script, size_t number)
         (void)atexit(keep_disk); /* the code under test may give up */
     }
     scenario.disk = disk;
-    (void)alarm(CHILD_SECONDS); /* one that never ends is a failure like one that crashes */
+    if (number + 1 == script->count)
+        scenario.troubles.bars = false; /* a ledger that can be read again ends the process */
+    (void)alarm(CHILD_SECONDS);         /* one that never ends is a failure like one that crashes */
     calls_begin(&script->plans[number], disk, write_strangers, bytes_unconst(suite));
     bool finished = scenario_run(&scenario);
     suite->report->calls = calls_count();
@@ -135,17 +148,19 @@ run_child(const struct suite *suite, const struct script *script, size_t number)
     _exit(finished ? EXIT_SUCCESS : EXIT_UNFINISHED);
 }
 
-/* Whether a child may end like this. */
+/* Whether a child may end like this. One that is left in peace merges all there is; but a ledger
+ * that can be read again has it start afresh. */
 static bool
-is_allowed(int status, bool last)
+is_allowed(int status, const struct calls_plan *plan, bool last)
 {
     if (!WIFEXITED(status))
         return false;
     switch (WEXITSTATUS(status)) {
     case EXIT_SUCCESS:
         return true;
-    case EXIT_FAILURE: /* the code under test gave up: after a failure, never in peace */
     case EXIT_UNFINISHED:
+        return plan->kind != CALLS_PASS;
+    case EXIT_FAILURE: /* the code under test gave up: after a failure, never in peace */
     case CALLS_EXIT_DIED:
     case CALLS_EXIT_POWER:
         return !last;
@@ -216,12 +231,12 @@ run_case(struct suite *suite, const struct script *script)
 {
     clear(suite);
     account_clear(suite->account);
-    if (script->aside)
-        account_allow_any_order(suite->account);
+    if (suite->troubles.aside || suite->troubles.bars)
+        account_allow_any_order(suite->account); /* a bar is waited for, but not for long */
     for (size_t i = 0; i < script->count; i++) {
         bool last = i + 1 == script->count;
         int status = run_one(suite, script, i);
-        bool right = is_allowed(status, last);
+        bool right = is_allowed(status, &script->plans[i], last);
         if (right && last)
             right = account_check(suite->account, suite->volume, script->rule) &&
                     (!script->undamaged || nothing_is_set_aside(suite));
@@ -234,14 +249,20 @@ run_case(struct suite *suite, const struct script *script)
     suite->acknowledged += account_acknowledged(suite->account);
 }
 
+/* What must be true where nothing is lost and nobody else writes. A part of a record that is set
+ * aside may stay. */
+static enum account_rule
+strict_rule(const struct suite *suite)
+{
+    return suite->troubles.aside ? ACCOUNT_AMONG_STRANGERS : ACCOUNT_EXACTLY_ONCE;
+}
+
 /* How many calls a child makes that is left in peace. */
 static uint64_t
-count_calls(struct suite *suite, bool aside)
+count_calls(struct suite *suite)
 {
-    struct script script = {.count = 1,
-                            .seed = SWEEP_SEED + suite->seed,
-                            .aside = aside,
-                            .rule = aside ? ACCOUNT_AMONG_STRANGERS : ACCOUNT_EXACTLY_ONCE};
+    struct script script = {
+        .count = 1, .seed = SWEEP_SEED + suite->seed, .rule = strict_rule(suite)};
     run_case(suite, &script);
     return suite->report->calls;
 }
@@ -257,21 +278,27 @@ is_looked_at(const struct suite *suite, uint64_t at)
 /* ---- the modes */
 
 /* The process dies before each call, and within each write; then again at some call of the
- * recovery. */
+ * recovery. What befalls one name of a file must not hurt the other: there a call fails shortly
+ * before the death. And whoever waits for a bar goes on when it is gone, if he lives that long. */
 static void
 sweep_kills(struct suite *suite)
 {
     static const enum calls_plan_kind kinds[] = {CALLS_DIE, CALLS_DIE_WITHIN};
     struct random random;
     random_seed(&random, suite->seed);
-    uint64_t calls = count_calls(suite, false);
+    uint64_t calls = count_calls(suite);
     for (uint64_t at = 1; at <= calls; at++) {
         uint64_t again = 1 + random_below(&random, calls / 2);
+        uint64_t before = 1 + random_below(&random, 40);
+        uint64_t error_at = suite->troubles.names && before < at ? at - before : 0;
+        bool outlives_bars = suite->troubles.bars && again % 2 == 0;
         for (size_t i = 0; i < 2 && is_looked_at(suite, at); i++) {
             struct script script = {
-                .plans = {{.kind = kinds[i], .at = at}, {.kind = kinds[i], .at = again}},
+                .plans = {{kinds[i], .at = at, .error_at = error_at, .error = ENOSPC},
+                          {.kind = outlives_bars ? CALLS_PASS : kinds[i], .at = again}},
                 .count = 3,
                 .undamaged = true,
+                .rule = strict_rule(suite),
                 .seed = SWEEP_SEED + suite->seed};
             run_case(suite, &script);
         }
@@ -284,7 +311,7 @@ sweep_strangers(struct suite *suite)
 {
     struct random random;
     random_seed(&random, suite->seed);
-    uint64_t calls = count_calls(suite, false);
+    uint64_t calls = count_calls(suite);
     for (uint64_t at = 1; at <= calls; at++) {
         uint64_t again = 1 + random_below(&random, calls / 2);
         uint64_t before = random_below(&random, at < 6 ? at : 6);
@@ -309,7 +336,7 @@ sweep_faults(struct suite *suite)
 {
     static const int errors[] = {ENOSPC, EIO, EMFILE, EINTR};
     static const enum calls_plan_kind kinds[] = {CALLS_FAIL_ONCE, CALLS_FAIL_FROM};
-    uint64_t calls = count_calls(suite, false);
+    uint64_t calls = count_calls(suite);
     for (uint64_t at = 1; at <= calls; at++) {
         if (!is_looked_at(suite, at))
             continue;
@@ -344,16 +371,15 @@ choose_mishap(struct random *random)
 /* Power cuts, kills and failures at random calls, several on one volume: what a process that
  * died had not synced may be lost with the next cut, and what one could not sync. */
 static void
-cut_power_once(struct suite *suite, bool aside)
+cut_power_once(struct suite *suite)
 {
     struct random random;
     random_seed(&random, suite->seed);
     struct script script = {.seed = random_next(&random),
                             .power = true,
-                            .aside = aside,
-                            .rule = !suite->durable ? ACCOUNT_SYNCED_PREFIX
-                                    : aside         ? ACCOUNT_AMONG_STRANGERS
-                                                    : ACCOUNT_EXACTLY_ONCE};
+                            .rule = suite->durable && !suite->troubles.mixed
+                                        ? strict_rule(suite)
+                                        : ACCOUNT_SYNCED_PREFIX};
     size_t cuts = 1 + random_below(&random, CHILDREN_MAX - 1);
     for (; script.count < cuts; script.count++)
         script.plans[script.count] = choose_mishap(&random);
@@ -366,48 +392,28 @@ static void
 cut_power(struct suite *suite)
 {
     for (uint64_t round = 0; round < suite->rounds; round++)
-        cut_power_once(suite, false);
-}
-
-/* Records are set aside and put back, while outputs are full at times and processes die. */
-static void
-sweep_aside(struct suite *suite)
-{
-    struct random random;
-    random_seed(&random, suite->seed);
-    uint64_t calls = count_calls(suite, true);
-    for (uint64_t at = 1; at <= calls; at++) {
-        uint64_t again = 1 + random_below(&random, calls / 2);
-        if (!is_looked_at(suite, at))
-            continue;
-        struct script script = {
-            .plans = {{.kind = at % 2 == 0 ? CALLS_DIE : CALLS_DIE_WITHIN, .at = at},
-                      {.kind = CALLS_DIE, .at = again}},
-            .count = 3,
-            .aside = true,
-            .undamaged = true,
-            .rule = ACCOUNT_AMONG_STRANGERS,
-            .seed = SWEEP_SEED + suite->seed};
-        run_case(suite, &script);
-    }
-}
-
-/* The same with losses of power, and calls that fail. */
-static void
-cut_power_aside(struct suite *suite)
-{
-    for (uint64_t round = 0; round < suite->rounds; round++)
-        cut_power_once(suite, true);
+        cut_power_once(suite);
 }
 
 struct mode {
     const char *name;
     void (*run)(struct suite *suite);
+    struct scenario_troubles troubles;
 };
 
 static const struct mode modes[] = {
-    {"kills", sweep_kills}, {"strangers", sweep_strangers}, {"faults", sweep_faults},
-    {"power", cut_power},   {"aside", sweep_aside},         {"aside-power", cut_power_aside},
+    {"kills", sweep_kills, {0}},
+    {"strangers", sweep_strangers, {0}},
+    {"faults", sweep_faults, {0}},
+    {"power", cut_power, {0}},
+    {"aside", sweep_kills, {.full = true, .aside = true}},
+    {"aside-power", cut_power, {.full = true, .aside = true}},
+    {"full", sweep_kills, {.full = true}},
+    {"names", sweep_kills, {.full = true, .names = true}},
+    {"listings", sweep_kills, {.misses = true}},
+    {"bars", sweep_kills, {.full = true, .bars = true}},
+    {"clocks", sweep_kills, {.clocks = true}},
+    {"durabilities", cut_power, {.mixed = true}},
 };
 
 static void
@@ -415,6 +421,7 @@ run_mode(struct suite *suite, const struct mode *mode)
 {
     uint64_t seed = suite->seed;
     suite->mode = mode->name;
+    suite->troubles = mode->troubles;
     for (int durable = 0; durable < 2; durable++) {
         suite->seed = seed;
         suite->durable = durable == 1;
@@ -433,12 +440,14 @@ run_mode(struct suite *suite, const struct mode *mode)
 /* ---- the command line */
 
 static const char usage[] =
-    "Usage: crash-suite [OPTION...] kills|strangers|faults|power|aside|aside-power...\n"
+    "Usage: crash-suite [OPTION...] MODE...\n"
+    "  each Nth call:  kills strangers faults aside full names listings bars clocks\n"
+    "  random volumes: power aside-power durabilities\n"
     "  --seed N     what everything follows from (default: the time)\n"
-    "  --stride N   kills, strangers, faults, aside: only each Nth system call (default 1)\n"
-    "  --at N       kills, faults: only this one\n"
+    "  --stride N   only each Nth system call (default 1)\n"
+    "  --at N       only this one\n"
     "  --bare       without openat2, RENAME_NOREPLACE and fallocate\n"
-    "  --rounds N   power: so many volumes (default 1000)\n";
+    "  --rounds N   so many volumes (default 1000)\n";
 
 static uint64_t
 number_of(const char *text)
