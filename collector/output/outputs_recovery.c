@@ -3,6 +3,7 @@
  * output_recovery.c takes up. Runs in the collector. */
 #include <dirent.h>
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/directory.h"
@@ -14,8 +15,18 @@
 #include "common/scoreboard.h"
 #include "segment/segment_store.h"
 
-/* Makes the output that a ledger file tells of. Returns 0, a negative errno, or -EBADMSG if the
- * ledger is damaged. */
+/* Whether a ledger file has the name that its output's ledger has. A copy under another name would
+ * be a second ledger of the output, which knows of no batch that comes later. */
+static bool
+is_named_after_output(const char *ledger_name, const struct ledger_state *state)
+{
+    char name[LEDGER_NAME_BYTES_MAX];
+    ledger_name_format(name, state->kind, state->name);
+    return strcmp(name, ledger_name) == 0;
+}
+
+/* Makes the output that a ledger file tells of. Returns 0, a negative errno, -EBADMSG if the ledger
+ * is damaged, or -EEXIST if it has the name of another one. */
 static int
 recover_output(struct output **out, const struct heritage *heritage, const char *ledger_name)
 {
@@ -26,7 +37,10 @@ recover_output(struct output **out, const struct heritage *heritage, const char 
     if (result != 0)
         return result;
     struct output *output = NULL;
-    result = output_open(&output, heritage, state.kind, state.name);
+    if (!is_named_after_output(ledger_name, &state))
+        result = -EEXIST;
+    if (result == 0)
+        result = output_open(&output, heritage, state.kind, state.name);
     if (result == 0)
         result = positions_recover(&output->positions, &state);
     if (result == 0)
@@ -47,12 +61,12 @@ recover_output(struct output **out, const struct heritage *heritage, const char 
 /* Sets a ledger aside that says nothing. Its output's records in the segments that are left come
  * again, and may stand twice. */
 static void
-quarantine_ledger(const struct heritage *heritage, const char *name)
+quarantine_ledger(const struct heritage *heritage, const char *name, const char *reason)
 {
     log_write(LOG_LEVEL_ERROR,
               "a damaged ledger is set aside in " SEGMENT_DIRECTORY_QUARANTINE
               "/; records that are still in segments may be written twice",
-              LOG_FIELDS(log_string("ledger", name)));
+              LOG_FIELDS(log_string("ledger", name), log_string("reason", reason)));
     tally_add(&heritage->scoreboard->collector.quarantined, 1);
     int result = segment_store_quarantine(heritage->fds[HERITAGE_FD_SEGMENTS], name);
     if (result != 0)
@@ -78,8 +92,10 @@ recover_ledger(struct outputs *outputs, const char *ledger_name)
         return 0;
     output_close(&output, false);
     if (result == -EBADMSG || result == -EPROTO || result == -EISDIR || result == -ELOOP ||
-        result == -ENXIO) {
-        quarantine_ledger(outputs->heritage, ledger_name);
+        result == -ENXIO || result == -EEXIST) {
+        quarantine_ledger(outputs->heritage, ledger_name,
+                          result == -EEXIST ? "its name is that of another output's ledger"
+                                            : "it cannot be understood");
         return 0;
     }
     if (result == -ENOMEM || result == -EMFILE || result == -ENFILE)
