@@ -121,6 +121,8 @@ source_next(struct source_means *means, struct source *source, struct segment_re
     case SEGMENT_NEXT_DAMAGED:
         if (final)
             end_source(source, segment_reader_fault(source->reader));
+        else /* nobody else would say so, and its writer may go on for long */
+            note_failure(means, source, segment_reader_fault(source->reader));
         break;
     case SEGMENT_NEXT_FAILED:
         note_failure(means, source, segment_reader_fault(source->reader));

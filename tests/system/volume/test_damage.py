@@ -1,6 +1,7 @@
 """Damaged data on the volume: set aside and logged, never deleted, and never a reason not to start (P9)."""
 
 import os
+import shutil
 import struct
 
 import pytest
@@ -134,6 +135,33 @@ def test_segment_cut_short_while_it_is_read(stage):
     assert output.startswith(text_of(old)) and lost.text() not in output
 
 
+def test_flipped_bit_while_it_is_written(stage):
+    """The same damage under a living writer: what stands before it is merged, and the log says where it is. What the writer
+    goes on to acknowledge in this segment is set aside with it, when it is sealed; the next segment is merged again."""
+    adapter = stage.start({"workers.count": 1})
+    client = stage.client(adapter)
+    metrics = [client.send(Metric("a.txt", "first"))]
+    adapter.wait_output("a.txt", text_of(metrics))
+    stop(adapter.collector())
+    metrics += [client.send(Metric("a.txt", f"n-{number}")) for number in range(5)]
+    segment = adapter.segments / adapter.segment_files()[0]
+    with open(segment, "r+b") as file:
+        raw = file.read()
+        offset = record_offsets(raw)[3]
+        file.seek(offset + 40)
+        file.write(bytes([raw[offset + 40] ^ 1]))
+    resume(adapter.collector())
+    adapter.wait_output("a.txt", text_of(metrics[:3]))
+    adapter.wait_log("cannot read a segment; it is tried again", offset=offset)
+    behind = client.send(Metric("a.txt", "behind"))
+    adapter.drain()
+    aside, = adapter.quarantined()
+    assert behind.text() in aside.read_bytes() and adapter.output("a.txt") == text_of(metrics[:3])
+    adapter.start()
+    new = stage.client(adapter).send(Metric("a.txt", "new"))
+    adapter.wait_output("a.txt", text_of([*metrics[:3], new]))
+
+
 def test_segment_under_another_name(stage):
     """A copy of a segment under another name is not merged a second time."""
     adapter, metrics, segment = leave_segments(stage)
@@ -177,6 +205,18 @@ def test_strange_files(stage):
     assert adapter.output("a.txt") == text_of(metrics) + new.text()
     assert (adapter.segments / "README").read_text() == "mine\n"
     assert (adapter.home / "target").read_bytes() == b"x" * 10000
+
+
+def test_quarantine_removed(stage):
+    """What is in quarantine/ is nobody's any more; the directory is made again when something is set aside."""
+    adapter = stage.start({"workers.count": 1})
+    for number in range(2):
+        (adapter.segments / f"0000{number + 3}-0000000001-0000000000.sealed").mkdir()
+        adapter.wait_log(SET_ASIDE, number + 1)
+        until(adapter.quarantined, "it in quarantine/")
+        shutil.rmtree(adapter.segments / "quarantine")
+    metric = stage.client(adapter).send(Metric("a.txt", "new"))
+    adapter.wait_output("a.txt", metric.text())
 
 
 def test_damage_in_one_of_several_segments(stage):
