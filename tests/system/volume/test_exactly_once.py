@@ -210,10 +210,14 @@ def test_output_removed(stage):
 
 
 @pytest.mark.parametrize("place", EVERYWHERE[1:4], ids=["-".join(map(str, place)) for place in EVERYWHERE[1:4]])
-def test_output_renamed(stage, place):
-    """logrotate comes after the death: the batch is completed in the renamed file, in which it was begun."""
+@pytest.mark.parametrize("create", [False, True], ids=["renamed", "and-created"])
+def test_output_renamed(stage, place, create):
+    """logrotate comes after the death, and perhaps makes an empty file in its place: the batch is completed in the renamed file,
+    in which it was begun."""
     adapter, first, batch = leave_batch(stage, place)
     os.rename(adapter.root / "a.txt", adapter.root / "a.txt.1")
+    if create:
+        (adapter.root / "a.txt").touch()
     adapter.start()
     more = stage.client(adapter).send(Metric("a.txt", "more"))
     adapter.drain()
