@@ -2,6 +2,7 @@
 aside/ or waiting, whoever dies in between; and never said to be delivered."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -203,3 +204,113 @@ def test_forged_files(stage):
     later = client.send(Metric("a.txt", "later"))
     adapter.wait_output("a.txt", later.text())
     assert set(aside(adapter)) == {name, *forged, "link.segment"}
+
+
+# ---- what others do in aside/
+
+
+def leave_aside(stage, count=3):
+    """An adapter with a file in aside/, whose output can be written again, and what is in it. Returns them, and its path."""
+    adapter, _, waiting = refuse(stage, count)
+    segments(adapter, "--set-aside", "file:a.txt")
+    os.rmdir(adapter.root / "a.txt")
+    [name] = aside(adapter)
+    return adapter, waiting, adapter.segments / "aside" / name
+
+
+def put_back_all(adapter):
+    """Puts back all that is in aside/."""
+    for name in aside(adapter):
+        segments(adapter, "--put-back", name)
+
+
+def test_removed_by_hand(stage):
+    """Its records are deleted: no start delivers them, and nothing is counted as aside any more."""
+    adapter, _, path = leave_aside(stage)
+    path.unlink()
+    later = stage.client(adapter).send(Metric("a.txt", "later"))
+    adapter.wait_output("a.txt", later.text())
+    admin = Admin(adapter)
+    until(lambda: admin.metrics().total("set_aside_files") == 0, "it to be counted no more")
+    adapter.drain()
+    adapter.start()
+    adapter.drain()
+    assert adapter.output("a.txt") == later.text()
+
+
+@pytest.mark.parametrize("by_hand", [
+    lambda path: path.rename(path.with_name("renamed.segment")),
+    lambda path: path.rename(shutil.copy(path, path.parents[3] / "kept")),
+], ids=["renamed", "replaced-by-a-copy"])
+def test_renamed_or_copied_by_hand(stage, by_hand):
+    """Its header says what it is: it is put back under whatever name."""
+    adapter, waiting, path = leave_aside(stage)
+    kept = by_hand(path)
+    if kept.parent != path.parent:
+        kept.rename(path)
+    [name] = aside(adapter)
+    assert f"aside/{name}: 3 records, " in segments(adapter)
+    put_back_all(adapter)
+    adapter.wait_output("a.txt", text_of(waiting))
+    adapter.drain()
+    assert adapter.output("a.txt") == text_of(waiting) and adapter.quarantined() == []
+
+
+def test_renamed_to_no_segment(stage):
+    """With a name that does not end in .segment it is listed without its records, and put back all the same."""
+    adapter, waiting, path = leave_aside(stage)
+    path.rename(path.with_suffix(".bak"))
+    listing = segments(adapter)
+    assert f"aside: aside/{path.stem}.bak: " in listing and "3 records" not in listing
+    put_back_all(adapter)
+    adapter.wait_output("a.txt", text_of(waiting))
+
+
+@pytest.mark.parametrize("name, quarantined", [(None, 0), ("00000-0000000001-0000000000.sealed", 1)],
+                         ids=["its-own-name", "a-segments-name"])
+def test_moved_by_hand(stage, name, quarantined):
+    """Moved into the segment directory it is left alone; under a segment's name it is set aside in quarantine/, since its
+    header has another. Either way it is whole, and back in aside/ it can be put back."""
+    adapter, waiting, path = leave_aside(stage)
+    moved = path.rename(adapter.segments / (name or path.name))
+    if quarantined:
+        moved, = until(adapter.quarantined, "it to be set aside")
+    later = stage.client(adapter).send(Metric("a.txt", "later"))
+    adapter.wait_output("a.txt", later.text())
+    adapter.kill_all()
+    adapter.start()
+    adapter.drain()
+    assert adapter.output("a.txt") == later.text() and moved.exists()
+    moved.rename(path)
+    put_back_all(adapter)
+    adapter.start()
+    adapter.wait_output("a.txt", text_of([later, *waiting]))
+
+
+def test_copy_put_back_again(stage):
+    """Its records are written a second time: nobody remembers that they were delivered."""
+    adapter, waiting, path = leave_aside(stage)
+    shutil.copy(path, adapter.home / "kept")
+    put_back_all(adapter)
+    adapter.wait_output("a.txt", text_of(waiting))
+    until(lambda: not any(name.startswith("99999") for name in adapter.segment_files()), "it to be merged")
+    shutil.copy(adapter.home / "kept", path)
+    put_back_all(adapter)
+    adapter.wait_output("a.txt", text_of(waiting * 2))
+    adapter.drain()
+    assert adapter.output("a.txt") == text_of(waiting * 2)
+
+
+def test_directory_removed(stage):
+    """aside/ itself is removed: it is made again when something is set aside."""
+    adapter, _, path = leave_aside(stage)
+    shutil.rmtree(path.parent)
+    stop(adapter.collector())
+    waiting = [stage.client(adapter).send(Metric("a.txt", f"again-{number}")) for number in range(2)]
+    (adapter.root / "a.txt").mkdir()
+    resume(adapter.collector())
+    adapter.wait_log(REFUSES, 2, output="a.txt")
+    assert "2 records set aside in 1 file" in segments(adapter, "--set-aside", "file:a.txt")
+    os.rmdir(adapter.root / "a.txt")
+    put_back_all(adapter)
+    adapter.wait_output("a.txt", text_of(waiting))

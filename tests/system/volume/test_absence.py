@@ -1,15 +1,22 @@
 """A segment that is there and cannot be had for a while is not gone: what the ledgers know of it is kept, and when it can be had
-again nothing of it is lost or stands twice."""
+again nothing of it is lost or stands twice. One that is gone at a start is forgotten."""
 
 import os
+import shutil
 import subprocess
 import time
 
 import pytest
 
+from adapter import SANITIZED
+from death import BEFORE_DELIVERY, DELIVERED
+from ledgers import ledgers_of
 from metrics import Metric
 from processes import send, stop
+from test_exactly_once import go_on, leave_batch
 from waiting import until
+
+traced = pytest.mark.skipif(SANITIZED, reason="LeakSanitizer does not work under a tracer")
 
 COUNT = 8
 
@@ -110,3 +117,48 @@ def test_segment_renamed_and_renamed_back(stage):
     adapter.drain()
     assert adapter.output("a.txt") == text_of(metrics)
     assert adapter.quarantined() == []
+
+
+def test_segment_renamed_back_late(stage):
+    """The same when it counts as removed by then: its records are written a second time."""
+    adapter = stage.start({"workers.count": 1})
+    first = stage.client(adapter).send(Metric("a.txt", "first"))
+    adapter.wait_output("a.txt", first.text())
+    path = adapter.segments / adapter.segment_files()[0]
+    os.rename(path, adapter.segments / "kept")
+    adapter.wait_log("a segment was removed by somebody else")
+    os.rename(adapter.segments / "kept", path)
+    adapter.wait_output("a.txt", text_of([first, first]))
+    adapter.drain()
+    assert adapter.output("a.txt") == text_of([first, first])
+    assert adapter.quarantined() == []
+
+
+@traced
+@pytest.mark.parametrize("place, times", [(BEFORE_DELIVERY, 0), (DELIVERED, 1)], ids=["before-delivery", "delivered"])
+def test_segment_without_its_name_at_the_start(stage, place, times):
+    """It has another name when the adapter starts, and gets its own back when all about it is forgotten: all of its records are
+    written then, a second time those that were delivered."""
+    adapter, first, batch = leave_batch(stage, place)
+    name, = adapter.segment_files()
+    os.rename(adapter.segments / name, adapter.segments / "kept")
+    adapter.start()
+    until(lambda: not ledgers_of(adapter), "the ledger to be removed")
+    adapter.drain()
+    assert adapter.output("a.txt") == text_of([first, *batch * times])
+    os.rename(adapter.segments / "kept", adapter.segments / name)
+    go_on(stage, adapter, text_of([first, *batch * times, first, *batch]))
+
+
+@traced
+@pytest.mark.parametrize("place, times", [(BEFORE_DELIVERY, 0), (DELIVERED, 1)], ids=["before-delivery", "delivered"])
+@pytest.mark.parametrize("what", ["segment", "directory"])
+def test_removed_after_a_death(stage, what, place, times):
+    """The segment, or the segment directory (`git clean`, `find -delete` of what is hidden), is removed after a death: what was
+    not delivered is gone with it, and nothing else."""
+    adapter, first, batch = leave_batch(stage, place)
+    if what == "directory":
+        shutil.rmtree(adapter.segments)
+    else:
+        (adapter.segments / adapter.segment_files()[0]).unlink()
+    go_on(stage, adapter, text_of([first, *batch * times]))
