@@ -2,7 +2,8 @@
  * spaces between them:
  *   openat2:ENOSYS, openat2:EPERM   openat2(2) fails with that (an old kernel; a sandbox)
  *   noreplace                       renameat2(2) with flags fails with EINVAL (NFS, 9p, FUSE)
- *   fallocate                       fallocate(2) fails with EOPNOTSUPP (NFS 3, FUSE) */
+ *   fallocate                       fallocate(2) fails with EOPNOTSUPP (NFS 3, FUSE)
+ *   directory-locks                 flock(2) of a directory fails with EBADF (NFS) */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -70,4 +73,14 @@ fallocate(int fd, int mode, off_t at, off_t size)
     if (lacks("fallocate"))
         return fail(EOPNOTSUPP);
     return ((call)next("fallocate"))(fd, mode, at, size);
+}
+
+int
+flock(int fd, int operation)
+{
+    typedef int (*call)(int, int);
+    struct stat status;
+    if (lacks("directory-locks") && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+        return fail(EBADF);
+    return ((call)next("flock"))(fd, operation);
 }

@@ -9,7 +9,7 @@ import pytest
 
 from adapter import REPOSITORY, run_program
 from metrics import Metric
-from processes import send
+from processes import send, stop
 from records import check_exactly_once, idents
 from tmpfs import SmallVolume
 from waiting import until
@@ -61,6 +61,23 @@ def test_system_that_lacks_a_call(stage, shim, lacks):
         (line,) = adapter.wait_log("openat2 cannot be called here; paths are followed one component at a time")
         assert line.level == "warning"
     serve_through_kills(adapter, stage.client(adapter))
+
+
+def test_two_adapters_without_locks_for_directories(stage, shim):
+    """On a file system that has no locks for directories a second adapter with the same output.root is not noticed, which a
+    warning says at the start, unless it has the same segment directory, too."""
+    environment = {"LD_PRELOAD": str(shim), "BARE_SYSTEM": "directory-locks"}
+    first = stage.adapter({"workers.count": 1}, environment=environment).start()
+    line, = first.wait_log("the file system of output.root has no locks for directories: whether another adapter uses it is "
+                           "not noticed")
+    assert line.level == "warning"
+    second = stage.adapter({"workers.count": 1}, root=first.root, environment=environment).spawn()
+    assert second.wait_end() == 75
+    second.settings["segments.directory"] = second.home / "segments"
+    second.start()
+    metrics = [stage.client(adapter).send(Metric(f"{number}.txt", "one")) for number, adapter in enumerate((first, second))]
+    for metric in metrics:
+        first.wait_output(metric.path, metric.text())
 
 
 @pytest.fixture(name="fuse_root")
@@ -146,6 +163,32 @@ def test_root_that_is_mounted_over(stage):
         expect_away(adapter, client)
         subprocess.run([*volume.wrapper, "umount", str(volume.root)], check=True)
         expect_back(adapter, client)
+
+
+def test_volume_that_is_read_only(stage):
+    """The volume cannot be made read-only under an adapter, which has files open there. Without one it can: a start is refused
+    then, and says so; when the volume can be written, the next one goes on."""
+    with SmallVolume(stage.home / "small", 64 << 20) as volume:
+        def remount(how):
+            command = [*volume.wrapper, "mount", "-o", f"remount,{how}", volume.root]
+            return subprocess.run(command, capture_output=True, check=False)
+
+        adapter = stage.adapter({"workers.count": 1, "segments.size_bytes": 1 << 20}, root=volume.root, wrapper=volume.wrapper)
+        adapter.seen_root = volume.seen
+        adapter.start()
+        metrics = [stage.client(adapter).send(Metric("a.txt", "before"))]
+        adapter.wait_output("a.txt", metrics[0].text())
+        assert remount("ro").returncode != 0
+        stop(adapter.collector())
+        metrics.append(stage.client(adapter).send(Metric("a.txt", "waiting")))
+        adapter.kill_all()
+        assert remount("ro").returncode == 0
+        adapter.spawn()
+        assert adapter.wait_end() == 73 and "Read-only file system" in adapter.complaint()
+        assert remount("rw").returncode == 0
+        adapter.start()
+        adapter.wait_output("a.txt", b"".join(metric.text() for metric in metrics))
+        adapter.drain()
 
 
 @pytest.fixture(name="btrfs")
