@@ -3,11 +3,15 @@ acknowledged is lost, and service resumes by itself (P5)."""
 
 import pytest
 
+from adapter import SANITIZED
+from death import Tampering
 from metrics import Metric
 from processes import resume, send, stop
 from records import check_exactly_once, idents
 from tmpfs import SmallVolume
 from waiting import until
+
+traced = pytest.mark.skipif(SANITIZED, reason="LeakSanitizer does not work under a tracer")
 
 MIB = 1 << 20
 EXHAUSTED = "RESOURCE_EXHAUSTED"
@@ -160,3 +164,34 @@ def test_one_output_that_cannot_be_written(stage):
     adapter.wait_log("cannot write an output; its records are kept and tried again", output="bad/a.txt")
     (adapter.root / "bad" / "a.txt").rmdir()
     adapter.wait_output("bad/a.txt", b"".join(metric.text() for metric in bad))
+
+@traced
+@pytest.mark.parametrize("error", ["EDQUOT", "EIO", "EROFS"])
+def test_write_that_is_refused(stage, error):
+    """A quota is reached, the disk fails, or the kernel makes the volume read-only: records wait, and stand once when writing
+    works again."""
+    adapter = stage.start({"workers.count": 1})
+    filler = Filler(stage.client(adapter))
+    assert filler.call().ok
+    adapter.wait_output("a.txt", filler.sent["n-0"].text())
+    with Tampering(adapter.collector(), "writev", f"error={error}", adapter.home / "strace.log") as tampering:
+        assert all([filler.call().ok for _ in range(5)])
+        until(lambda: tampering.log.read_text().count("HandleMetric") > 4, "writes that are refused")
+        assert adapter.output("a.txt") == filler.sent["n-0"].text()
+    until(lambda: len(adapter.output("a.txt")) == sum(len(metric.text()) for metric in filler.sent.values()), adapter.complaint)
+    adapter.drain()
+    filler.check(adapter.output("a.txt"))
+
+
+@traced
+def test_segment_beyond_a_quota(stage):
+    """A segment that a quota refuses is one that has no room: calls are refused until there is some."""
+    adapter = stage.start({"workers.count": 1, "segments.size_bytes": 256 << 10})
+    filler = Filler(stage.client(adapter))
+    assert filler.call().ok
+    with Tampering(adapter.workers()[0], "fallocate", "error=EDQUOT", adapter.home / "strace.log"):
+        answer = filler.call_until_refused(100)
+        assert answer.status == EXHAUSTED and "quota" in answer.details.lower(), answer
+    until(lambda: filler.call().ok, "calls to be taken again")
+    adapter.drain()
+    filler.check(adapter.output("a.txt"))
