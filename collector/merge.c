@@ -46,6 +46,8 @@ struct merge {
     bool stale;
     /* The names in the directory, as this process found them, are on the disk. */
     bool names_durable;
+    /* All ledgers that were found are secured: before that no segment may be removed. */
+    bool secured;
     struct outputs outputs;
     struct set_aside set_aside;
     /* Which segment the next pass begins with. */
@@ -306,7 +308,8 @@ merge_pass(struct merge *merge, uint64_t now_ms)
             return result;
     }
     outputs_retry(&merge->outputs, &merge->sources, now_ms);
-    if (!set_aside_is_resolved(&merge->set_aside) && outputs_are_secured(&merge->outputs))
+    merge->secured = merge->secured || outputs_are_secured(&merge->outputs);
+    if (merge->secured && !set_aside_is_resolved(&merge->set_aside))
         set_aside_resolve(&merge->set_aside, &merge->outputs, &merge->sources, now_ms);
     if (looked || set_aside_is_under_way(&merge->set_aside))
         set_aside_step(&merge->set_aside, &merge->outputs, &merge->sources, now_ms);
@@ -315,7 +318,7 @@ merge_pass(struct merge *merge, uint64_t now_ms)
     outputs_deliver(&merge->outputs, &merge->sources, now_ms);
     text_pool_empty(&merge->texts);
     backlog_note(&merge->backlog, merge->read_bytes, records, merge->behind, &merge->sources);
-    if (set_aside_is_resolved(&merge->set_aside) && outputs_are_secured(&merge->outputs))
+    if (merge->secured && set_aside_is_resolved(&merge->set_aside))
         sources_retire(&merge->sources, forget_source, merge);
     publish(merge);
     return (int64_t)records;

@@ -228,7 +228,7 @@ output_prepare(struct output *output, uint64_t now_ms)
         batch_trim(&output->batch);
         return false;
     }
-    INVARIANT(!output_is_blocked(output) && !output->begun);
+    INVARIANT(!output_is_blocked(output));
     int result = output_have_ledger(output);
     if (result == 0)
         result = output->operations->prepare(output->destination, &output->mark);
@@ -283,11 +283,10 @@ settle_batch(struct output *output, const struct sources *sources, const struct 
     return result;
 }
 
-void
+bool
 output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms)
 {
     bool moved = false;
-    INVARIANT(output->begun);
     crash_point("output.intent_noted");
     int result = output->operations->deliver(output->destination, output->batch.payloads,
                                              output->batch.count, &moved);
@@ -298,15 +297,16 @@ output_deliver(struct output *output, const struct sources *sources, uint64_t no
         result = settle_batch(output, sources, &output->batch);
     if (result != 0) {
         output_give_up(output, result, now_ms);
-        return;
+        return false;
     }
     output->begun = false;
     if (output->durable) {
         output_begin_sync(output, &output->batch, &output->mark);
-        return;
+        return true;
     }
     batch_empty(&output->batch);
     refusal_end(&output->refusal, output_log_name(output));
+    return true;
 }
 
 bool

@@ -119,9 +119,9 @@ bool output_begin(struct output *output, const struct sources *sources, uint64_t
 bool output_has_begun(const struct output *output);
 
 /* Delivers what output_begin() has noted, and settles it, or with durability "machine" begins its
- * sync. Where that fails, the records are passed over and the output is blocked, with a batch that
- * is unfinished. */
-void output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms);
+ * sync. Returns true; or false, and the records are passed over and the output is blocked, with a
+ * batch that is unfinished. */
+bool output_deliver(struct output *output, const struct sources *sources, uint64_t now_ms);
 
 /* The same as if output_deliver() had failed with that negative errno. */
 void output_give_up(struct output *output, int error, uint64_t now_ms);

@@ -225,8 +225,7 @@ deliver_in_turn(struct outputs *outputs, const struct sources *sources, uint64_t
         if (unfinished && must_wait(outputs, output))
             output_postpone(output, now_ms);
         else if (output_prepare(output, now_ms) && output_begin(output, sources, now_ms))
-            output_deliver(output, sources, now_ms);
-        unfinished = unfinished || output_is_unfinished(output);
+            unfinished |= !output_deliver(output, sources, now_ms);
         if (output_lacks_descriptors(output))
             outputs_spare_descriptors(outputs);
     }
@@ -285,7 +284,7 @@ deliver_all(struct outputs *outputs, const struct sources *sources, uint64_t now
         if (unfinished && must_wait(outputs, output))
             output_give_up(output, -EAGAIN, now_ms);
         else
-            output_deliver(output, sources, now_ms);
+            (void)output_deliver(output, sources, now_ms);
         unfinished = unfinished || output_is_unfinished(output);
     }
 }
