@@ -231,6 +231,7 @@ comes(struct stage *stage, bool trouble, uint64_t times)
     return trouble && random_below(&stage->random, times) == 0;
 }
 
+/* What may befall a collector from its start on. */
 static void
 make_trouble(struct stage *stage)
 {
@@ -239,10 +240,6 @@ make_trouble(struct stage *stage)
         calls_limit_outputs(random_below(&stage->random, 1500));
     if (comes(stage, troubles->full, 50))
         calls_limit_outputs(UINT64_MAX);
-    if (comes(stage, troubles->aside, 12))
-        give_order(stage);
-    if (comes(stage, troubles->aside, 100))
-        put_back(stage);
     if (comes(stage, troubles->misses, 4))
         calls_miss_name(1 + random_below(&stage->random, 12));
     if (comes(stage, troubles->bars, stage->merge == NULL ? 1 : 4))
@@ -269,6 +266,10 @@ take_step(struct stage *stage)
     bool is_long = troubles->misses || troubles->bars;
     stage->now_ms += is_long ? STEP_MS_LONG : STEP_MS;
     make_trouble(stage);
+    if (comes(stage, troubles->aside, 12))
+        give_order(stage);
+    if (comes(stage, troubles->aside, 100))
+        put_back(stage);
     if (is_long)
         merge_look_again(stage->merge); /* as once a second */
     if (choice < 60)
