@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from adapter import REPOSITORY
+from adapter import REPOSITORY, run_program
 from metrics import Metric
 from processes import is_running, resume, send, stop
 from records import check_exactly_once, idents
@@ -22,6 +22,7 @@ SETTINGS = {"workers.count": 2, "segments.size_bytes": 64 << 10, "output.rotate_
             "output.rotate_seconds": 366 * 86400, "output.rotate_keep": 1000}
 PATHS = ("a.txt", "b.txt", "deep/er/c.txt")
 CUT = "cut.txt"
+ASIDE = "aside.txt"
 ROUNDS_MAX = 20
 GARBAGE = "00009-0000000001-0000000000.sealed"
 
@@ -32,6 +33,9 @@ GOES_ON = {"file.completed": "output.intent_noted", "file.written_in_place": "ou
 
 # The same where the output has become shorter meanwhile (Tour.cut_short()).
 BEGINS_ANEW = "output.begun_anew"
+
+# Where only who sets records aside comes by (Tour.set_aside()).
+SETS_ASIDE = "aside."
 
 # Where nobody comes by with durability "process". Bytes are written in place then only over the zeros that a loss of power
 # left; deaths there are the crash suite's, mode `power`.
@@ -94,6 +98,25 @@ class Tour:
         resume(self.adapter.pid)
         until(lambda: self.adapter.output(CUT) == metric.text(), self.adapter.complaint)
 
+    def set_aside(self):
+        """A record for an output in whose place a directory stands is set aside, whoever dies of the order, and put back: then
+        it stands there once."""
+        collector = self.adapter.collector()
+        place = self.adapter.root / ASIDE
+        stop(collector)
+        metric = self.stage.client(self.adapter).send(Metric(ASIDE, f"aside-{self.adapter.runs}"))
+        if place.exists():
+            place.unlink()
+        place.mkdir()
+        resume(collector)
+        self.adapter.wait_log("cannot write an output; its records are kept and tried again", output=ASIDE)
+        answer = run_program("segments", self.adapter.segments, "--set-aside", f"file:{ASIDE}")
+        assert answer.returncode in (0, 1), answer  # 1: nothing waits any more, when who had set aside died behind it
+        place.rmdir()
+        for path in (self.adapter.segments / "aside").glob("*.segment"):
+            assert run_program("segments", self.adapter.segments, "--put-back", path.name).returncode == 0
+        until(lambda: self.adapter.output(ASIDE) == metric.text(), self.adapter.complaint)
+
     def end(self):
         """Has it drain, however often what is armed lets it down."""
         self.adapter.tell(15)
@@ -104,6 +127,8 @@ class Tour:
         between two segments, say, leaves none to be taken over."""
         for _ in range(ROUNDS_MAX):
             self.adapter.start()
+            if name.startswith(SETS_ASIDE):
+                self.set_aside()
             self.traffic()
             if name == BEGINS_ANEW:
                 self.cut_short()
