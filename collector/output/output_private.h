@@ -41,26 +41,29 @@ struct output {
     enum output_phase phase;
     /* With durability "machine" each step is on the disk before the next one is taken. */
     bool durable;
+    /* The ledger does not say which records the unfinished batch has. */
+    bool batch_unknown;
     /* Of the batch that is unfinished: what the ledger on the volume says of it. */
     struct ledger_mark mark;
     struct ledger_position *runs;
     size_t run_count;
     size_t run_capacity;
-    bool batch_unknown;
     struct positions positions;
     /* What was passed over; only while it is blocked. */
     struct skips skips;
     struct batch batch;
     struct refusal refusal;
-    /* What is delivered while its sync is under way: the output is unfinished as long, and its
-     * records stay where they are. Their texts are gone. */
-    bool syncing;
-    struct sync_job sync;
+    /* What is delivered while its sync is under way. Its texts are gone. */
     struct batch delivered;
+    struct sync_job sync;
+    struct sync_threads *threads; /* borrowed; NULL = syncs are done at once */
+    /* A sync of what is delivered is under way: the output is unfinished as long, and its records
+     * stay where they are. */
+    bool syncing;
     /* The ledger tells of the batch at hand, of which nothing is delivered yet: within
      * outputs_deliver() only. */
     bool begun;
-    struct sync_threads *threads; /* borrowed; NULL = syncs are done at once */
+    /* It is not tried again. */
     bool held;
 };
 

@@ -257,11 +257,10 @@ begin_all(struct outputs *outputs, const struct sources *sources, uint64_t now_m
     bool unfinished = any_is_unfinished(outputs);
     for (size_t i = 0; i < outputs->count; i++) {
         struct output *output = outputs->list[i];
-        if (unfinished && must_wait(outputs, output))
-            output_postpone(output, now_ms);
-        else if (!output_prepare(output, now_ms))
+        bool waits = unfinished && must_wait(outputs, output);
+        if (!waits && !output_prepare(output, now_ms))
             continue;
-        else if (must_take_turns(outputs, i))
+        if (waits || must_take_turns(outputs, i))
             output_postpone(output, now_ms);
         else if (output_begin(output, sources, now_ms))
             output_begin_ledger_sync(output);

@@ -257,11 +257,14 @@ def test_renamed_or_copied_by_hand(stage, by_hand):
 
 
 def test_renamed_to_no_segment(stage):
-    """With a name that does not end in .segment it is listed without its records, and put back all the same."""
+    """With a name that does not end in .segment it is listed without its records, and put back when it has one again: another
+    name may be that of a file which does not count."""
     adapter, waiting, path = leave_aside(stage)
     path.rename(path.with_suffix(".bak"))
     listing = segments(adapter)
     assert f"aside: aside/{path.stem}.bak: " in listing and "3 records" not in listing
+    assert "no file whose name ends in .segment" in segments(adapter, "--put-back", f"{path.stem}.bak", code=1)
+    path.with_suffix(".bak").rename(path)
     put_back_all(adapter)
     adapter.wait_output("a.txt", text_of(waiting))
 
