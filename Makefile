@@ -311,8 +311,8 @@ check-crash-short: $(CRASH_SUITE)
 	@$(CRASH_RUN) --bare --stride 9 kills
 	@$(CRASH_RUN) --stride 37 faults
 	@$(CRASH_RUN) --stride 79 aside
-	@$(CRASH_RUN) --rounds 400 power
-	@$(CRASH_RUN) --rounds 60 aside-power
+	@$(CRASH_RUN) --rounds 200 power
+	@$(CRASH_RUN) --rounds 25 aside-power
 	@$(CRASH_RUN) --stride 53 full names listings bars clocks
 	@$(CRASH_RUN) --rounds 30 durabilities
 
