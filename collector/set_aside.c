@@ -14,7 +14,6 @@
 
 #include "base/descriptors.h"
 #include "base/directory.h"
-#include "base/disk.h"
 #include "base/log.h"
 #include "base/plural.h"
 #include "collector/input/sources.h"
@@ -86,11 +85,8 @@ carry_out(const struct resolution *resolution, const char *name,
         return -EAGAIN;
     if (verdict == COUNTS_NOT)
         return unlinkat(resolution->aside_fd, name, 0) == 0 ? 0 : -errno;
-    int result =
-        aside_store_keep(resolution->aside_fd, identity, record->kind, record->name, kept_name);
-    if (result == 0 && resolution->sources->durable)
-        disk_sync(resolution->aside_fd, SEGMENT_DIRECTORY_ASIDE);
-    return result;
+    return aside_store_keep(resolution->aside_fd, identity, record->kind, record->name,
+                            resolution->sources->durable, kept_name);
 }
 
 /* Judges a file by its first record, which says whose it is, and by that output's ledger. */

@@ -1,5 +1,5 @@
 /* aside_store.c -- names, counts and puts back what was set aside. Runs in the collector, and in
- * the process of `mygrpcadapter aside`. */
+ * the process of `mygrpcadapter segments`. */
 #include "segment/aside_store.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
 #include "base/disk.h"
 #include "base/rename.h"
 #include "segment/segment_directory.h"
@@ -25,9 +26,7 @@
 int
 aside_store_open(int segments_fd)
 {
-    int fd = openat(segments_fd, SEGMENT_DIRECTORY_ASIDE,
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return segment_directory_open(segments_fd, SEGMENT_DIRECTORY_ASIDE);
 }
 
 bool
@@ -111,7 +110,7 @@ format_name(char name[static ASIDE_NAME_BYTES_MAX], const struct segment_identit
 
 int
 aside_store_keep(int aside_fd, const struct segment_identity *identity, enum segment_kind kind,
-                 struct bytes output, char name_r[static ASIDE_NAME_BYTES_MAX])
+                 struct bytes output, bool durable, char name_r[static ASIDE_NAME_BYTES_MAX])
 {
     char sealed_name[SEGMENT_NAME_BYTES_MAX];
     segment_name_format(sealed_name, identity, SEGMENT_STATE_SEALED);
@@ -120,6 +119,9 @@ aside_store_keep(int aside_fd, const struct segment_identity *identity, enum seg
         format_name(name_r, identity, kind, output, copy);
         result = rename_noreplace(aside_fd, sealed_name, aside_fd, name_r);
     }
+    crash_point("aside.named");
+    if (result == 0 && durable) /* before the ledger forgets the segment */
+        disk_sync(aside_fd, SEGMENT_DIRECTORY_ASIDE);
     return result;
 }
 

@@ -9,7 +9,7 @@
  *     aside/OUTPUT-TIME.segment  it counts: its records are settled in the ledger
  *     NUMBERS.sealed       it was put back, and is merged like any other
  *
- * Used by the collector and by `mygrpcadapter aside`.
+ * Used by the collector and by `mygrpcadapter segments`.
  */
 #ifndef MYGRPCADAPTER_SEGMENT_ASIDE_STORE_H
 #define MYGRPCADAPTER_SEGMENT_ASIDE_STORE_H
@@ -35,10 +35,10 @@ int aside_store_open_file(int aside_fd, const char *name, struct segment_facts *
  * -EBADMSG: it is none. */
 int aside_store_identify(int fd, struct segment_identity *identity_r);
 
-/* Gives a sealed segment, which holds records of that output, its name for people. Returns 0 and
- * the name, or a negative errno. */
+/* Gives a sealed segment, which holds records of that output, its name for people; with `durable`,
+ * for good. Returns 0 and the name, or a negative errno. */
 int aside_store_keep(int aside_fd, const struct segment_identity *identity, enum segment_kind kind,
-                     struct bytes output, char name_r[static ASIDE_NAME_BYTES_MAX]);
+                     struct bytes output, bool durable, char name_r[static ASIDE_NAME_BYTES_MAX]);
 
 /* Moves a file from aside/ among the segments, and waits until the disk has that. Its records are
  * merged from then on, and stand in their output once. Returns 0 or a negative errno (-EBADMSG as

@@ -1,5 +1,5 @@
-/* segment_directory.c -- makes what a segment directory needs beside its files. Runs in the
- * collector. */
+/* segment_directory.c -- makes, opens and counts what a segment directory has beside its files.
+ * Runs in the collector and in the process of `mygrpcadapter segments`. */
 #include "segment/segment_directory.h"
 
 #include <dirent.h>
@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/directory.h"
 
 #define DIRECTORY_MODE 0700
@@ -17,6 +17,13 @@ int
 segment_directory_make(int directory_fd, const char *name)
 {
     return mkdirat(directory_fd, name, DIRECTORY_MODE) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+int
+segment_directory_open(int directory_fd, const char *name)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 /* A directory while its files are counted. */
@@ -42,11 +49,9 @@ count_entry(void *context, const struct dirent *entry)
 int
 segment_directory_count(int directory_fd, const char *name, uint64_t *files_r, uint64_t *bytes_r)
 {
-    struct count count = {
-        .fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    int result = count.fd < 0 ? -errno : directory_read(count.fd, ".", count_entry, &count);
-    if (count.fd >= 0)
-        (void)close(count.fd);
+    struct count count = {.fd = segment_directory_open(directory_fd, name)};
+    int result = count.fd < 0 ? count.fd : directory_read(count.fd, ".", count_entry, &count);
+    descriptor_close(&count.fd);
     *files_r = count.files;
     *bytes_r = count.bytes;
     return result == -ENOENT ? 0 : result;

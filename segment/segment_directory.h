@@ -27,6 +27,10 @@
  * negative errno. */
 int segment_directory_make(int directory_fd, const char *name);
 
+/* Opens one of these directories. Returns a descriptor, the caller's to close, or a negative errno
+ * (-ENOENT: it was never made). */
+int segment_directory_open(int directory_fd, const char *name);
+
 /* How many files one of these directories holds, and how many bytes they have; none if it was never
  * made. Returns 0 or a negative errno. */
 int segment_directory_count(int directory_fd, const char *name, uint64_t *files_r,

@@ -258,7 +258,7 @@ segment_store_remove_new(int directory_fd, const struct segment_identity *identi
 static void
 sync_directory(int directory_fd, const char *name)
 {
-    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = segment_directory_open(directory_fd, name);
     if (fd < 0)
         return; /* it was never made */
     disk_sync(fd, name);

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/descriptors.h"
-#include "base/disk.h"
 #include "base/invariant.h"
 #include "base/log.h"
 #include "collector/output/delivery_count.h"
@@ -100,13 +99,15 @@ read_records(struct setting_aside *setting)
         return more;
     batch_reading_end(&setting->reading);
     int result = unfinished ? look(setting) : 0;
+    if (result != 0)
+        return result;
     for (size_t i = 0; i < setting->reading.batch.count; i++) {
         if (!is_wanted(setting, i))
             continue;
         setting->records++;
         setting->bytes += setting->reading.batch.payloads[i].iov_len;
     }
-    return result == 0 && unfinished ? -ENOBUFS : result == 0 ? more : result;
+    return unfinished ? -ENOBUFS : more;
 }
 
 /* ---- the file */
@@ -228,10 +229,8 @@ name_segment(const struct setting_aside *setting, struct output_aside *made)
 {
     const struct output *output = setting->output;
     int result = aside_store_keep(setting->aside_fd, &setting->facts.identity, output->kind,
-                                  (struct bytes){output->name, output->name_bytes}, made->name);
-    crash_point("aside.named");
-    if (result == 0 && output->durable) /* before the ledger forgets the segment */
-        disk_sync(setting->aside_fd, SEGMENT_DIRECTORY_ASIDE);
+                                  (struct bytes){output->name, output->name_bytes}, output->durable,
+                                  made->name);
     made->unnamed = result != 0;
     if (result != 0)
         log_write(LOG_LEVEL_ERROR, "what was set aside cannot be given its name; trying again",
