@@ -359,6 +359,7 @@ run_ledger_sync(void *context)
 void
 output_begin_ledger_sync(struct output *output)
 {
+    output->ledger_syncing = true;
     output->sync = (struct sync_job){.run = run_ledger_sync, .context = output};
     sync_threads_begin(output->threads, &output->sync);
 }
@@ -366,7 +367,9 @@ output_begin_ledger_sync(struct output *output)
 void
 output_end_ledger_sync(struct output *output)
 {
-    (void)sync_threads_wait(output->threads, &output->sync, UINT64_MAX);
+    if (output->ledger_syncing)
+        (void)sync_threads_wait(output->threads, &output->sync, UINT64_MAX);
+    output->ledger_syncing = false;
 }
 
 void

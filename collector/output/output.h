@@ -135,7 +135,7 @@ bool output_is_syncing(const struct output *output);
 bool output_settle_delivered(struct output *output, const struct sources *sources,
                              uint64_t until_ms, uint64_t now_ms);
 
-/* Begins to sync the ledger, and waits until that is done. */
+/* Begins to sync the ledger; and waits until that is done, if it was begun. */
 void output_begin_ledger_sync(struct output *output);
 void output_end_ledger_sync(struct output *output);
 

@@ -60,6 +60,8 @@ struct output {
     /* A sync of what is delivered is under way: the output is unfinished as long, and its records
      * stay where they are. */
     bool syncing;
+    /* The same of its ledger: within outputs_deliver() only. */
+    bool ledger_syncing;
     /* The ledger tells of the batch at hand, of which nothing is delivered yet: within
      * outputs_deliver() only. */
     bool begun;

@@ -23,10 +23,7 @@ outputs_init(struct outputs *outputs, const struct heritage *heritage, struct sy
 int
 outputs_add(struct outputs *outputs, struct output *output)
 {
-    size_t settled_room = outputs->capacity;
-    int result = ARRAY_RESERVE(outputs->settled, settled_room, outputs->count + 1);
-    if (result == 0)
-        result = ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1);
+    int result = ARRAY_RESERVE(outputs->list, outputs->capacity, outputs->count + 1);
     output_set_durable(output, outputs->durable);
     output_set_threads(output, outputs->threads);
     if (result == 0)
@@ -140,8 +137,7 @@ must_be_put_off(const struct outputs *outputs, const struct output *output)
         return false; /* all of its batch is written, or where it began */
     for (size_t i = 0; i < outputs->count; i++) {
         const struct output *other = outputs->list[i];
-        if (output_is_unfinished(other) && !output_is_displaced(other) &&
-            output_stands_in_the_way_of(other, output))
+        if (output_stands_in_the_way_of(other, output) && !output_is_displaced(other))
             return true;
     }
     return false;
@@ -208,8 +204,7 @@ static bool
 must_wait(const struct outputs *outputs, const struct output *output)
 {
     for (size_t i = 0; i < outputs->count; i++) {
-        if (output_is_unfinished(outputs->list[i]) &&
-            output_stands_in_the_way_of(outputs->list[i], output))
+        if (output_stands_in_the_way_of(outputs->list[i], output))
             return true;
     }
     return false;
@@ -251,6 +246,14 @@ must_take_turns(struct outputs *outputs, size_t at)
     return false;
 }
 
+/* Waits for the ledgers whose syncs were begun. */
+static void
+end_ledger_syncs(struct outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++)
+        output_end_ledger_sync(outputs->list[i]);
+}
+
 static void
 begin_all(struct outputs *outputs, const struct sources *sources, uint64_t now_ms)
 {
@@ -265,10 +268,7 @@ begin_all(struct outputs *outputs, const struct sources *sources, uint64_t now_m
         else if (output_begin(output, sources, now_ms))
             output_begin_ledger_sync(output);
     }
-    for (size_t i = 0; i < outputs->count; i++) {
-        if (output_has_begun(outputs->list[i]))
-            output_end_ledger_sync(outputs->list[i]);
-    }
+    end_ledger_syncs(outputs);
 }
 
 /* An output that could not be ended may be the file of one behind it. */
@@ -295,15 +295,11 @@ settle_all(struct outputs *outputs, const struct sources *sources, uint64_t now_
     uint64_t until_ms = clock_monotonic_ms() + SYNC_PATIENCE_MS;
     for (size_t i = 0; i < outputs->count; i++) {
         struct output *output = outputs->list[i];
-        outputs->settled[i] = output_is_syncing(output) && !output_is_unfinished(output) &&
-                              output_settle_delivered(output, sources, until_ms, now_ms);
-        if (outputs->settled[i])
+        if (output_is_syncing(output) && !output_is_unfinished(output) &&
+            output_settle_delivered(output, sources, until_ms, now_ms))
             output_begin_ledger_sync(output);
     }
-    for (size_t i = 0; i < outputs->count; i++) {
-        if (outputs->settled[i])
-            output_end_ledger_sync(outputs->list[i]);
-    }
+    end_ledger_syncs(outputs);
 }
 
 static void
@@ -386,7 +382,6 @@ outputs_clear(struct outputs *outputs)
     for (size_t i = 0; i < outputs->count; i++)
         output_close(&outputs->list[i], false);
     free(outputs->list);
-    free(outputs->settled);
     output_index_clear(&outputs->index);
     outputs_init(outputs, outputs->heritage, outputs->threads);
 }

@@ -25,8 +25,6 @@ struct outputs {
     struct output **list;
     size_t count;
     size_t capacity;
-    /* By their place in the list: settled in this pass, and the ledger not synced yet. */
-    bool *settled;
     struct output_index index;
 };
 
