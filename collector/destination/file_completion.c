@@ -497,7 +497,7 @@ judge(struct completion *completion, bool *stands_r)
     struct comparison made = compare(completion);
     if (made.has_holes)
         return -EAGAIN;
-    if (made.torn_bytes > 0)
+    if (made.torn_bytes > 0 && !completion->again) /* else it was said before */
         log_write(LOG_LEVEL_WARNING, "a part of a record stays in the output",
                   LOG_FIELDS(log_string("output", completion->destination->name),
                              log_u64("bytes", made.torn_bytes)));
