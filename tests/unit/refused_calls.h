@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "tests/unit/scratch.h"
 
 /* Refuses the call of that number with that errno, if the bits `flags` are set in its argument
  * `argument` (0 = always). Returns false if this system has no filters. */
@@ -30,6 +33,27 @@ refuse_call(long number, int error, unsigned argument, uint32_t flags)
     struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Has `attempt` make its assertions in a child to which that call is refused, and in which the
+ * filter ends; the test is skipped where there are no filters. */
+static inline void
+try_where_refused(long number, int error, unsigned argument, uint32_t flags,
+                  void (*attempt)(void *context), void *context)
+{
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!refuse_call(number, error, argument, flags))
+            _exit(2);
+        attempt(context);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        skip();
+    assert_int_equal(status, 0);
 }
 
 #endif

@@ -1,5 +1,6 @@
 """Ledgers as they stand on the volume (segment/ledger_format.h): which record counts, and whether a batch is under way."""
 
+from metrics import Metric
 from waiting import until
 
 BLOCK_BYTES = 16 << 20
@@ -34,3 +35,13 @@ def wait_settled(adapter, name=""):
     """Waits until no output, or that one, has a batch under way."""
     until(lambda: all(is_settled(path) for path in ledgers_of(adapter) if name.encode() in path.read_bytes()),
           "the ledgers to be settled")
+
+
+def start_settled(stage):
+    """An adapter that has delivered a record to a.txt and rests; returns it, its client and the record."""
+    adapter = stage.start({"workers.count": 1})
+    client = stage.client(adapter)
+    first = client.send(Metric("a.txt", "first"))
+    adapter.wait_output("a.txt", first.text())
+    wait_settled(adapter)
+    return adapter, client, first

@@ -21,14 +21,17 @@ def write_some(stage, adapter, name="a.txt", count=3):
     return client, text
 
 
-def test_rotated_file(stage):
-    """After somebody renamed the file, records go to a new one of the old name; the renamed one keeps what it had."""
+@pytest.mark.parametrize("new_name", ["a.txt.1", "archive/a.txt"])
+def test_renamed_file(stage, new_name):
+    """After somebody renamed the file, or moved it to another directory, records go to a new one of the old name; the renamed
+    one keeps what it had."""
     adapter = stage.start()
     client, old = write_some(stage, adapter)
-    os.rename(adapter.root / "a.txt", adapter.root / "a.txt.1")
+    (adapter.root / new_name).parent.mkdir(exist_ok=True)
+    os.rename(adapter.root / "a.txt", adapter.root / new_name)
     metric = client.send(Metric("a.txt", "new"))
     adapter.wait_output("a.txt", metric.text())
-    assert adapter.output("a.txt.1") == old
+    assert adapter.output(new_name) == old
 
 
 def test_removed_file(stage):
@@ -59,17 +62,6 @@ def test_replaced_file(stage):
     os.rename(adapter.root / "other", adapter.root / "a.txt")
     metric = client.send(Metric("a.txt", "new"))
     adapter.wait_output("a.txt", b"another file\n" + metric.text())
-
-
-def test_moved_file(stage):
-    """After somebody moved the file to another directory, records go to a new one; the moved one keeps what it had."""
-    adapter = stage.start()
-    client, old = write_some(stage, adapter)
-    (adapter.root / "archive").mkdir()
-    os.rename(adapter.root / "a.txt", adapter.root / "archive/a.txt")
-    metric = client.send(Metric("a.txt", "new"))
-    adapter.wait_output("a.txt", metric.text())
-    assert adapter.output("archive/a.txt") == old
 
 
 def test_renamed_directory(stage):

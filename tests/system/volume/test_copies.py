@@ -8,7 +8,7 @@ import pytest
 
 from adapter import SANITIZED
 from death import BEFORE_DELIVERY, DELIVERED, EVERYWHERE
-from ledgers import ledgers_of, wait_settled
+from ledgers import ledgers_of, start_settled, wait_settled
 from metrics import Metric
 from processes import resume, stop
 from test_exactly_once import go_on, leave_batch, text_of
@@ -25,11 +25,7 @@ def put_back(kept, path):
 
 def leave_waiting(stage):
     """An adapter of which everything was killed; its first record is delivered, a second one waits. Returns both, too."""
-    adapter = stage.start({"workers.count": 1})
-    client = stage.client(adapter)
-    first = client.send(Metric("a.txt", "first"))
-    adapter.wait_output("a.txt", first.text())
-    wait_settled(adapter)
+    adapter, client, first = start_settled(stage)
     stop(adapter.collector())
     waiting = client.send(Metric("a.txt", "waiting"))
     adapter.kill_all()

@@ -114,14 +114,19 @@ def test_remark_behind_a_torn_record(stage):
     assert BESIDE_OTHERS in adapter.log_path(2).read_text()
 
 
+def start_with_outputs_on(stage, volume):
+    """An adapter with its outputs on that small volume, and its segments elsewhere."""
+    adapter = stage.adapter({"workers.count": 1, "segments.directory": stage.home / "segments"},
+                            root=volume.root, wrapper=volume.wrapper)
+    adapter.seen_root = volume.seen
+    return adapter.start()
+
+
 def test_remark_between_the_look_and_a_short_write(stage):
     """Somebody appends after the collector has looked at the output and before it writes, and the volume takes only a part of
     what it writes then: no byte of either is lost, and no record stands twice."""
     with SmallVolume(stage.home / "small", 1 << 20) as volume:
-        adapter = stage.adapter({"workers.count": 1, "segments.directory": stage.home / "segments"},
-                                root=volume.root, wrapper=volume.wrapper)
-        adapter.seen_root = volume.seen
-        adapter.start()
+        adapter = start_with_outputs_on(stage, volume)
         client = stage.client(adapter)
         collector = adapter.collector()
         first = client.send(Metric("a.txt", "first"))
@@ -247,10 +252,7 @@ def test_two_names_on_a_full_volume(stage):
     """The volume takes only a part of what is written to a.txt, and has room again before the same pass of the collector comes
     to b.txt: that waits until the record which is torn there is completed."""
     with SmallVolume(stage.home / "small", 1 << 20) as volume:
-        adapter = stage.adapter({"workers.count": 1, "segments.directory": stage.home / "segments"},
-                                root=volume.root, wrapper=volume.wrapper)
-        adapter.seen_root = volume.seen
-        adapter.start()
+        adapter = start_with_outputs_on(stage, volume)
         client = stage.client(adapter)
         collector = adapter.collector()
         metrics = [client.send(Metric("a.txt", "first"))]

@@ -8,7 +8,7 @@ import pytest
 
 from adapter import SANITIZED
 from death import BEFORE_DELIVERY, DELIVERED
-from ledgers import COPY_BYTES, ledgers_of, newest_record, wait_settled
+from ledgers import COPY_BYTES, ledgers_of, newest_record, start_settled, wait_settled
 from metrics import Metric
 from test_exactly_once import go_on, leave_batch, text_of
 
@@ -82,11 +82,7 @@ def test_old_ledger_put_back(stage):
 
 def test_old_ledger_put_back_in_time(stage):
     """The same while the segments that it tells of are still there: what was delivered since is written a second time."""
-    adapter = stage.start({"workers.count": 1})
-    client = stage.client(adapter)
-    first = client.send(Metric("a.txt", "first"))
-    adapter.wait_output("a.txt", first.text())
-    wait_settled(adapter)
+    adapter, client, first = start_settled(stage)
     ledger, = ledgers_of(adapter)
     shutil.copy(ledger, adapter.home / "ledger")
     later = client.send(Metric("a.txt", "later"))

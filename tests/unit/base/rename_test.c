@@ -2,8 +2,6 @@
  * RENAME_NOREPLACE or lacks it. */
 #include "tests/unit/scratch.h"
 
-#include <sys/wait.h>
-
 #include "base/rename.h"
 #include "tests/unit/refused_calls.h"
 
@@ -34,7 +32,7 @@ rename_to_a_taken_name(const struct scratch *scratch)
 }
 
 static void
-try_all(const struct scratch *scratch)
+try_all(void *scratch)
 {
     rename_to_a_free_name(scratch);
     rename_to_a_taken_name(scratch);
@@ -46,31 +44,12 @@ test_where_the_system_has_it(void **state)
     try_all(*state);
 }
 
-/* In a child, whose filter ends with it. */
-static void
-try_with_refusal(void **state, int error)
-{
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (!refuse_call(SYS_renameat2, error, 4, RENAME_NOREPLACE))
-            _exit(2);
-        try_all(*state);
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
-        skip();
-    assert_int_equal(status, 0);
-}
-
 static void
 test_where_the_system_lacks_it(void **state)
 {
     static const int errors[] = {EINVAL, ENOSYS, EOPNOTSUPP};
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-        try_with_refusal(state, errors[i]);
+        try_where_refused(SYS_renameat2, errors[i], 4, RENAME_NOREPLACE, try_all, *state);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
